@@ -1,0 +1,3 @@
+//! The `xcbuild` program: parse, run, exit code.
+
+fn main() {}
