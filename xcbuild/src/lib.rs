@@ -2,4 +2,8 @@
 //!
 //! ARCHITECTURE.md is the map; each module starts with what it is for and what it is not.
 
+pub mod image;
+pub mod sys;
 pub mod topology;
+pub mod tree;
+pub mod ui;

@@ -1,0 +1,316 @@
+//! The store: results by key, blobs by digest.
+//!
+//! On disk, below the store's root:
+//!
+//! ```text
+//! format                what made it: `xcbuild-store 1`
+//! lock                  shared by everybody who uses the store, exclusive for collection
+//! ac/ab/abcd…           action: what the recipe of that key gave (JSON, with its own checksum)
+//! cas/ab/abcd…          blob: bytes by their SHA-256, read-only
+//! tmp/                  half-made blobs; what is left there by a crash is removed at collection
+//! ```
+//!
+//! Everything is published by temporary file, sync and rename, so that a name is there with all of
+//! its content or not at all, whoever is killed when. Two builds of one recipe race harmlessly: the
+//! second rename puts the same bytes in place of the first. An action is used only if all its blobs
+//! are there with the right size; bytes from elsewhere are checked against their digest first.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::key::{Digest, Hasher, Key};
+use crate::sys::files::{self, Lock};
+
+const FORMAT: &str = "xcbuild-store 1\n";
+/// Blobs are shared by all builds: nobody writes to them in place.
+const BLOB_MODE: u32 = 0o444;
+
+/// A blob that an action gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// What a recipe gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// The blobs, by a name that the kind of recipe defines (`layer`, `iso` …).
+    pub blobs: BTreeMap<String, BlobRef>,
+    /// What a person may want to know of the recipe later: `--explain` compares it.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// A store that is open for use.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    _used: Lock,
+}
+
+impl Store {
+    /// Opens the store at a path, and makes it there if need be.
+    ///
+    /// # Errors
+    /// When it can't be made, or was made by another format.
+    pub fn open(root: &Path) -> Result<Self> {
+        let opening = || format!("can't open the store `{}`", root.display());
+        for directory in ["ac", "cas", "tmp"] {
+            fs::create_dir_all(root.join(directory)).with_context(opening)?;
+        }
+        let used = Lock::shared(&root.join("lock")).with_context(opening)?;
+        let format = root.join("format");
+        match fs::read_to_string(&format) {
+            Ok(found) if found == FORMAT => {}
+            Ok(found) => bail!(
+                "the store `{}` has the format `{}`, this xcbuild has `{}`; remove it, or name another by XCBUILD_STORE",
+                root.display(),
+                found.trim(),
+                FORMAT.trim()
+            ),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                files::write_atomic(&format, FORMAT.as_bytes()).with_context(opening)?;
+            }
+            Err(e) => return Err(e).with_context(opening),
+        }
+        Ok(Self { root: root.to_path_buf(), _used: used })
+    }
+
+    /// Where the store is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the recipe of that key gave, if it was recorded and all its blobs are there.
+    ///
+    /// # Errors
+    /// When the store can't be read. A damaged record is no error: the recipe is run again.
+    pub fn action(&self, key: &Key) -> Result<Option<Action>> {
+        let bytes = match fs::read(self.path("ac", key.digest())) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let Some(action) = parse_action(&bytes) else {
+            tracing::warn!(%key, "damaged record in the store");
+            return Ok(None);
+        };
+        for blob in action.blobs.values() {
+            if !self.has(blob)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(action))
+    }
+
+    /// Records what a recipe gave; its blobs have to be in the store.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn record(&self, key: &Key, action: &Action) -> Result<()> {
+        let body = serde_json::to_vec(action)?;
+        let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
+        bytes.extend(body);
+        Ok(files::write_atomic(&self.path("ac", key.digest()), &bytes)?)
+    }
+
+    /// The file of a blob, if it is in the store.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<PathBuf>> {
+        let path = self.path("cas", digest);
+        Ok(path.try_exists().with_context(|| path.display().to_string())?.then_some(path))
+    }
+
+    /// A blob in the making.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn writer(&self) -> Result<BlobWriter> {
+        let directory = self.root.join("tmp");
+        let file = NamedTempFile::new_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))?;
+        Ok(BlobWriter {
+            file: BufWriter::with_capacity(1 << 18, file),
+            hasher: Hasher::default(),
+            size: 0,
+            cas: self.root.join("cas"),
+        })
+    }
+
+    /// Puts bytes into the store.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn put(&self, bytes: &[u8]) -> Result<BlobRef> {
+        let mut writer = self.writer()?;
+        writer.write_all(bytes)?;
+        writer.commit()
+    }
+
+    /// A directory for work in the store's file system; removed when dropped.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn work_directory(&self) -> Result<tempfile::TempDir> {
+        let directory = self.root.join("tmp");
+        tempfile::tempdir_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))
+    }
+
+    fn has(&self, blob: &BlobRef) -> Result<bool> {
+        match fs::metadata(self.path("cas", &blob.digest)) {
+            Ok(found) => Ok(found.len() == blob.size),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn path(&self, kind: &str, digest: &Digest) -> PathBuf {
+        sharded(&self.root.join(kind), digest)
+    }
+}
+
+/// 256 directories, so that none grows long.
+fn sharded(directory: &Path, digest: &Digest) -> PathBuf {
+    let name = digest.to_string();
+    directory.join(&name[..2]).join(name)
+}
+
+/// A record is its body's digest, a line end, and the body.
+fn parse_action(bytes: &[u8]) -> Option<Action> {
+    let (digest, body) = bytes.split_at_checked(64)?;
+    let body = body.strip_prefix(b"\n")?;
+    let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
+    (Digest::of(body) == digest).then(|| serde_json::from_slice(body).ok())?
+}
+
+/// Bytes on their way into the store; nothing stays of them unless they are committed.
+#[derive(Debug)]
+pub struct BlobWriter {
+    file: BufWriter<NamedTempFile>,
+    hasher: Hasher,
+    size: u64,
+    cas: PathBuf,
+}
+
+impl BlobWriter {
+    /// Publishes the bytes under their digest.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn commit(self) -> Result<BlobRef> {
+        let Self { file, hasher, size, cas } = self;
+        let digest = hasher.finish();
+        publish(file.into_inner().map_err(io::IntoInnerError::into_error)?, &cas, &digest)?;
+        Ok(BlobRef { digest, size })
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.write_all(&bytes[..written])?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn publish(file: NamedTempFile, cas: &Path, digest: &Digest) -> Result<()> {
+    let path = sharded(cas, digest);
+    fs::create_dir_all(files::parent(&path))?;
+    fs::set_permissions(file.path(), std::fs::Permissions::from_mode(BLOB_MODE))?;
+    Ok(files::publish(file, &path)?)
+}
+
+impl Store {
+    /// Takes a finished temporary file (made in [`Store::work_directory`] or by
+    /// [`Store::temporary`]) into the store; its bytes are read once more for their digest.
+    ///
+    /// # Errors
+    /// When it can't be read, or the store can't be written.
+    pub fn adopt(&self, file: NamedTempFile) -> Result<BlobRef> {
+        let (digest, size) = Digest::of_reader(fs::File::open(file.path())?)?;
+        publish(file, &self.root.join("cas"), &digest)?;
+        Ok(BlobRef { digest, size })
+    }
+
+    /// A temporary file in the store's file system, to be given to [`Store::adopt`].
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn temporary(&self) -> Result<NamedTempFile> {
+        let directory = self.root.join("tmp");
+        NamedTempFile::new_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::key::{Digest, KeyBuilder};
+    use super::{Action, Store};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn blobs_are_found_by_digest_and_uncommitted_ones_leave_nothing() {
+        let (dir, store) = store();
+        let blob = store.put(b"hello").unwrap();
+        assert_eq!(blob.digest, Digest::of(b"hello"));
+        let path = store.blob(&blob.digest).unwrap().unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"hello");
+        store.writer().unwrap().write_all(b"half").unwrap();
+        assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+        assert!(store.blob(&Digest::of(b"half")).unwrap().is_none());
+    }
+
+    #[test]
+    fn actions_need_their_blobs_and_an_intact_record() {
+        let (_dir, store) = store();
+        let key = KeyBuilder::new("test").finish();
+        assert_eq!(store.action(&key).unwrap(), None);
+        let blob = store.put(b"layer").unwrap();
+        let action = Action { blobs: [("layer".into(), blob)].into(), ..Action::default() };
+        store.record(&key, &action).unwrap();
+        assert_eq!(store.action(&key).unwrap(), Some(action.clone()));
+
+        let record = store.path("ac", key.digest());
+        let good = std::fs::read(&record).unwrap();
+        for cut in [0, 10, 64, 65, good.len() - 1] {
+            std::fs::write(&record, &good[..cut]).unwrap();
+            assert_eq!(store.action(&key).unwrap(), None, "cut at {cut}");
+        }
+        std::fs::write(&record, &good).unwrap();
+        std::fs::remove_file(store.blob(&blob.digest).unwrap().unwrap()).unwrap();
+        assert_eq!(store.action(&key).unwrap(), None);
+    }
+
+    #[test]
+    fn other_formats_are_refused_with_a_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("format"), "xcbuild-store 0\n").unwrap();
+        let e = Store::open(dir.path()).unwrap_err().to_string();
+        assert!(e.contains("XCBUILD_STORE"), "{e}");
+    }
+}

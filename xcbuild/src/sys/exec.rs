@@ -1,0 +1,364 @@
+//! Other programs: the one place that starts them.
+//!
+//! Every command is logged before it runs (`XCBUILD_LOG=debug`), and a failure carries the
+//! program, how it ended and the last lines it wrote to stderr. A program that is missing is an
+//! error that names the Debian package which has it.
+//!
+//! A program that is waited for is started in a process group of its own and ended as a group when
+//! the user cancels, so that nothing it started is left behind.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::cancel;
+
+/// How much of a failed program's stderr goes into the error.
+const STDERR_LINES: usize = 20;
+
+/// The packages that have the programs we call, for errors that say what to install.
+const PACKAGES: &[(&str, &str)] = &[
+    ("apt-get", "apt"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("qemu-img", "qemu-utils"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("scp", "openssh-client"),
+    ("slirp4netns", "slirp4netns"),
+    ("ssh", "openssh-client"),
+    ("telnet", "telnet"),
+    ("unshare", "util-linux"),
+];
+
+/// Why a program gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// There is no such program.
+    #[error("program `{program}` is not installed{}", install_hint(program))]
+    Missing {
+        /// As it was asked for.
+        program: String,
+    },
+    /// It could not be started, or its pipes failed.
+    #[error("can't run `{program}`")]
+    Io {
+        /// As it was asked for.
+        program: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// It ran and did not succeed.
+    #[error("`{command}` {}{}", ending(*status), indented(stderr))]
+    Failed {
+        /// The whole command, for the reader.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its stderr.
+        stderr: String,
+    },
+    /// The user ended it.
+    #[error("cancelled while `{program}` ran")]
+    Cancelled {
+        /// As it was asked for.
+        program: String,
+    },
+}
+
+impl ExecError {
+    /// The exit code that the program ended with, where it ended by itself.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Failed { status, .. } => status.code(),
+            _ => None,
+        }
+    }
+
+    /// The end of what it wrote to stderr, where it ran.
+    pub fn stderr(&self) -> &str {
+        match self {
+            Self::Failed { stderr, .. } => stderr,
+            _ => "",
+        }
+    }
+}
+
+fn install_hint(program: &str) -> String {
+    let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or(program);
+    match PACKAGES.iter().find(|(p, _)| *p == name) {
+        Some((_, package)) => format!("; it is in the package `{package}`"),
+        None => String::new(),
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => format!("ended with {status}"),
+    }
+}
+
+fn indented(stderr: &str) -> String {
+    stderr.lines().map(|l| format!("\n    {l}")).collect()
+}
+
+/// What a program left when it succeeded.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// All it wrote to stdout.
+    pub stdout: Vec<u8>,
+    /// All it wrote to stderr.
+    pub stderr: Vec<u8>,
+}
+
+/// A command to run: program, arguments, environment, directory, input.
+#[derive(Debug)]
+pub struct Exec {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+}
+
+impl Exec {
+    /// A command without arguments, with our environment, in our directory, with empty input.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self { command: Command::new(program), stdin: None }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable in the program's environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Gives the program only the variables that are set after this call.
+    #[must_use]
+    pub fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// Runs the program in that directory.
+    #[must_use]
+    pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Gives the program those bytes as input.
+    #[must_use]
+    pub fn stdin_bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Runs it to its end and gives what it wrote to stdout.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started, fails, or the user cancels.
+    pub fn output(self) -> Result<Vec<u8>, ExecError> {
+        self.capture().map(|o| o.stdout)
+    }
+
+    /// Runs it to its end and gives what it wrote.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started, fails, or the user cancels.
+    pub fn capture(mut self) -> Result<Output, ExecError> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let (program, line) = (self.program(), self.line());
+        let input = self.stdin.take();
+        self.command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        let mut child = self.start()?;
+        let group = child_pid(&child);
+        let watch = cancel::on_cancel(move || {
+            let _ = kill_process_group(group, Signal::TERM);
+        });
+        let done = communicate(&mut child, input);
+        let cancelled = watch.fired();
+        drop(watch);
+        if cancelled {
+            // Its own children may have outlived the polite signal.
+            let _ = kill_process_group(group, Signal::KILL);
+            return Err(ExecError::Cancelled { program });
+        }
+        let (status, out) = done.map_err(|source| ExecError::Io { program, source })?;
+        if status.success() {
+            return Ok(out);
+        }
+        Err(ExecError::Failed { command: line, status, stderr: tail(&out.stderr) })
+    }
+
+    /// Runs it with our own terminal, input and output, and gives how it ended.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    pub fn status(mut self) -> Result<ExitStatus, ExecError> {
+        let program = self.program();
+        self.start()?.wait().map_err(|source| ExecError::Io { program, source })
+    }
+
+    /// Becomes the program; returns only if that fails.
+    pub fn replace(mut self) -> ExecError {
+        tracing::debug!(command = %self.line(), "exec");
+        let source = self.command.exec();
+        self.error(source)
+    }
+
+    /// Starts it in a session of its own, to go on after us: no input, output to those files.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    #[allow(unsafe_code)]
+    pub fn detached(mut self, stdout: File, stderr: File) -> Result<Child, ExecError> {
+        self.command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        // SAFETY: setsid is async-signal-safe and touches no memory of the parent.
+        unsafe {
+            self.command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
+        }
+        self.start()
+    }
+
+    fn start(&mut self) -> Result<Child, ExecError> {
+        tracing::debug!(command = %self.line(), "run");
+        self.command.spawn().map_err(|source| self.error(source))
+    }
+
+    fn error(&self, source: io::Error) -> ExecError {
+        let program = self.program();
+        // A missing working directory is also ENOENT, and would be blamed on the program.
+        let place_is_there = self.command.get_current_dir().is_none_or(Path::is_dir);
+        if source.kind() == io::ErrorKind::NotFound && place_is_there {
+            ExecError::Missing { program }
+        } else {
+            ExecError::Io { program, source }
+        }
+    }
+
+    fn program(&self) -> String {
+        self.command.get_program().to_string_lossy().into_owned()
+    }
+
+    /// The command as a person would type it, for logs and errors.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        words.map(quoted).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The program's path when it is found on `path` (the value of `PATH`).
+pub fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let executable =
+        |p: &PathBuf| rustix::fs::access(p, rustix::fs::Access::EXEC_OK).is_ok() && p.is_file();
+    std::env::split_paths(path).map(|d| d.join(name)).find(executable)
+}
+
+fn child_pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+/// Feeds stdin and empties both outputs at once, so that no pipe can fill up and block the program.
+fn communicate(child: &mut Child, input: Option<Vec<u8>>) -> io::Result<(ExitStatus, Output)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let out = std::thread::scope(|scope| {
+        if let (Some(mut pipe), Some(bytes)) = (stdin, input) {
+            // A program that reads only a part of its input closes the pipe: not our error.
+            scope.spawn(move || pipe.write_all(&bytes));
+        }
+        let errors = scope.spawn(move || read_all(stderr));
+        let stdout = read_all(stdout)?;
+        let stderr = errors.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+        Ok::<_, io::Error>(Output { stdout, stderr })
+    });
+    let status = child.wait()?;
+    Ok((status, out?))
+}
+
+fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn tail(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(STDERR_LINES)..].join("\n")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_=./:,@%+".contains(&b);
+    let text = OsString::from(word).to_string_lossy().into_owned();
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exec, ExecError};
+
+    #[test]
+    fn output_is_what_the_program_wrote() {
+        let out = Exec::new("cat").stdin_bytes("a\nb\n").output().unwrap();
+        assert_eq!(out, b"a\nb\n");
+    }
+
+    #[test]
+    fn large_input_and_output_do_not_block() {
+        let bytes = vec![7; 1 << 20];
+        assert_eq!(Exec::new("cat").stdin_bytes(bytes.clone()).output().unwrap(), bytes);
+    }
+
+    #[test]
+    fn failure_names_command_code_and_stderr() {
+        let e = Exec::new("sh").args(["-c", "echo 'no such thing' >&2; exit 3"]).output();
+        let e = e.unwrap_err();
+        assert_eq!(e.code(), Some(3));
+        let text = e.to_string();
+        assert!(text.contains("exit code 3\n    no such thing"), "{text}");
+    }
+
+    #[test]
+    fn missing_program_names_its_package() {
+        let e = Exec::new("/nonexistent/qemu-system-x86_64").output().unwrap_err();
+        assert!(matches!(e, ExecError::Missing { .. }));
+        assert!(e.to_string().ends_with("it is in the package `qemu-system-x86`"));
+    }
+
+    #[test]
+    fn missing_directory_is_not_a_missing_program() {
+        let e = Exec::new("true").cwd("/nonexistent").output().unwrap_err();
+        assert!(matches!(e, ExecError::Io { .. }));
+    }
+
+    #[test]
+    fn line_can_be_pasted_into_a_shell() {
+        let e = Exec::new("echo").args(["a b", "it's", "", "x=1"]);
+        assert_eq!(e.line(), r"echo 'a b' 'it'\''s' '' x=1");
+    }
+}

@@ -1,0 +1,141 @@
+//! Files: publishing in one step, and locks.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustix::fs::FlockOperation;
+
+/// Writes a file so that readers see the old content or the new one, never a part: a temporary
+/// file beside it, synced, then renamed over it. Missing directories are made.
+///
+/// # Errors
+/// Whatever the file system says, with the path.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = parent(path);
+    fs::create_dir_all(directory)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(directory)
+        .map_err(|e| with_path(&e, "can't make a temporary file in", directory))?;
+    temporary.write_all(bytes).map_err(|e| with_path(&e, "can't write", path))?;
+    publish(temporary, path)
+}
+
+/// Gives a finished temporary file its name: sync, rename, sync of the directory.
+///
+/// # Errors
+/// Whatever the file system says, with the path.
+pub fn publish(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all().map_err(|e| with_path(&e, "can't sync", path))?;
+    temporary.persist(path).map_err(|e| with_path(&e.error, "can't write", path))?;
+    fs::File::open(parent(path))?.sync_all()
+}
+
+/// The directory that a path is in; `.` for a bare name.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn with_path(e: &io::Error, what: &str, path: &Path) -> io::Error {
+    io::Error::new(e.kind(), format!("{what} `{}`: {e}", path.display()))
+}
+
+/// A lock on a file, kept until dropped, or until the process ends in whatever way.
+#[derive(Debug)]
+pub struct Lock {
+    file: fs::File,
+}
+
+impl Lock {
+    /// Waits for a lock that others may share.
+    ///
+    /// # Errors
+    /// When the file can't be opened or the file system has no locks.
+    pub fn shared(path: &Path) -> io::Result<Self> {
+        Self::take(path, FlockOperation::LockShared)
+    }
+
+    /// Waits for a lock that nobody shares.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn exclusive(path: &Path) -> io::Result<Self> {
+        Self::take(path, FlockOperation::LockExclusive)
+    }
+
+    /// Takes a lock that nobody shares, or `None` if somebody has it.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn try_exclusive(path: &Path) -> io::Result<Option<Self>> {
+        match Self::take(path, FlockOperation::NonBlockingLockExclusive) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Gives up being the only one, without a moment in which nobody holds the lock.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn share(&self) -> io::Result<()> {
+        Ok(rustix::fs::flock(&self.file, FlockOperation::LockShared)?)
+    }
+
+    fn take(path: &Path, how: FlockOperation) -> io::Result<Self> {
+        fs::create_dir_all(parent(path))?;
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)?;
+        loop {
+            match rustix::fs::flock(&file, how) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+                Ok(()) => return Ok(Self { file }),
+            }
+        }
+    }
+
+    /// The file that is locked.
+    pub fn path(&self) -> PathBuf {
+        self.file.path().to_path_buf()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lock, write_atomic};
+
+    #[test]
+    fn written_files_replace_and_leave_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        let e = write_atomic(&dir.path().join("d"), b"").unwrap_err();
+        assert!(e.to_string().contains("/d`"), "{e}");
+    }
+
+    #[test]
+    fn exclusive_lock_is_held_until_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::shared(&path).unwrap();
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_exclusive(&path).unwrap().is_some());
+    }
+}

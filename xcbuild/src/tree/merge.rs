@@ -1,0 +1,177 @@
+//! Trees on top of each other, and into the form that all our trees have.
+
+use super::{Entry, Kind, PathError, Tree, TreePath};
+
+/// The directories of a root that are links into `usr/` on a usr-merged system, as Debian is since
+/// release 12.
+const MERGED: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+
+/// A name that two trees both have, and not as the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The name.
+    pub path: TreePath,
+    /// What the lower tree had.
+    pub hidden: Entry,
+}
+
+/// Puts a tree on top of another, as a later overlay on earlier ones, and gives what it hid.
+///
+/// Directories of both are joined, with the upper one's mode and owner. A directory never comes in
+/// place of a symbolic link to a directory that the lower tree has: what is in it is put where the
+/// link leads, as when a tar is unpacked there.
+///
+/// # Errors
+/// [`PathError`] when a path becomes too long by following a link.
+pub fn merge(lower: &mut Tree, upper: Tree) -> Result<Vec<Conflict>, PathError> {
+    let mut conflicts = Vec::new();
+    for (path, entry) in upper {
+        let path = follow(lower, &path)?;
+        if path.is_root() {
+            continue;
+        }
+        if let Some(old) = lower.get(&path).filter(|old| **old != entry) {
+            let leads_on = entry.is_directory() && leads_to_directory(lower, &path);
+            if leads_on {
+                continue;
+            }
+            if !(old.is_directory() && entry.is_directory()) {
+                conflicts.push(Conflict { path: path.clone(), hidden: old.clone() });
+            }
+        }
+        lower.insert(path, entry);
+    }
+    Ok(conflicts)
+}
+
+/// Follows the symbolic links to directories that a path goes through, relative or absolute.
+fn follow(tree: &Tree, path: &TreePath) -> Result<TreePath, PathError> {
+    let mut done = TreePath::root();
+    for part in path.parts() {
+        let place = resolve(tree, &done);
+        done = place.join(&TreePath::new(part)?)?;
+    }
+    Ok(done)
+}
+
+/// The directory that a path leads to by symbolic links; the path itself if it leads to none.
+fn resolve(tree: &Tree, path: &TreePath) -> TreePath {
+    let mut place = path.clone();
+    // As many links in a row as the kernel follows.
+    for _ in 0..40 {
+        let Some(Entry { kind: Kind::Symlink(target), .. }) = tree.get(&place) else { break };
+        let Some(next) = link_target(&place, target) else { break };
+        place = next;
+    }
+    let directory = place.is_root() || tree.get(&place).is_some_and(Entry::is_directory);
+    if directory { place } else { path.clone() }
+}
+
+fn leads_to_directory(tree: &Tree, path: &TreePath) -> bool {
+    resolve(tree, path) != *path
+}
+
+/// Where a symbolic link points in its tree, by its text alone; `None` if that is no path in it.
+pub fn link_target(link: &TreePath, target: &[u8]) -> Option<TreePath> {
+    let start = if target.starts_with(b"/") { TreePath::root() } else { link.parent()? };
+    let mut parts: Vec<&[u8]> = start.parts().collect();
+    for part in target.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".") {
+        match part {
+            // The root's parent is the root.
+            b".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    TreePath::new(parts.join(&b'/')).ok()
+}
+
+/// Moves what stands in `/bin`, `/sbin`, `/lib` and their like into `/usr`, where those names are
+/// links in the base image. A link to there, as the base image has it, is left out.
+///
+/// # Errors
+/// [`PathError`] when a path becomes too long by the move.
+pub fn usr_merge(tree: Tree) -> Result<Tree, PathError> {
+    let mut merged = Tree::new();
+    for (path, mut entry) in tree {
+        if let Kind::Hardlink(target) = &mut entry.kind {
+            *target = in_usr(target)?;
+        }
+        let to = in_usr(&path)?;
+        let top_link = to != path && path.parts().count() == 1 && !entry.is_directory();
+        let seen_directory = entry.is_directory() && merged.get(&to).is_some();
+        if !top_link && !seen_directory {
+            merged.insert(to, entry);
+        }
+    }
+    Ok(merged)
+}
+
+fn in_usr(path: &TreePath) -> Result<TreePath, PathError> {
+    for name in MERGED {
+        let moved = path.rebased(&TreePath::new(name)?, &TreePath::new(format!("usr/{name}"))?);
+        if let Some(moved) = moved {
+            return moved;
+        }
+    }
+    Ok(path.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merge, usr_merge};
+    use crate::tree::{Entry, Kind, Tree, TreePath};
+
+    fn tree(entries: &[(&str, Entry)]) -> Tree {
+        let mut tree = Tree::new();
+        for (path, entry) in entries {
+            tree.insert(TreePath::new(path).unwrap(), entry.clone());
+        }
+        tree
+    }
+
+    fn names(tree: &Tree) -> Vec<String> {
+        tree.iter().map(|(p, _)| p.to_string()).collect()
+    }
+
+    #[test]
+    fn later_files_win_and_are_told() {
+        let mut lower = tree(&[("a/x", Entry::file(0o644, "1")), ("a/y", Entry::file(0o644, "1"))]);
+        let upper = tree(&[("a/x", Entry::file(0o644, "2")), ("a/y", Entry::file(0o644, "1"))]);
+        let conflicts = merge(&mut lower, upper).unwrap();
+        assert_eq!(conflicts.len(), 1);
+        assert_eq!(conflicts[0].path.to_string(), "a/x");
+        let x = lower.get(&TreePath::new("a/x").unwrap()).unwrap();
+        assert_eq!(*x, Entry::file(0o644, "2"));
+    }
+
+    #[test]
+    fn links_to_directories_are_followed() {
+        for target in ["usr/bin", "/usr/bin", "./usr/../usr/bin"] {
+            let mut lower =
+                tree(&[("bin", Entry::symlink(target)), ("usr/bin", Entry::directory())]);
+            let conflicts = merge(&mut lower, tree(&[("bin/ls", Entry::file(0o755, ""))])).unwrap();
+            assert_eq!(conflicts, []);
+            assert_eq!(names(&lower), ["bin", "usr", "usr/bin", "usr/bin/ls"], "{target}");
+        }
+        let mut looped = tree(&[("a", Entry::symlink("b")), ("b", Entry::symlink("a"))]);
+        merge(&mut looped, tree(&[("a/x", Entry::file(0o644, ""))])).unwrap();
+        assert_eq!(names(&looped), ["a", "a/x", "b"]);
+    }
+
+    #[test]
+    fn old_places_move_into_usr() {
+        let merged = usr_merge(tree(&[
+            ("bin/ls", Entry::file(0o755, "")),
+            ("bin/dir", Entry::new(0o755, Kind::Hardlink(TreePath::new("bin/ls").unwrap()))),
+            ("usr/bin/env", Entry::file(0o755, "")),
+            ("lib64", Entry::symlink("usr/lib64")),
+            ("library/x", Entry::file(0o644, "")),
+        ]))
+        .unwrap();
+        let expected =
+            ["library", "library/x", "usr", "usr/bin", "usr/bin/dir", "usr/bin/env", "usr/bin/ls"];
+        assert_eq!(names(&merged), expected);
+        let link = merged.get(&TreePath::new("usr/bin/dir").unwrap()).unwrap();
+        assert_eq!(link.kind, Kind::Hardlink(TreePath::new("usr/bin/ls").unwrap()));
+    }
+}

@@ -1,0 +1,177 @@
+//! All that a person or a program reads from us; the only module that prints.
+//!
+//! Results go to stdout, the rest to stderr. Without a terminal there are no colours and no bars:
+//! a long step then says once that it starts. A reader of stdout that goes away (`| head`) ends the
+//! program quietly, as it does other tools.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
+const READER_GONE: i32 = 141;
+/// How often a bar or spinner is drawn anew.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Only warnings and errors.
+    Quiet,
+    /// What is done, step by step.
+    Normal,
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Normal as u8);
+static BARS: OnceLock<MultiProgress> = OnceLock::new();
+
+/// Sets how much is said; called once, after the flags are read.
+pub fn set_level(level: Level) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+fn speaks() -> bool {
+    LEVEL.load(Ordering::Relaxed) >= Level::Normal as u8
+}
+
+fn bars() -> &'static MultiProgress {
+    BARS.get_or_init(|| {
+        let visible = speaks() && io::stderr().is_terminal();
+        let target =
+            if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        MultiProgress::with_draw_target(target)
+    })
+}
+
+/// Whether stderr is a terminal, so that colours make sense.
+fn coloured() -> bool {
+    io::stderr().is_terminal()
+}
+
+fn say(line: &str) {
+    // With nobody left to read stderr there is nobody to tell.
+    bars().suspend(|| {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    });
+}
+
+fn paint(code: &str, text: &str) -> String {
+    if coloured() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// Says that something is done or begins: a verb and what it is about.
+pub fn status(verb: &str, what: impl Display) {
+    if speaks() {
+        say(&format!("{} {what}", paint("1;32", &format!("{verb:>12}"))));
+    }
+}
+
+/// Says something that the user should know and that is no error.
+pub fn warn(text: impl Display) {
+    say(&format!("{} {text}", paint("1;33", "WARNING:")));
+}
+
+/// Says what to do next.
+pub fn hint(text: impl Display) {
+    if speaks() {
+        say(&format!("{} {text}", paint("1;36", "hint:")));
+    }
+}
+
+/// Says why the program failed, with all causes.
+pub fn error(error: &anyhow::Error) {
+    say(&format!("{} {}", paint("1;31", "ERROR:"), causes(error)));
+}
+
+/// An error and its causes as one text; a cause that the text before it already quotes is left out.
+pub fn causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Prints a result to stdout, with a line end.
+pub fn result(text: impl Display) {
+    result_bytes(format!("{text}\n").as_bytes());
+}
+
+/// Prints a result to stdout as it is.
+pub fn result_bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let Err(e) = out.write_all(bytes).and_then(|()| out.flush()) else { return };
+    if e.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(READER_GONE);
+    }
+    warn(format_args!("can't write to stdout: {e}"));
+}
+
+/// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A step of that many units (bytes if `bytes`, else pieces).
+    pub fn sized(what: impl Display, total: u64, bytes: bool) -> Self {
+        let counts = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
+        let bar = bars().add(ProgressBar::new(total));
+        Self::styled(bar, what, &format!("{{msg:>24}} [{{bar:30}}] {counts} {{elapsed}}"))
+    }
+
+    /// A step of unknown size.
+    pub fn spinner(what: impl Display) -> Self {
+        let bar = bars().add(ProgressBar::new_spinner());
+        Self::styled(bar, what, "{msg:>24} {spinner} {elapsed}")
+    }
+
+    fn styled(bar: ProgressBar, what: impl Display, template: &str) -> Self {
+        // A template is ours; should it be wrong, the default style still shows progress.
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(what.to_string());
+        bar.enable_steady_tick(REDRAW);
+        Self(bar)
+    }
+
+    /// So many units more are done.
+    pub fn advance(&self, units: u64) {
+        self.0.inc(units);
+    }
+
+    /// So many units are done in all.
+    pub fn set(&self, units: u64) {
+        self.0.set_position(units);
+    }
+
+    /// Says what the step is about now.
+    pub fn message(&self, what: impl Display) {
+        self.0.set_message(what.to_string());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::causes;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_joined_and_not_repeated() {
+        let e = anyhow!("no such file").context("can't read `x`: no such file").context("no build");
+        assert_eq!(causes(&e), "no build: can't read `x`: no such file");
+    }
+}
