@@ -2,7 +2,9 @@
 //!
 //! ARCHITECTURE.md is the map; each module starts with what it is for and what it is not.
 
+pub mod cli;
 pub mod image;
+pub mod settings;
 pub mod sys;
 pub mod topology;
 pub mod tree;

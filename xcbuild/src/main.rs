@@ -1,3 +1,7 @@
 //! The `xcbuild` program: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xcbuild::cli::run(std::env::args_os())
+}

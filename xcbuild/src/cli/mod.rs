@@ -1,0 +1,93 @@
+//! The command line: one thin file per verb. A verb reads its arguments, resolves the settings,
+//! calls the module that does the work, and prints what came of it.
+//!
+//! Exit codes: 0 is success, 1 a failure that stderr explains, 2 a command line that is none, 130
+//! an end by Ctrl-C. `status` and `rsh` have codes of their own, given with them.
+
+mod env;
+mod spelling;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::settings::Variables;
+use crate::sys::cancel::{self, Cancelled};
+use crate::sys::exec::ExecError;
+use crate::ui;
+
+/// Exit code of a program that the user ended by Ctrl-C, as shells have it.
+const CANCELLED: u8 = 130;
+/// Exit code of a command line that can't be understood.
+const USAGE: u8 = 2;
+
+/// Builds overlays and a base image into cached ISOs and runs clusters of VMs from them
+#[derive(Debug, Parser)]
+#[command(name = "xcbuild", version, max_term_width = 100)]
+struct Arguments {
+    /// Say only warnings and errors on stderr
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Env(env::Arguments),
+}
+
+/// Runs the program with a command line and gives its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    start_log();
+    let mut variables = Variables::of_process();
+    let arguments = spelling::normal(arguments, &mut variables);
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(e) => return usage(&e),
+    };
+    if parsed.quiet {
+        ui::set_level(ui::Level::Quiet);
+    }
+    let done = cancel::install()
+        .map_err(anyhow::Error::from)
+        .and_then(|()| dispatch(parsed.verb, variables));
+    done.unwrap_or_else(|e| failed(&e))
+}
+
+fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
+    match verb {
+        Verb::Env(a) => env::run(&a, variables),
+    }
+}
+
+fn usage(e: &clap::Error) -> ExitCode {
+    if !e.use_stderr() {
+        ui::result_bytes(e.render().to_string().as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    let text = e.render().to_string();
+    ui::error(&anyhow::anyhow!("{}", text.trim_start_matches("error: ").trim_end()));
+    ExitCode::from(USAGE)
+}
+
+fn failed(e: &anyhow::Error) -> ExitCode {
+    let by_user = |c: &(dyn std::error::Error + 'static)| {
+        c.is::<Cancelled>() || matches!(c.downcast_ref(), Some(ExecError::Cancelled { .. }))
+    };
+    if cancel::requested() && e.chain().any(by_user) {
+        ui::warn("cancelled");
+        return ExitCode::from(CANCELLED);
+    }
+    ui::error(e);
+    ExitCode::FAILURE
+}
+
+/// `XCBUILD_LOG=debug` shows each command that is run; the syntax is that of `tracing`'s EnvFilter.
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("XCBUILD_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
