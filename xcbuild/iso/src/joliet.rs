@@ -1,0 +1,97 @@
+//! The view for Windows: Joliet, a second hierarchy with names in UCS-2 ("Joliet Specification",
+//! Microsoft 1995). It has no levels to keep to, so nothing is relocated, and no links or devices:
+//! these stay out of it, as with every other writer, and Rock Ridge has them.
+//!
+//! Characters that Joliet forbids, those beyond the Basic Multilingual Plane and bytes that are no
+//! UTF-8 become `_`; names are cut and numbered as in [`crate::names`]. Rock Ridge has them whole.
+
+use crate::error::Error;
+use crate::names::Unique;
+use crate::options::Joliet;
+use crate::tree::{Body, NodeId, Tree};
+use crate::view::{Entry, Role, View};
+
+/// Builds the view; `None` if there is to be none.
+pub(crate) fn build(tree: &Tree, joliet: Joliet) -> Result<Option<View<'_>>, Error> {
+    let limit = match joliet {
+        Joliet::Off => return Ok(None),
+        Joliet::Standard => 64,
+        Joliet::Long => 103,
+    };
+    View::new(tree, |directory| entries(tree, directory, limit), |_| None).map(Some)
+}
+
+fn entries(tree: &Tree, directory: NodeId, limit: usize) -> Vec<Entry<'_>> {
+    let mut unique = Unique::default();
+    let mut entries = Vec::new();
+    for (name, &node) in tree.entries(directory) {
+        if matches!(tree.inode(node).body, Body::Directory(_) | Body::File { .. }) {
+            let identifier = identifier(&mut unique, name, limit);
+            entries.push(Entry { identifier, name, node, role: Role::Plain });
+        }
+    }
+    entries
+}
+
+/// Claims a name of at most `limit` characters; what is cut and the number go before the suffix.
+fn identifier(unique: &mut Unique, name: &[u8], limit: usize) -> Box<[u8]> {
+    let units = ucs2(name);
+    let dot = units.iter().rposition(|&unit| unit == u16::from(b'.')).filter(|&at| at > 0);
+    let (stem, suffix) = units.split_at(dot.unwrap_or(units.len()));
+    let suffix = &suffix[..suffix.len().min(limit / 2)];
+    unique.claim(|number| {
+        let digits = number.map(|n| n.to_string()).unwrap_or_default();
+        let kept = stem.len().min(limit.saturating_sub(digits.len() + suffix.len()));
+        let digits = digits.bytes().map(u16::from);
+        let units = stem[..kept].iter().copied().chain(digits).chain(suffix.iter().copied());
+        units.flat_map(u16::to_be_bytes).collect()
+    })
+}
+
+/// The characters of a name, `_` for each that Joliet can't hold.
+fn ucs2(name: &[u8]) -> Vec<u16> {
+    const STAND_IN: u16 = b'_' as u16;
+    let mut units = Vec::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        units.extend(chunk.valid().chars().map(|c| match c {
+            '\0'..=' ' if c != ' ' => STAND_IN,
+            '*' | '/' | ':' | ';' | '?' | '\\' => STAND_IN,
+            _ => u16::try_from(u32::from(c)).unwrap_or(STAND_IN),
+        }));
+        units.extend(chunk.invalid().iter().map(|_| STAND_IN));
+    }
+    units
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(limit: usize, list: &[&[u8]]) -> Vec<String> {
+        let mut unique = Unique::default();
+        let claim = |name: &&[u8]| {
+            let bytes = identifier(&mut unique, name, limit);
+            let units: Vec<_> =
+                bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect();
+            String::from_utf16(&units).unwrap()
+        };
+        list.iter().map(claim).collect()
+    }
+
+    #[test]
+    fn names_are_cut_before_the_suffix_and_made_unique() {
+        let long = "a".repeat(70);
+        let (one, two) = (format!("{long}1.txt"), format!("{long}2.txt"));
+        let cut = format!("{}.txt", "a".repeat(60));
+        let cut_again = format!("{}0.txt", "a".repeat(59));
+        let table: [(&[&[u8]], &[&str]); 4] = [
+            (&[one.as_bytes(), two.as_bytes()], &[&cut, &cut_again]),
+            (&["größe €".as_bytes(), b"README", b"readme"], &["größe €", "README", "readme"]),
+            (&[b"what?", b"what*"], &["what_", "what_0"]),
+            (&["\u{1f600}".as_bytes(), b"\xff.c", b"\t"], &["_", "_.c", "_0"]),
+        ];
+        for (given, expected) in table {
+            assert_eq!(names(64, given), expected);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Images are judged by the tools that others use: what each finds must be what went in. A judge
+//! that is not installed is skipped, and says so.
+#![allow(clippy::print_stdout)]
+
+mod bsdtar;
+mod golden;
+mod host;
+mod isoinfo;
+mod model;
+mod tool;
+mod xorriso;
+
+use std::fs;
+use std::path::Path;
+
+use model::{Fact, Facts, Model};
+use xc_iso::{Joliet, Options};
+
+/// Has a judge look at all golden trees. `blur` takes from a fact what the
+/// judge can't see and says whether it sees the entry at all.
+fn judge(program: &str, look: impl Fn(&Path) -> Facts, blur: impl Fn(&mut Fact) -> bool) {
+    if !tool::installed(program) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    for (name, tree) in golden::ALL {
+        if let Some(reason) = tool::excuse(program, name) {
+            println!("SKIPPED: {program}, {name}: {reason}");
+            continue;
+        }
+        for joliet in [Joliet::Off, Joliet::Standard] {
+            let file = folder.path().join(format!("{name}.iso"));
+            fs::write(&file, bytes(&tree(), joliet)).expect("room for the image");
+            let mut expected = tree().facts();
+            let mut found = look(&file);
+            expected.retain(|_, fact| blur(fact));
+            found.retain(|_, fact| blur(fact));
+            compare(&format!("{program}, {name}, {joliet:?}"), &expected, &found);
+            println!("{program}: {name}, {joliet:?}: {} entries as expected", found.len());
+        }
+    }
+}
+
+fn bytes(model: &Model, joliet: Joliet) -> Vec<u8> {
+    model.bytes(Options { joliet, ..Options::default() }).expect("an image")
+}
+
+/// Fails with the first few differences.
+fn compare(what: &str, expected: &Facts, found: &Facts) {
+    let mut differences = Vec::new();
+    let shown = |path: &[u8]| path.escape_ascii().to_string();
+    for (path, fact) in expected {
+        match found.get(path) {
+            None => differences.push(format!("{} is missing", shown(path))),
+            Some(other) if other != fact => {
+                differences.push(format!("{}:\n  wrote {fact:?}\n  found {other:?}", shown(path)));
+            }
+            Some(_) => {}
+        }
+    }
+    let extra = found.keys().filter(|path| !expected.contains_key(*path));
+    differences.extend(extra.map(|path| format!("{} is too much", shown(path))));
+    differences.truncate(5);
+    assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
+}
+
+#[test]
+fn bsdtar_finds_what_went_in() {
+    judge("bsdtar", bsdtar::look, bsdtar::blur);
+}
+
+#[test]
+fn xorriso_extracts_what_went_in() {
+    judge("xorriso", xorriso::look, xorriso::blur);
+}
+
+#[test]
+fn isoinfo_lists_what_went_in() {
+    judge("isoinfo", isoinfo::look, isoinfo::blur);
+}

@@ -1,0 +1,31 @@
+//! Running the judges.
+
+use std::process::Command;
+
+/// Whether a program is there; says so if not.
+pub fn installed(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
+    if !found {
+        println!("SKIPPED: {program} is not installed");
+    }
+    found
+}
+
+/// Why a judge can't judge a golden tree.
+pub fn excuse(program: &str, golden: &str) -> Option<&'static str> {
+    match (program, golden) {
+        ("isoinfo", "longest symlinks") => Some("it crashes on targets over 1023 bytes"),
+        ("xorriso", "longest symlinks") => Some("it refuses targets over 1023 bytes"),
+        ("isoinfo", "deep") => Some("it does not follow CL"),
+        _ => None,
+    }
+}
+
+/// What a program prints; it must succeed.
+pub fn output(command: &mut Command) -> Vec<u8> {
+    let output = command.env("LC_ALL", "C").env("TZ", "UTC").output().expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    output.stdout
+}
