@@ -1,0 +1,114 @@
+//! A workspace of a test's own, the program in it, and what a test asks of the machine.
+
+pub mod dns;
+pub mod tool;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// The machine's two cores bear one cluster at a time.
+static CLUSTERS: Mutex<()> = Mutex::new(());
+
+/// Ports and groups of the tests, apart from a developer's own cluster.
+const TELNET_BASE: &str = "42000";
+const SSH_BASE: &str = "42300";
+const KUBERNETES_PORT: &str = "42800";
+const MULTICAST_BASE: &str = "160";
+
+/// An empty home with its own run directory, lock file and images. The cache is shared by all
+/// tests, so that packages are fetched once; a test of the cache takes one of its own.
+pub struct Workspace {
+    home: TempDir,
+    run: TempDir,
+    store: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Workspace {
+    /// A workspace with the shared cache.
+    pub fn new() -> Self {
+        Self::with_store(Path::new(env!("CARGO_TARGET_TMPDIR")).join("store"))
+    }
+
+    /// A workspace with a cache of its own, empty.
+    pub fn fresh() -> Self {
+        let mut workspace = Self::with_store(PathBuf::new());
+        workspace.store = workspace.home.path().join("store");
+        workspace
+    }
+
+    fn with_store(store: PathBuf) -> Self {
+        // Paths of sockets are short: at most 108 bytes.
+        let short = || tempfile::Builder::new().prefix("xcb-").tempdir_in("/tmp").unwrap();
+        Self { home: short(), run: short(), store, variables: Vec::new() }
+    }
+
+    /// Sets a variable for all commands that follow.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.into(), value.into()));
+    }
+
+    /// The workspace's home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The directory that run directories are made in.
+    pub fn run_directory(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// The program with arguments, in this workspace, with nothing else in its environment.
+    pub fn xcbuild(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xcbuild"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("XCBUILD_STORE", &self.store)
+            .env("XCBUILD_RUN", self.run.path())
+            .env("XCLUSTER_TELNET_BASE", TELNET_BASE)
+            .env("XCLUSTER_SSH_BASE", SSH_BASE)
+            .env("XCLUSTER_K8S_PORT", KUBERNETES_PORT)
+            .env("XCLUSTER_MCAST_BASE", MULTICAST_BASE)
+            .envs(self.variables.iter().map(|(n, v)| (n, v)));
+        command
+    }
+
+    /// Runs the program, which has to succeed, and gives its stdout.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let done = self.xcbuild(arguments).assert().success();
+        String::from_utf8(done.get_output().stdout.clone()).unwrap()
+    }
+
+    /// Runs the program, which has to fail with that exit code, and gives its stderr.
+    pub fn fails(&self, arguments: &[&str], code: i32) -> String {
+        let done = self.xcbuild(arguments).assert().failure().code(code);
+        assert_eq!(done.get_output().stdout, b"", "a failure says nothing on stdout");
+        String::from_utf8(done.get_output().stderr.clone()).unwrap()
+    }
+
+    /// The only cluster of the tests, ended when dropped.
+    pub fn cluster(&self) -> Cluster<'_> {
+        Cluster {
+            workspace: self,
+            _alone: CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+/// The right to run a cluster; `stop` is run when it ends, however the test ends.
+pub struct Cluster<'a> {
+    workspace: &'a Workspace,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Drop for Cluster<'_> {
+    fn drop(&mut self) {
+        let _ = self.workspace.xcbuild(&["stop"]).output();
+    }
+}

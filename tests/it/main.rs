@@ -1,0 +1,7 @@
+//! Tests of the whole program, as its users run it: real packages, real ISOs, real VMs.
+//!
+//! One binary, a file per verb. What every file needs is in `common`. A check that can't run here
+//! prints a line that starts with `SKIPPED`; `tests/run` counts them.
+
+mod common;
+mod frame;
