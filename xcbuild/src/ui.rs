@@ -83,6 +83,11 @@ pub fn hint(text: impl Display) {
     }
 }
 
+/// A line of a log that a program of ours keeps on its stderr.
+pub fn log(line: impl Display) {
+    say(&line.to_string());
+}
+
 /// Says why the program failed, with all causes.
 pub fn error(error: &anyhow::Error) {
     say(&format!("{} {}", paint("1;31", "ERROR:"), causes(error)));

@@ -45,7 +45,8 @@ impl Upstream {
         socket.connect(self.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         // Header with RD and one question; name `x.`, type A, class IN (RFC 1035 section 4.1).
-        let question = *b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x\x00\x00\x01\x00\x01";
+        let question =
+            *b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x\x00\x00\x01\x00\x01";
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
             let _ = socket.send(&question);

@@ -94,10 +94,7 @@ impl Workspace {
 
     /// The only cluster of the tests, ended when dropped.
     pub fn cluster(&self) -> Cluster<'_> {
-        Cluster {
-            workspace: self,
-            _alone: CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner),
-        }
+        Cluster { workspace: self, _alone: CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 }
 
