@@ -1,10 +1,13 @@
 //! The way in: an image is built by calls, one for each entry, and then written.
 
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
 use crate::options::Options;
+use crate::scan;
 use crate::source::Source;
 use crate::tree::{Body, DeviceKind, Entries, MAJOR_MAX, MINOR_MAX, Meta, TARGET_MAX, Tree};
 use crate::write;
@@ -141,6 +144,16 @@ impl Image {
         self.tree.add(path.as_ref(), meta, Body::Socket)
     }
 
+    /// Adds the directory `host` with all that is in it as `path`; an empty path stands for the
+    /// root, which then takes the attributes of `host`. Symbolic links in it are kept, hard links
+    /// within it as well.
+    ///
+    /// # Errors
+    /// Also when something in it can't be read.
+    pub fn tree(&mut self, path: impl AsRef<[u8]>, host: impl AsRef<Path>) -> Result<(), Error> {
+        scan::add(self, path.as_ref(), host.as_ref())
+    }
+
     /// Whether something is at `path`.
     pub fn contains(&self, path: impl AsRef<[u8]>) -> bool {
         self.tree.find(path.as_ref()).is_some()
@@ -154,6 +167,22 @@ impl Image {
     pub fn write(&self, out: &mut impl Write) -> Result<Summary, Error> {
         let layout = Layout::new(&self.tree, &self.options)?;
         write::stream(&layout, out)?;
+        Ok(layout.summary())
+    }
+
+    /// Writes the image to a file, replacing what is in it. Much faster than [`Self::write`] for
+    /// regular files: threads write side by side, the kernel copies large contents itself, blocks
+    /// are shared where the file system can (see [`Options::alignment`]), holes stay holes.
+    /// Anything else, such as a pipe or a device, is written front to back.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_to_file(&self, out: &File) -> Result<Summary, Error> {
+        if !out.metadata()?.is_file() {
+            return self.write(&mut &*out);
+        }
+        let layout = Layout::new(&self.tree, &self.options)?;
+        write::file(&layout, out)?;
         Ok(layout.summary())
     }
 }

@@ -6,7 +6,7 @@
 //! UTF-8 become `_`; names are cut and numbered as in [`crate::names`]. Rock Ridge has them whole.
 
 use crate::error::Error;
-use crate::names::Unique;
+use crate::names::{Identifier, resolve};
 use crate::options::Joliet;
 use crate::tree::{Body, NodeId, Tree};
 use crate::view::{Entry, Role, View};
@@ -22,30 +22,34 @@ pub(crate) fn build(tree: &Tree, joliet: Joliet) -> Result<Option<View<'_>>, Err
 }
 
 fn entries(tree: &Tree, directory: NodeId, limit: usize) -> Vec<Entry<'_>> {
-    let mut unique = Unique::default();
-    let mut entries = Vec::new();
+    let mut shown: Vec<(&[u8], NodeId)> = Vec::new();
     for (name, &node) in tree.entries(directory) {
         if matches!(tree.inode(node).body, Body::Directory(_) | Body::File { .. }) {
-            let identifier = identifier(&mut unique, name, limit);
-            entries.push(Entry { identifier, name, node, role: Role::Plain });
+            shown.push((name, node));
         }
     }
+    let plain = shown.iter().map(|&(name, _)| identifier(name, limit, None)).collect();
+    let numbered = |index: usize, number| identifier(shown[index].0, limit, Some(number));
+    let identifiers = resolve(plain, numbered).into_iter();
+    let entries = identifiers.zip(&shown);
     entries
+        .map(|(identifier, &(name, node))| Entry { identifier, name, node, role: Role::Plain })
+        .collect()
 }
 
-/// Claims a name of at most `limit` characters; what is cut and the number go before the suffix.
-fn identifier(unique: &mut Unique, name: &[u8], limit: usize) -> Box<[u8]> {
+/// A name of at most `limit` characters; what is cut and the number go before the suffix.
+fn identifier(name: &[u8], limit: usize, number: Option<u32>) -> Identifier {
     let units = ucs2(name);
     let dot = units.iter().rposition(|&unit| unit == u16::from(b'.')).filter(|&at| at > 0);
     let (stem, suffix) = units.split_at(dot.unwrap_or(units.len()));
     let suffix = &suffix[..suffix.len().min(limit / 2)];
-    unique.claim(|number| {
-        let digits = number.map(|n| n.to_string()).unwrap_or_default();
-        let kept = stem.len().min(limit.saturating_sub(digits.len() + suffix.len()));
-        let digits = digits.bytes().map(u16::from);
-        let units = stem[..kept].iter().copied().chain(digits).chain(suffix.iter().copied());
-        units.flat_map(u16::to_be_bytes).collect()
-    })
+    let digits = number.map(|n| n.to_string()).unwrap_or_default();
+    let kept = stem.len().min(limit.saturating_sub(digits.len() + suffix.len()));
+    let digits = digits.bytes().map(u16::from);
+    let units = stem[..kept].iter().copied().chain(digits).chain(suffix.iter().copied());
+    let mut bytes = Vec::with_capacity(2 * limit.min(name.len() + 10));
+    bytes.extend(units.flat_map(u16::to_be_bytes));
+    bytes.into()
 }
 
 /// The characters of a name, `_` for each that Joliet can't hold.
@@ -68,14 +72,14 @@ mod tests {
     use super::*;
 
     fn names(limit: usize, list: &[&[u8]]) -> Vec<String> {
-        let mut unique = Unique::default();
-        let claim = |name: &&[u8]| {
-            let bytes = identifier(&mut unique, name, limit);
+        let plain = list.iter().map(|name| identifier(name, limit, None)).collect();
+        let unique = resolve(plain, |at, number| identifier(list[at], limit, Some(number)));
+        let text = |bytes: &Identifier| {
             let units: Vec<_> =
                 bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect();
             String::from_utf16(&units).unwrap()
         };
-        list.iter().map(claim).collect()
+        unique.iter().map(text).collect()
     }
 
     #[test]

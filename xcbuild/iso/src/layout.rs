@@ -11,6 +11,10 @@
 //!
 //! Both views name the same contents, and hard links name one content many times.
 
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
+
 use crate::descriptor::{self, PathTables};
 use crate::directory::{Alphabet, Bytes, Writer};
 use crate::error::Error;
@@ -20,8 +24,16 @@ use crate::options::Options;
 use crate::pathtable;
 use crate::primary;
 use crate::sector::{Allocator, Sector};
+use crate::source::Source;
 use crate::tree::{Body, NodeId, Tree};
 use crate::view::{Directory, Place, View};
+
+/// Bytes of a directory.
+#[derive(Clone, Copy)]
+struct Size {
+    records: u32,
+    continuation: u64,
+}
 
 /// A view and where its path tables are.
 pub(crate) struct Placed<'t> {
@@ -51,11 +63,15 @@ impl<'t> Layout<'t> {
     /// Lays out an image.
     pub(crate) fn new(tree: &'t Tree, options: &'t Options) -> Result<Self, Error> {
         options.check()?;
-        let primary = primary::build(tree, options)?;
-        let mut views = vec![Placed::new(primary, Alphabet::Ascii)];
-        views.extend(
-            joliet::build(tree, options.joliet)?.map(|view| Placed::new(view, Alphabet::Ucs2)),
-        );
+        let (primary, joliet) = thread::scope(|scope| {
+            let joliet = scope.spawn(|| joliet::build(tree, options.joliet));
+            (
+                primary::build(tree, options),
+                joliet.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            )
+        });
+        let mut views = vec![Placed::new(primary?, Alphabet::Ascii)];
+        views.extend(joliet?.map(|view| Placed::new(view, Alphabet::Ucs2)));
         let mut layout = Self {
             tree,
             options,
@@ -81,9 +97,20 @@ impl<'t> Layout<'t> {
         }
     }
 
-    /// Where the content of a file starts.
-    pub(crate) fn content(&self, node: NodeId) -> Sector {
-        self.contents[node.index()]
+    /// Where the content of a file lies in the image, in bytes; files as in [`Self::files`].
+    pub(crate) fn extent(&self, file: usize) -> Range<u64> {
+        let node = self.files[file];
+        let start = self.contents[node.index()].offset();
+        start..start + self.tree.inode(node).len()
+    }
+
+    /// Where the content of a file comes from, and its length.
+    pub(crate) fn source(&self, file: usize) -> (&'t Source, u64) {
+        static NOTHING: Source = Source::Bytes(Vec::new());
+        match &self.tree.inode(self.files[file]).body {
+            Body::File { source, len } => (source, *len),
+            _ => (&NOTHING, 0),
+        }
     }
 
     /// What writes the records of a view.
@@ -139,11 +166,15 @@ impl<'t> Layout<'t> {
             let little = sectors.take(u64::from(size))?;
             placed.tables = PathTables { size, little, big: sectors.take(u64::from(size))? };
         }
-        for index in 0..self.views.len() {
-            let places = self.place_directories(&self.views[index], &mut sectors)?;
-            let directories = &mut self.views[index].view.directories;
-            for (directory, place) in directories.iter_mut().zip(places) {
-                directory.place = place;
+        let measured = self.measure()?;
+        for (placed, sizes) in self.views.iter_mut().zip(measured) {
+            for index in placed.view.reading_order() {
+                let Size { records, continuation } = sizes[index];
+                placed.view.directories[index].place = Place {
+                    length: records,
+                    start: sectors.take(u64::from(records))?,
+                    continuation: sectors.take(continuation)?,
+                };
             }
         }
         for &node in &self.files {
@@ -154,27 +185,34 @@ impl<'t> Layout<'t> {
         Ok(())
     }
 
+    /// Takes the sizes of all directories, the views side by side.
+    fn measure(&self) -> Result<Vec<Vec<Size>>, Error> {
+        thread::scope(|scope| {
+            let measure = |placed| scope.spawn(move || self.measure_view(placed));
+            let threads: Vec<_> = self.views.iter().map(measure).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        })
+    }
+
     /// Takes the size of each directory by writing it once with no places in it.
-    fn place_directories(
-        &self,
-        placed: &Placed<'_>,
-        allocator: &mut Allocator,
-    ) -> Result<Vec<Place>, Error> {
+    fn measure_view(&self, placed: &Placed<'_>) -> Result<Vec<Size>, Error> {
         let writer = self.records(placed);
         let mut bytes = Bytes::default();
-        let mut places = vec![Place::default(); placed.view.directories.len()];
-        for index in placed.view.reading_order() {
-            let node = placed.view.directories[index].node;
-            writer.directory(&placed.view.directories[index], &mut bytes)?;
+        let mut sizes = Vec::with_capacity(placed.view.directories.len());
+        for directory in &placed.view.directories {
+            writer.directory(directory, &mut bytes)?;
             let length = bytes.records.len() as u64;
-            let too_large = |_| Error::DirectoryTooLarge { path: self.tree.path_of(node), length };
-            places[index] = Place {
-                length: u32::try_from(length).map_err(too_large)?,
-                start: allocator.take(length)?,
-                continuation: allocator.take(bytes.area.bytes.len() as u64)?,
+            let too_large = |_| {
+                let path = self.tree.path_of(directory.node);
+                Error::DirectoryTooLarge { path, length }
             };
+            let records = u32::try_from(length).map_err(too_large)?;
+            sizes.push(Size { records, continuation: bytes.area.bytes.len() as u64 });
         }
-        Ok(places)
+        Ok(sizes)
     }
 
     /// The directories of a view in the order in which they lie.

@@ -1,5 +1,6 @@
 //! ISO 9660 images: a writer, complete, deterministic and streaming.
 
+mod contents;
 mod descriptor;
 mod directory;
 mod error;
@@ -12,6 +13,7 @@ mod options;
 mod pathtable;
 mod primary;
 mod rockridge;
+mod scan;
 mod sector;
 mod source;
 mod tree;

@@ -10,33 +10,49 @@ use std::collections::{HashMap, HashSet};
 
 use crate::options::IsoNames;
 
+/// A name in this view, without a version.
+pub(crate) type Identifier = Box<[u8]>;
+
 /// Makes the names of one directory unique.
-#[derive(Debug, Default)]
-pub(crate) struct Unique {
-    used: HashSet<Box<[u8]>>,
-    /// For a name that was wanted again, the number to try next.
-    next: HashMap<Box<[u8]>, u32>,
-}
-
-impl Unique {
-    /// Claims `render(None)`, or else the first `render(Some(n))` that nobody has.
-    pub(crate) fn claim(&mut self, render: impl Fn(Option<u32>) -> Vec<u8>) -> Box<[u8]> {
-        let plain = render(None).into_boxed_slice();
-        if self.used.insert(plain.clone()) {
-            return plain;
-        }
-        let next = self.next.entry(plain).or_insert(0);
-        loop {
-            let numbered = render(Some(*next)).into_boxed_slice();
-            *next += 1;
-            if self.used.insert(numbered.clone()) {
-                return numbered;
-            }
-        }
+///
+/// `plain` holds what each would like to be called. The first to want a name gets it; for others
+/// `numbered` says what they are called with a number, and the numbers go up until nobody has that
+/// name. Nothing is looked up for names that collide with none, which is nearly all of them.
+pub(crate) fn resolve(
+    plain: Vec<Identifier>,
+    numbered: impl Fn(usize, u32) -> Identifier,
+) -> Vec<Identifier> {
+    let mut order: Vec<usize> = (0..plain.len()).collect();
+    order.sort_by(|&a, &b| plain[a].cmp(&plain[b]));
+    let clashes = |pair: &[usize]| (plain[pair[0]] == plain[pair[1]]).then_some(pair[1]);
+    let mut second: Vec<usize> = order.windows(2).filter_map(clashes).collect();
+    second.sort_unstable();
+    if second.is_empty() {
+        return plain;
     }
+    let mut used: HashSet<Identifier> = HashSet::new();
+    let mut next: HashMap<Identifier, u32> = HashMap::new();
+    let mut given = Vec::with_capacity(second.len());
+    for index in second {
+        let number = next.entry(plain[index].clone()).or_insert(0);
+        let name = loop {
+            let name = numbered(index, *number);
+            *number += 1;
+            let taken = order.binary_search_by(|&other| plain[other].cmp(&name)).is_ok();
+            if !taken && used.insert(name.clone()) {
+                break name;
+            }
+        };
+        given.push((index, name));
+    }
+    let mut names = plain;
+    for (index, name) in given {
+        names[index] = name;
+    }
+    names
 }
 
-/// How long the two parts of a name may be.
+/// How long the parts of a name may be.
 struct Room {
     /// Characters of a directory's name.
     directory: usize,
@@ -56,44 +72,52 @@ impl IsoNames {
         }
     }
 
-    /// Claims an identifier for a directory.
-    pub(crate) fn directory(self, unique: &mut Unique, name: &[u8]) -> Box<[u8]> {
-        let name = mapped(name);
-        let limit = self.room().directory;
-        unique.claim(|number| numbered(&name, limit, number))
+    /// The most characters of a directory's identifier.
+    pub(crate) fn longest_directory(self) -> usize {
+        self.room().directory
     }
 
-    /// Claims an identifier for a file: always with a dot, as §7.5.1 asks.
-    pub(crate) fn file(self, unique: &mut Unique, name: &[u8]) -> Box<[u8]> {
+    /// The most characters of a file's identifier, dot and version included.
+    pub(crate) fn longest_file(self) -> usize {
+        self.room().file + 3
+    }
+
+    /// The identifier of a directory.
+    pub(crate) fn directory(self, name: &[u8], number: Option<u32>) -> Identifier {
+        let limit = self.room().directory;
+        let mut identifier = Vec::with_capacity(limit);
+        push_stem(&mut identifier, name, limit, number);
+        identifier.into()
+    }
+
+    /// The identifier of a file: always with a dot, as §7.5.1 asks.
+    pub(crate) fn file(self, name: &[u8], number: Option<u32>) -> Identifier {
         let room = self.room();
         let dot = name.iter().rposition(|&b| b == b'.').filter(|&at| at > 0);
         let (stem, extension) = dot.map_or((name, &b""[..]), |at| (&name[..at], &name[at + 1..]));
-        let extension = mapped(&extension[..extension.len().min(room.extension)]);
-        let stem = mapped(stem);
-        let limit = room.stem.min(room.file - extension.len());
-        unique.claim(|number| {
-            let mut identifier = numbered(&stem, limit, number);
-            identifier.push(b'.');
-            identifier.extend_from_slice(&extension);
-            identifier
-        })
+        let extension = &extension[..extension.len().min(room.extension)];
+        let mut identifier = Vec::with_capacity(room.file + 1);
+        push_stem(&mut identifier, stem, room.stem.min(room.file - extension.len()), number);
+        identifier.push(b'.');
+        identifier.extend(extension.iter().copied().map(mapped));
+        identifier.into()
     }
 }
 
-/// The first `limit` bytes of `name`, the last of them replaced by the number.
-fn numbered(name: &[u8], limit: usize, number: Option<u32>) -> Vec<u8> {
+/// Appends the first `limit` bytes of a name, mapped, the last of them replaced by the number.
+fn push_stem(out: &mut Vec<u8>, name: &[u8], limit: usize, number: Option<u32>) {
     let digits = number.map(|n| n.to_string()).unwrap_or_default();
     let kept = name.len().min(limit.saturating_sub(digits.len()));
-    [&name[..kept], digits.as_bytes()].concat()
+    out.extend(name[..kept].iter().copied().map(mapped));
+    out.extend_from_slice(digits.as_bytes());
 }
 
 /// Capitals, digits and `_` for everything else (§7.4.1).
-fn mapped(name: &[u8]) -> Vec<u8> {
-    let map = |b: &u8| match b.to_ascii_uppercase() {
-        b @ (b'A'..=b'Z' | b'0'..=b'9') => b,
+fn mapped(byte: u8) -> u8 {
+    match byte.to_ascii_uppercase() {
+        byte @ (b'A'..=b'Z' | b'0'..=b'9') => byte,
         _ => b'_',
-    };
-    name.iter().map(map).collect()
+    }
 }
 
 #[cfg(test)]
@@ -101,9 +125,9 @@ mod tests {
     use super::*;
 
     fn files(names: IsoNames, list: &[&str]) -> Vec<String> {
-        let mut unique = Unique::default();
-        let claim = |name: &&str| names.file(&mut unique, name.as_bytes()).into_vec();
-        list.iter().map(claim).map(|id| String::from_utf8(id).unwrap()).collect()
+        let plain = list.iter().map(|name| names.file(name.as_bytes(), None)).collect();
+        let unique = resolve(plain, |at, number| names.file(list[at].as_bytes(), Some(number)));
+        unique.into_iter().map(|id| String::from_utf8(id.into()).unwrap()).collect()
     }
 
     #[test]
@@ -116,7 +140,7 @@ mod tests {
                 &["longname1.text", "longname2.text"],
                 &["LONGNAME.TEX", "LONGNAM0.TEX"],
             ),
-            (IsoNames::Long, &["a", "a0", "A"], &["A.", "A0.", "A1."]),
+            (IsoNames::Long, &["a", "A", "a0"], &["A.", "A1.", "A0."]),
             (IsoNames::Long, &["é", "ü"], &["__.", "__0."]),
             (
                 IsoNames::Long,
@@ -130,10 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_numbered_takes_no_plain_name() {
+        let list = ["B", "b", "b0", "b1", "b3"];
+        assert_eq!(files(IsoNames::Long, &list), ["B.", "B2.", "B0.", "B1.", "B3."]);
+    }
+
+    #[test]
     fn a_hundred_thousand_equal_names_stay_apart() {
-        let mut unique = Unique::default();
-        let name = |_| IsoNames::Short.file(&mut unique, b"same name.txt");
-        let claimed: HashSet<_> = (0..100_000).map(name).collect();
+        let name = |number| IsoNames::Short.file(b"same name.txt", number);
+        let plain = (0..100_000).map(|_| name(None)).collect();
+        let claimed: HashSet<_> = resolve(plain, |_, n| name(Some(n))).into_iter().collect();
         assert_eq!(claimed.len(), 100_000);
         assert!(claimed.iter().all(|id| id.len() <= 12));
     }

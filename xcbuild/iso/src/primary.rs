@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::names::Unique;
+use crate::names::resolve;
 use crate::options::{IsoNames, Options};
-use crate::tree::{Body, NodeId, Tree};
+use crate::tree::{NodeId, Tree};
 use crate::view::{Entry, Origin, Role, View};
 
 /// Levels of directories, the root included.
@@ -70,54 +70,73 @@ impl<'t> Plan<'t> {
     fn descend(&mut self) {
         let mut waiting = vec![Waiting { node: Tree::ROOT, level: 1, path: 0, nesting: 0 }];
         while let Some(at) = waiting.pop() {
-            let mut unique = Unique::default();
-            let mut entries = self.name_entries(at.node, &mut unique);
-            for entry in entries.iter_mut().filter(|entry| entry.is_directory(self.tree)) {
-                let below = Waiting {
-                    node: entry.node,
-                    level: at.level + 1,
-                    path: at.path + entry.identifier.len() + 1,
-                    nesting: at.nesting,
-                };
-                if self.fits(&below) {
-                    waiting.push(below);
-                    continue;
+            let mut listed = Vec::new();
+            for (name, &node) in self.tree.entries(at.node) {
+                let mut role = Role::Plain;
+                if self.tree.inode(node).is_directory() {
+                    let below = self.below(&at, node, name);
+                    role = self.place(&at, below, name, &mut waiting);
                 }
-                entry.role = Role::Placeholder;
-                entry.identifier = self.names.file(&mut unique, entry.name);
-                self.relocated.push((entry.node, entry.name));
-                let nesting = at.nesting + 1;
-                self.origins.insert(entry.node, Origin { directory: at.node, nesting });
-                waiting.push(Waiting { level: 3, path: RELOCATED_PATH, nesting, ..below });
+                listed.push((node, &**name, role));
             }
+            let entries = self.named(listed, at.node == Tree::ROOT);
             self.entries.insert(at.node, entries);
         }
     }
 
-    /// Whether a directory and the files in it may be that deep. Files are taken to have the
-    /// longest names there are.
-    fn fits(&self, directory: &Waiting) -> bool {
-        let longest_file = match self.names {
-            IsoNames::Short => 14,
-            IsoNames::Long => 33,
-        };
-        directory.level <= LEVELS_MAX && directory.path + longest_file <= PATH_MAX
+    /// A directory in another, if it may stay there.
+    fn below(&self, at: &Waiting, node: NodeId, name: &[u8]) -> Waiting {
+        /// What making a name unique may add to it.
+        const DIGITS: usize = 6;
+        let identifier = (name.len() + DIGITS).min(self.names.longest_directory());
+        let path = at.path + identifier + 1;
+        Waiting { node, level: at.level + 1, path, nesting: at.nesting }
     }
 
-    fn name_entries(&self, directory: NodeId, unique: &mut Unique) -> Vec<Entry<'t>> {
-        if directory == Tree::ROOT {
-            // Nobody else's, so that RR_MOVED is free if it is needed.
-            self.names.directory(unique, RELOCATED_NAME);
+    /// Lets a directory stay, or relocates it.
+    fn place(
+        &mut self,
+        at: &Waiting,
+        below: Waiting,
+        name: &'t [u8],
+        waiting: &mut Vec<Waiting>,
+    ) -> Role {
+        if below.level <= LEVELS_MAX && below.path + self.names.longest_file() <= PATH_MAX {
+            waiting.push(below);
+            return Role::Plain;
         }
-        let mut named = Vec::new();
-        for (name, &node) in self.tree.entries(directory) {
-            let identifier = match self.tree.inode(node).body {
-                Body::Directory(_) => self.names.directory(unique, name),
-                _ => self.names.file(unique, name),
-            };
-            named.push(Entry { identifier, name, node, role: Role::Plain });
+        let nesting = at.nesting + 1;
+        self.relocated.push((below.node, name));
+        self.origins.insert(below.node, Origin { directory: at.node, nesting });
+        waiting.push(Waiting { level: 3, path: RELOCATED_PATH, nesting, ..below });
+        Role::Placeholder
+    }
+
+    /// Gives the entries of a directory their identifiers. That of `RR_MOVED` is never given to
+    /// another entry of the root.
+    fn named(&self, listed: Vec<(NodeId, &'t [u8], Role)>, root: bool) -> Vec<Entry<'t>> {
+        let identifier = |&(node, name, role): &(NodeId, &[u8], Role), number| {
+            if self.tree.inode(node).is_directory() && role != Role::Placeholder {
+                self.names.directory(name, number)
+            } else {
+                self.names.file(name, number)
+            }
+        };
+        let reserved = usize::from(root);
+        let mut plain = Vec::with_capacity(listed.len() + reserved);
+        if root {
+            plain.push(self.names.directory(RELOCATED_NAME, None));
         }
-        named
+        plain.extend(listed.iter().map(|entry| identifier(entry, None)));
+        let numbered = |at: usize, number| identifier(&listed[at - reserved], Some(number));
+        let identifiers = resolve(plain, numbered).into_iter().skip(reserved);
+        let entry = |(identifier, &(node, name, role)): (_, &(NodeId, &'t [u8], Role))| Entry {
+            identifier,
+            name,
+            node,
+            role,
+        };
+        identifiers.zip(&listed).map(entry).collect()
     }
 
     /// Puts what was relocated into its directory and this into the root.
@@ -126,16 +145,11 @@ impl<'t> Plan<'t> {
             return;
         }
         self.relocated.sort_by(|a, b| a.1.cmp(b.1));
-        let mut unique = Unique::default();
-        let entry = |&(node, name): &(NodeId, &'t [u8])| {
-            let identifier = self.names.directory(&mut unique, name);
-            Entry { identifier, name, node, role: Role::Relocated }
-        };
-        let entries = self.relocated.iter().map(entry).collect();
+        let listed = self.relocated.iter().map(|&(node, name)| (node, name, Role::Relocated));
+        let entries = self.named(listed.collect(), false);
         self.entries.insert(Tree::RELOCATED, entries);
-        let identifier = self.names.directory(&mut Unique::default(), RELOCATED_NAME);
         self.entries.entry(Tree::ROOT).or_default().push(Entry {
-            identifier,
+            identifier: self.names.directory(RELOCATED_NAME, None),
             name: RELOCATED_NAME,
             node: Tree::RELOCATED,
             role: Role::Relocated,

@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 
 use crate::error::Error;
+use crate::names::Identifier;
 use crate::sector::Sector;
 use crate::tree::{NodeId, Tree};
 
@@ -29,7 +30,7 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Entry<'t> {
     /// The name in this view, without a version.
-    pub identifier: Box<[u8]>,
+    pub identifier: Identifier,
     /// The real name.
     pub name: &'t [u8],
     pub node: NodeId,
@@ -68,7 +69,7 @@ pub(crate) struct Directory<'t> {
     pub parent: usize,
     /// Where it belongs, if it was relocated.
     pub origin: Option<Origin>,
-    pub identifier: Box<[u8]>,
+    pub identifier: Identifier,
     pub entries: Vec<Entry<'t>>,
     pub place: Place,
 }

@@ -1,38 +1,46 @@
-//! The forward pass: writes what the layout has placed, front to back.
+//! The forward pass: writes what the layout has placed, front to back. Contents take the way of
+//! [`crate::contents`].
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 
+use crate::contents::{ordered, positioned};
 use crate::descriptor::{self, Volume};
 use crate::directory::Bytes;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::pathtable::{self, Order};
 use crate::sector::Sector;
-use crate::source::Source;
-use crate::tree::{Body, NodeId};
 
-/// How much of a content is in memory at a time.
-const BUFFER: usize = 1 << 20;
+/// Small writes are gathered up to this many bytes.
+const BUFFER: usize = 1 << 18;
 
 /// Writes an image to a stream.
 pub(crate) fn stream(layout: &Layout<'_>, out: &mut impl Write) -> Result<(), Error> {
     let mut out = Forward { out, at: 0 };
-    metadata(layout, &mut out)?;
-    let mut buffer = vec![0; BUFFER];
-    for &node in &layout.files {
-        out.skip_to(layout.content(node))?;
-        content(layout, node, &mut buffer, &mut out)?;
-    }
-    out.skip_to(layout.end)?;
-    out.out.flush()?;
-    Ok(())
+    out.buffered(|out| metadata(layout, out))?;
+    ordered::copy(layout, |offset, bytes| {
+        out.skip_to(offset)?;
+        Ok(out.put(bytes)?)
+    })?;
+    out.skip_to(layout.end.offset())?;
+    Ok(out.out.flush()?)
+}
+
+/// Writes an image to a regular file, whatever was in it before.
+pub(crate) fn file(layout: &Layout<'_>, out: &File) -> Result<(), Error> {
+    // Emptied first, so that all that is not written reads as zeros.
+    out.set_len(0)?;
+    out.set_len(layout.end.offset())?;
+    let mut front = Forward { out: &mut At { file: out, offset: 0 }, at: 0 };
+    front.buffered(|out| metadata(layout, out))?;
+    positioned::copy(layout, out)
 }
 
 /// Writes everything in front of the contents.
 fn metadata(layout: &Layout<'_>, out: &mut Forward<'_, impl Write>) -> Result<(), Error> {
-    out.skip_to(Sector(descriptor::FIRST))?;
+    out.skip_to(Sector(descriptor::FIRST).offset())?;
     for placed in &layout.views {
         let volume = Volume {
             options: layout.options,
@@ -47,7 +55,7 @@ fn metadata(layout: &Layout<'_>, out: &mut Forward<'_, impl Write>) -> Result<()
     for placed in &layout.views {
         let tables = [(placed.tables.little, Order::Little), (placed.tables.big, Order::Big)];
         for (start, order) in tables {
-            out.skip_to(start)?;
+            out.skip_to(start.offset())?;
             out.put(&pathtable::bytes(&placed.view, order))?;
         }
     }
@@ -56,57 +64,9 @@ fn metadata(layout: &Layout<'_>, out: &mut Forward<'_, impl Write>) -> Result<()
         let records = layout.records(placed);
         for directory in layout.directories(placed) {
             records.directory(directory, &mut bytes)?;
-            out.skip_to(directory.place.start)?;
+            out.skip_to(directory.place.start.offset())?;
             out.put(&bytes.records)?;
             out.put(&bytes.area.bytes)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies the content of a file, which must have the length that was laid out.
-fn content(
-    layout: &Layout<'_>,
-    node: NodeId,
-    buffer: &mut [u8],
-    out: &mut Forward<'_, impl Write>,
-) -> Result<(), Error> {
-    let Body::File { source, len } = &layout.tree.inode(node).body else { return Ok(()) };
-    let unreadable = |error| Error::Source {
-        path: layout.tree.path_of(node),
-        source_path: source.host_path().to_owned(),
-        source: error,
-    };
-    let changed = || Error::SizeChanged { path: layout.tree.path_of(node), expected: *len };
-    match source {
-        Source::Bytes(bytes) => out.put(bytes)?,
-        Source::Path(path) | Source::Sized { path, .. } => {
-            let mut file = File::open(path).map_err(unreadable)?;
-            let mut left = *len;
-            while left > 0 {
-                let room = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let got = file.read(&mut buffer[..room]).map_err(unreadable)?;
-                if got == 0 {
-                    return Err(changed());
-                }
-                out.put(&buffer[..got])?;
-                left -= got as u64;
-            }
-            if file.read(&mut buffer[..1]).map_err(unreadable)? > 0 {
-                return Err(changed());
-            }
-        }
-        Source::Range { file, offset, .. } => {
-            let (mut at, end) = (*offset, offset + len);
-            while at < end {
-                let room = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
-                let got = file.read_at(&mut buffer[..room], at).map_err(unreadable)?;
-                if got == 0 {
-                    return Err(changed());
-                }
-                out.put(&buffer[..got])?;
-                at += got as u64;
-            }
         }
     }
     Ok(())
@@ -124,11 +84,22 @@ impl<W: Write> Forward<'_, W> {
         self.out.write_all(bytes)
     }
 
-    /// Writes zeros up to a sector.
-    fn skip_to(&mut self, sector: Sector) -> io::Result<()> {
+    /// Gathers the small writes of `write`.
+    fn buffered(
+        &mut self,
+        write: impl FnOnce(&mut Forward<'_, BufWriter<&mut W>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut gathered = BufWriter::with_capacity(BUFFER, &mut *self.out);
+        let mut forward = Forward { out: &mut gathered, at: self.at };
+        write(&mut forward)?;
+        self.at = forward.at;
+        Ok(gathered.flush()?)
+    }
+
+    /// Writes zeros up to a place in the image.
+    fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         static ZEROS: [u8; 32_768] = [0; 32_768];
-        let mut left = sector
-            .offset()
+        let mut left = offset
             .checked_sub(self.at)
             .ok_or_else(|| io::Error::other("a size changed between layout and writing"))?;
         while left > 0 {
@@ -136,6 +107,24 @@ impl<W: Write> Forward<'_, W> {
             self.put(&ZEROS[..part as usize])?;
             left -= part;
         }
+        Ok(())
+    }
+}
+
+/// A file, written from some place on.
+struct At<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Write for At<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write_at(bytes, self.offset)?;
+        self.offset += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
