@@ -4,6 +4,8 @@
 
 pub mod cli;
 pub mod image;
+pub mod near;
+pub mod overlay;
 pub mod settings;
 pub mod sys;
 pub mod topology;

@@ -7,6 +7,7 @@
 //! lock                  shared by everybody who uses the store, exclusive for collection
 //! ac/ab/abcd…           action: what the recipe of that key gave (JSON, with its own checksum)
 //! cas/ab/abcd…          blob: bytes by their SHA-256, read-only
+//! locks/abcd…           held by the one who builds that key
 //! tmp/                  half-made blobs; what is left there by a crash is removed at collection
 //! ```
 //!
@@ -121,6 +122,16 @@ impl Store {
         let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
         bytes.extend(body);
         Ok(files::write_atomic(&self.path("ac", key.digest()), &bytes)?)
+    }
+
+    /// Waits for the right to build that key, so that nobody builds it twice at once: who gets the
+    /// lock looks for the action again before building.
+    ///
+    /// # Errors
+    /// When the store can't be written or has no locks.
+    pub fn building(&self, key: &Key) -> Result<Lock> {
+        let path = self.root.join("locks").join(key.to_string());
+        Lock::exclusive(&path).with_context(|| format!("can't lock `{}`", path.display()))
     }
 
     /// The file of a blob, if it is in the store.

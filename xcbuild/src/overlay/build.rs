@@ -1,0 +1,168 @@
+//! Overlays to layers: look the key up, build what is missing, publish it; all at once.
+//!
+//! What the store has for layers:
+//!
+//! | key of | gives |
+//! |---|---|
+//! | a recipe (`layer`) | the blob `layer` |
+//! | an overlay's place (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
+//!
+//! A key is built by one at a time: others wait for its lock, and find the result when they have it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use fs_err as fs;
+use rayon::prelude::*;
+
+use super::Params;
+use super::find::Source;
+use super::plan::Planned;
+use super::reason::{Reason, changes};
+use super::recipe::{Context, Ingredient, Recipe};
+use super::{script, tarball};
+use crate::image::key::{Digest, Key, KeyBuilder};
+use crate::image::store::{Action, BlobRef, Store};
+use crate::sys::cancel;
+use crate::tree::{Tree, write_tar};
+
+/// The blob of an action that is the layer.
+const LAYER: &str = "layer";
+/// The blob of an action that is the list of ingredients.
+const INGREDIENTS: &str = "ingredients";
+
+/// A layer, and how it came about.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The overlay's name.
+    pub name: String,
+    /// The tar in the store.
+    pub blob: BlobRef,
+    /// Why it was built; `None` if it was in the store.
+    pub built: Option<Reason>,
+    /// The time that it took, to look or to build.
+    pub took: Duration,
+}
+
+/// The layers of overlays, in their order.
+///
+/// # Errors
+/// The first error of any; the others are ended.
+pub fn layers(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Layer>> {
+    plan.par_iter().map(|planned| layer(planned, params, store)).collect()
+}
+
+/// The layer of one overlay.
+///
+/// # Errors
+/// When the overlay can't be built; the error names it.
+pub fn layer(planned: &Planned, params: &Params, store: &Store) -> Result<Layer> {
+    cancel::check()?;
+    let start = Instant::now();
+    let name = &planned.overlay.name;
+    let found = match (&planned.overlay.source, &planned.manifest) {
+        (Source::Script(directory), _) => from_script(directory, params, store),
+        (Source::Tar(file), _) => from_tar(file, store),
+        (Source::Manifest(directory), Some(manifest)) => {
+            from_manifest(&Context { name, directory, manifest, params, store })
+        }
+        (Source::Manifest(directory), None) => {
+            Err(anyhow::anyhow!("the manifest of `{}` was not read", directory.display()))
+        }
+    };
+    let (blob, built) = found.with_context(|| format!("can't build the overlay `{name}`"))?;
+    Ok(Layer { name: name.clone(), blob, built, took: start.elapsed() })
+}
+
+fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
+    let recipe = Recipe::of(context)?;
+    let origin = Origin { name: context.name, place: context.directory, store: context.store };
+    origin.get_or_build(&recipe.key(), &recipe.ingredients, || recipe.make())
+}
+
+fn from_tar(file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
+    let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
+    let ingredients = [Ingredient::new("tar", digest.to_string())];
+    let key = KeyBuilder::new("tar").digest("file", &digest).finish();
+    let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    Origin { name, place: file, store }
+        .get_or_build(&key, &ingredients, || tarball::read(file, store))
+}
+
+fn from_script(
+    directory: &Path,
+    params: &Params,
+    store: &Store,
+) -> Result<(BlobRef, Option<Reason>)> {
+    let tree = script::run(directory, params, store)?;
+    Ok((put(&tree, store)?, Some(Reason::Untraced)))
+}
+
+/// Writes a tree into the store, as the tar of a layer.
+fn put(tree: &Tree, store: &Store) -> Result<BlobRef> {
+    let mut writer = store.writer()?;
+    write_tar(tree, &mut writer)?;
+    writer.commit()
+}
+
+/// An overlay as `--explain` knows it: what was built last from the same place.
+struct Origin<'a> {
+    name: &'a str,
+    place: &'a Path,
+    store: &'a Store,
+}
+
+impl Origin<'_> {
+    fn get_or_build(
+        &self,
+        key: &Key,
+        ingredients: &[Ingredient],
+        make: impl FnOnce() -> Result<Tree>,
+    ) -> Result<(BlobRef, Option<Reason>)> {
+        if let Some(blob) = self.stored(key)? {
+            return Ok((blob, None));
+        }
+        let _building = self.store.building(key)?;
+        // Another xcbuild may have built it while we waited.
+        if let Some(blob) = self.stored(key)? {
+            return Ok((blob, None));
+        }
+        let reason = self.reason(ingredients)?;
+        let blob = put(&make()?, self.store)?;
+        let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), ..Action::default() };
+        self.store.record(key, &action)?;
+        self.remember(ingredients)?;
+        Ok((blob, Some(reason)))
+    }
+
+    fn stored(&self, key: &Key) -> Result<Option<BlobRef>> {
+        Ok(self.store.action(key)?.and_then(|action| action.blobs.get(LAYER).copied()))
+    }
+
+    fn latest(&self) -> Key {
+        let place = self.place.as_os_str().as_encoded_bytes();
+        KeyBuilder::new("latest").text("name", self.name).bytes("place", place).finish()
+    }
+
+    fn remember(&self, ingredients: &[Ingredient]) -> Result<()> {
+        let blob = self.store.put(&serde_json::to_vec(ingredients)?)?;
+        let action = Action { blobs: [(INGREDIENTS.to_owned(), blob)].into(), ..Action::default() };
+        self.store.record(&self.latest(), &action)
+    }
+
+    fn reason(&self, ingredients: &[Ingredient]) -> Result<Reason> {
+        let Some(action) = self.store.action(&self.latest())? else { return Ok(Reason::New) };
+        let blob = action.blobs.get(INGREDIENTS).map(|b| self.store.blob(&b.digest)).transpose()?;
+        let Some(path) = blob.flatten() else { return Ok(Reason::New) };
+        // What can't be read any more explains nothing, and is no reason to fail.
+        let old: Vec<Ingredient> = serde_json::from_slice(&fs::read(path)?).unwrap_or_default();
+        if old == ingredients {
+            return Ok(Reason::Lost);
+        }
+        Ok(Reason::Changed(changes(&old, ingredients)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Recipes: all that decides a layer, and how it is made from it.
+//!
+//! A recipe is a list of steps. Each names its *ingredients*, texts that decide what it yields, and
+//! applies itself to a tree. The key of a layer is made of the ingredients and of nothing else, and
+//! `--explain` compares them: so nothing can decide a layer and not be explained.
+//!
+//! | ingredient | its value | why |
+//! |---|---|---|
+//! | `tree/path` | kind, executable, digest of the content (text of a link) | what `trees` copy |
+//! | `file /path` | mode, owner, digest of the rendered content | variables count by what they make of it |
+//! | `link /path`, `alternative /path` | the link's text | |
+//! | `device /path` | kind, numbers, mode, owner | |
+//! | `attributes /path` | mode, owner | |
+//! | `modules` | the names, in order | |
+//! | `package NAME` | version, digest of the .deb | from the workspace's lock file |
+//! | `leave out` | the paths | |
+//! | `program NAME`, `library /path` | digest of the content | host files count by content, not by name |
+//! | `archive NAME` | digest, `to`, `strip`, `only` | |
+//! | `topology NAME /path` | digest of the rendered content | |
+//! | `script …` | digest of the program, of each input, and each variable's value | |
+//! | `tar` | digest of the file | an overlay that is a tar file |
+//!
+//! Not in it: times, owners and absolute paths on the host, umask, locale, the overlay's name and
+//! place, the text of the manifest (only what it says), the number of threads. The version of the
+//! encoding is in every key ([`crate::image::key`]); [`FORMAT`] is raised when a step comes to yield
+//! something else from the same ingredients.
+
+mod entries;
+mod files;
+mod listing;
+mod trees;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::Params;
+use super::manifest::Manifest;
+use crate::image::key::{Key, KeyBuilder};
+use crate::image::store::Store;
+use crate::tree::{Conflict, Tree, merge, usr_merge};
+
+/// Raised when a step comes to yield something else from the same ingredients.
+const FORMAT: u64 = 1;
+
+/// Something that decides a layer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ingredient {
+    /// What it is, in words of the manifest.
+    pub what: String,
+    /// What of it counts.
+    pub value: String,
+}
+
+impl Ingredient {
+    /// An ingredient.
+    pub fn new(what: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { what: what.into(), value: value.into() }
+    }
+}
+
+/// A part of a recipe.
+pub trait Step: Send + Sync {
+    /// All that decides what the step yields.
+    fn ingredients(&self) -> Vec<Ingredient>;
+
+    /// What the step yields, given the tree of the steps before it; it is put on top of that.
+    ///
+    /// # Errors
+    /// When something can't be read, or is not what the ingredients say.
+    fn yields(&self, before: &Tree) -> Result<Tree>;
+}
+
+/// What the steps of one overlay are resolved with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The overlay's name.
+    pub name: &'a str,
+    /// The overlay's directory.
+    pub directory: &'a Path,
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// The user's values, archives and programs.
+    pub params: &'a Params,
+    /// Where steps put what they fetch or make.
+    pub store: &'a Store,
+}
+
+impl Context<'_> {
+    /// The value of a variable that the manifest declares, or that every overlay has.
+    fn variable(&self, name: &str) -> Option<String> {
+        let declared = self.manifest.variables.iter().find(|(n, _)| n.get_ref() == name);
+        let set = self.params.variables.get(name).map(ToOwned::to_owned);
+        set.or_else(|| declared.map(|(_, default)| default.clone())).or_else(|| Some(String::new()))
+    }
+
+    /// A path in the overlay's directory.
+    fn local(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+}
+
+/// All that decides a layer, and how it is made from it.
+pub struct Recipe {
+    steps: Vec<Box<dyn Step>>,
+    /// All that decides the layer, in the order of the steps.
+    pub ingredients: Vec<Ingredient>,
+}
+
+impl Recipe {
+    /// The recipe of an overlay with a manifest. Looks at the machine for all that the manifest
+    /// names, and makes nothing yet.
+    ///
+    /// # Errors
+    /// When something that the manifest names is not there.
+    pub fn of(context: &Context<'_>) -> Result<Self> {
+        let mut steps: Vec<Box<dyn Step>> = Vec::new();
+        steps.extend(trees::steps(context)?);
+        steps.extend(files::steps(context)?);
+        steps.extend(entries::steps(context));
+        let ingredients = steps.iter().flat_map(|s| s.ingredients()).collect();
+        Ok(Self { steps, ingredients })
+    }
+
+    /// The key of the layer.
+    pub fn key(&self) -> Key {
+        let builder = KeyBuilder::new("layer").number("format", FORMAT);
+        self.ingredients.iter().fold(builder, |b, i| b.text(&i.what, &i.value)).finish()
+    }
+
+    /// Makes the layer's tree. Later steps win over earlier ones; that is the manifest's meaning,
+    /// and no conflict.
+    ///
+    /// # Errors
+    /// When something can't be read, or is no longer what it was when the recipe was made.
+    pub fn make(&self) -> Result<Tree> {
+        let mut tree = Tree::new();
+        for step in &self.steps {
+            let yields = usr_merge(step.yields(&tree)?)?;
+            let _: Vec<Conflict> = merge(&mut tree, yields).context("a path is too long")?;
+        }
+        Ok(tree)
+    }
+}

@@ -1,0 +1,76 @@
+//! `trees`: directories of the overlay whose content is put on `/`.
+
+use anyhow::{Result, bail};
+
+use super::listing;
+use super::{Context, Ingredient, Step};
+use crate::overlay::manifest::TreeName;
+use crate::overlay::manifest::template::{render, variables};
+use crate::tree::{Modes, Tree, TreePath, from_directory};
+
+/// Directories whose modes a checkout can't keep and nodes can't do without.
+const KNOWN_MODES: &[(&str, u32)] = &[("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)];
+
+struct Copied {
+    tree: Tree,
+    ingredients: Vec<Ingredient>,
+}
+
+/// The steps of all trees that are there.
+///
+/// # Errors
+/// When a tree that has to be there is not, or can't be read.
+pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
+    let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    for tree in context.manifest.trees() {
+        for name in names(context, tree) {
+            let directory = context.local(&name);
+            if directory.is_dir() {
+                steps.push(Box::new(Copied::read(&name, context)?));
+            } else if !tree.optional {
+                bail!("the tree `{name}` is not there: `{}` is no directory", directory.display());
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// The directories that a name stands for: one for each value of its first variable, which is a list
+/// as `SETUP` is. The others are taken as they are.
+fn names(context: &Context<'_>, tree: TreeName<'_>) -> Vec<String> {
+    let Some(first) = variables(tree.template).next() else { return vec![tree.template.into()] };
+    let values = context.variable(first).unwrap_or_default();
+    let of_value = |value: &str| {
+        let lookup = |name: &str| {
+            if name == first { Some(value.to_owned()) } else { context.variable(name) }
+        };
+        render(tree.template, lookup).ok()
+    };
+    // A value is for a directory here, or for another overlay: it never leads out of this one.
+    let inside = |name: &String| !name.starts_with('/') && TreePath::new(name).is_ok();
+    let values = values.split(',').filter(|v| !v.is_empty());
+    values.filter_map(of_value).filter(inside).collect()
+}
+
+impl Copied {
+    fn read(name: &str, context: &Context<'_>) -> Result<Self> {
+        let mut tree = from_directory(&context.local(name), Modes::Checkout)?;
+        for (path, mode) in KNOWN_MODES {
+            if let Some(entry) = tree.get_mut(&TreePath::new(path)?) {
+                entry.mode = *mode;
+            }
+        }
+        let ingredients = listing::ingredients(name, &tree)?;
+        Ok(Self { tree, ingredients })
+    }
+}
+
+impl Step for Copied {
+    fn ingredients(&self) -> Vec<Ingredient> {
+        self.ingredients.clone()
+    }
+
+    fn yields(&self, _: &Tree) -> Result<Tree> {
+        Ok(self.tree.clone())
+    }
+}

@@ -1,0 +1,141 @@
+//! Tars that others made: an overlay that is a tar file, and what a `tar` script writes.
+//!
+//! They may be compressed, which is told by their first bytes. What comes of them is normal: times
+//! are gone, and what belongs to the user who built it belongs to root, so that two users' builds
+//! are the same.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+
+use crate::image::store::Store;
+use crate::sys::cancel;
+use crate::tree::{Blob, Tree, TreePath, from_tar};
+
+/// A tar may unpack to that many times its size, once it is big; no real overlay comes near.
+const RATIO_MAX: u64 = 1000;
+/// Up to that many bytes any ratio is taken.
+const FREE: u64 = 1 << 30;
+
+/// Reads a tar file, compressed or not.
+///
+/// # Errors
+/// When it can't be read, is damaged, or holds what no tree can.
+pub fn read(path: &Path, store: &Store) -> Result<Tree> {
+    let mut start = [0; 6];
+    let mut file = fs::File::open(path)?;
+    let packed = file.metadata()?.len();
+    let got = read_start(&mut file, &mut start)?;
+    let reader: Box<dyn Read> = match &start[..got] {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(again(path)?)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(liblzma::read::XzDecoder::new(again(path)?)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(again(path)?)?),
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(again(path)?)),
+        _ => return tree(&Blob::open(path)?),
+    };
+    let unpacked = unpack(reader, packed, store)
+        .with_context(|| format!("can't decompress `{}`", path.display()))?;
+    tree(&Blob::open(unpacked.path())?)
+}
+
+fn again(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
+}
+
+fn read_start(file: &mut impl Read, start: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < start.len() {
+        match file.read(&mut start[got..])? {
+            0 => break,
+            n => got += n,
+        }
+    }
+    Ok(got)
+}
+
+fn unpack(mut from: Box<dyn Read>, packed: u64, store: &Store) -> Result<tempfile::NamedTempFile> {
+    let mut to = store.temporary()?;
+    let mut buffer = vec![0; 1 << 18];
+    let mut size = 0;
+    loop {
+        cancel::check()?;
+        let got = from.read(&mut buffer)?;
+        if got == 0 {
+            return Ok(to);
+        }
+        size += got as u64;
+        if size > FREE && size / RATIO_MAX > packed {
+            bail!("it becomes more than {RATIO_MAX} times as big: that is no overlay but a bomb");
+        }
+        to.write_all(&buffer[..got])?;
+    }
+}
+
+fn tree(blob: &Arc<Blob>) -> Result<Tree> {
+    let mut tree = from_tar(blob)?;
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let paths: Vec<TreePath> = tree.iter().map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        if let Some(entry) = tree.get_mut(&path) {
+            entry.uid = if entry.uid == uid { 0 } else { entry.uid };
+            entry.gid = if entry.gid == gid { 0 } else { entry.gid };
+        }
+    }
+    Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::read;
+    use crate::image::store::Store;
+    use crate::tree::{Entry, Tree, TreePath, write_tar};
+
+    fn sample() -> Tree {
+        let mut tree = Tree::new();
+        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let mine = Entry { uid, gid, ..Entry::file(0o644, "mine") };
+        tree.insert(TreePath::new("etc/mine").unwrap(), mine);
+        let other = Entry { uid: 7777, gid: 7778, ..Entry::file(0o644, "other") };
+        tree.insert(TreePath::new("etc/other").unwrap(), other);
+        tree
+    }
+
+    #[test]
+    fn every_compression_gives_the_same_tree_and_ours_becomes_roots() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let mut plain = Vec::new();
+        write_tar(&sample(), &mut plain).unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&plain).unwrap();
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        xz.write_all(&plain).unwrap();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(&plain).unwrap();
+        let forms = [
+            plain.clone(),
+            gzip.finish().unwrap(),
+            xz.finish().unwrap(),
+            bzip2.finish().unwrap(),
+            zstd::encode_all(plain.as_slice(), 1).unwrap(),
+        ];
+        for form in forms {
+            let path = dir.path().join("x.tar");
+            std::fs::write(&path, &form).unwrap();
+            let tree = read(&path, &store).unwrap();
+            let owner = |p: &str| {
+                let entry = tree.get(&TreePath::new(p).unwrap()).unwrap();
+                (entry.uid, entry.gid)
+            };
+            assert_eq!(tree.len(), 3);
+            assert_eq!((owner("etc/mine"), owner("etc/other")), ((0, 0), (7777, 7778)));
+            std::fs::write(&path, &form[..form.len() / 2]).unwrap();
+            assert!(read(&path, &store).is_err());
+        }
+    }
+}
