@@ -1,1 +1,64 @@
 //! `mkcdrom`: the overlays of a command line, built and put into an ISO.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+
+use super::Params;
+use super::build::{Layer, layers};
+use super::plan::plan;
+use crate::image::cdrom::{self, NamedLayer, Options};
+use crate::image::store::{BlobRef, Store};
+
+/// What `mkcdrom` did.
+#[derive(Debug)]
+pub struct Report {
+    /// The layers, in their order.
+    pub layers: Vec<Layer>,
+    /// Overlays that nobody named, each with the one that needs it.
+    pub added: Vec<(String, String)>,
+    /// The ISO.
+    pub iso: BlobRef,
+    /// Whether the ISO was in the store.
+    pub cached: bool,
+    /// The time that all of it took.
+    pub took: Duration,
+}
+
+/// Builds overlays and puts their ISO at a path; `None` without overlays, which removes it.
+///
+/// # Errors
+/// When an overlay is unknown or can't be built, or the ISO can't be written. What stood at the
+/// path is then left as it was.
+pub fn mkcdrom(
+    names: &[String],
+    params: &Params,
+    options: &Options<'_>,
+    store: &Store,
+    to: &Path,
+) -> Result<Option<Report>> {
+    let start = Instant::now();
+    if names.is_empty() {
+        return remove(to).map(|()| None);
+    }
+    let plan = plan(&params.search, names)?;
+    let layers = layers(&plan, params, store)?;
+    let named = layers.iter().map(|l| NamedLayer { name: l.name.clone(), blob: l.blob });
+    let iso = cdrom::build(&named.collect::<Vec<_>>(), options, store)?;
+    cdrom::publish(store, &iso.blob, to)?;
+    let added = plan.into_iter().filter_map(|p| Some((p.overlay.name, p.needed_by?)));
+    let (iso, cached) = (iso.blob, iso.cached);
+    Ok(Some(Report { layers, added: added.collect(), iso, cached, took: start.elapsed() }))
+}
+
+fn remove(iso: &Path) -> Result<()> {
+    match fs::remove_file(iso) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(e).context("without overlays the ISO is removed")
+        }
+        _ => Ok(()),
+    }
+}

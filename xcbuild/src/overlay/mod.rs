@@ -17,30 +17,13 @@ pub mod embedded;
 pub mod find;
 pub mod manifest;
 pub mod mkcdrom;
+pub mod params;
 pub mod plan;
 pub mod reason;
 pub mod recipe;
 pub mod script;
 pub mod tarball;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 pub use find::{Overlay, Search, Source};
-
-use crate::settings::Variables;
-
-/// All that overlays are built from, besides themselves.
-#[derive(Debug, Clone, Default)]
-pub struct Params {
-    /// Where overlays are looked for.
-    pub search: Search,
-    /// The variables that manifests may declare, with the values the user gave them.
-    pub variables: Variables,
-    /// What `tar` scripts get as their environment: the contract's variables, and no other.
-    pub script_environment: BTreeMap<String, String>,
-    /// `ARCHIVE`: where archives are.
-    pub archive: PathBuf,
-    /// `PATH`: where host programs are looked for.
-    pub programs: std::ffi::OsString,
-}
+pub use mkcdrom::mkcdrom;
+pub use params::Params;

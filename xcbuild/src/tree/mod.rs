@@ -10,6 +10,7 @@
 
 mod content;
 mod directory;
+mod iso;
 mod merge;
 mod path;
 mod tar;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 pub use content::{Blob, Content};
 pub use directory::{Modes, from_directory};
+pub use iso::add_to_iso;
 pub use merge::{Conflict, merge, usr_merge};
 pub use path::{PathError, TreePath};
 pub use tar::{TIMESTAMP, TarError, from_tar, write_tar};

@@ -1,0 +1,88 @@
+//! A blob of the store under a name that people know.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+
+use crate::image::store::{BlobRef, Store};
+use crate::sys::files::parent;
+
+/// Puts a blob of the store at a path, in place of what was there, in one step.
+///
+/// It is a second name of the blob where both are on one file system, else a copy. Blobs are
+/// read-only, so nobody changes the store by it.
+///
+/// # Errors
+/// When the blob is not in the store, or the path can't be written.
+pub fn publish(store: &Store, blob: &BlobRef, to: &Path) -> Result<()> {
+    let from = store.blob(&blob.digest)?.context("the ISO went missing from the store")?;
+    if same(&from, to) {
+        return Ok(());
+    }
+    let directory = parent(to);
+    fs::create_dir_all(directory)?;
+    let writing = || format!("can't write `{}`", to.display());
+    let temporary = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .make_in(directory, |path| link_or_copy(&from, path))
+        .with_context(writing)?;
+    temporary.persist(to).map_err(|e| e.error).with_context(writing)?;
+    Ok(())
+}
+
+/// Whether both are one file, so that there is nothing to do.
+fn same(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    id(a).is_some() && id(a) == id(b)
+}
+
+fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::hard_link(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
+        // Another file system, one without links, or a blob of another user's.
+        Err(_) => copy(from, to),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = fs::File::open(from)?;
+    let mut to = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
+    // The kernel copies, and shares the blocks where the file system can.
+    io::copy(&mut from, &mut to)?;
+    to.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::publish;
+    use crate::image::store::Store;
+
+    #[test]
+    fn replaced_in_one_step_and_left_alone_when_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let to = dir.path().join("new/cdrom.iso");
+        for bytes in [&b"one"[..], b"two", b"two"] {
+            let blob = store.put(bytes).unwrap();
+            publish(&store, &blob, &to).unwrap();
+            assert_eq!(std::fs::read(&to).unwrap(), bytes);
+        }
+        assert_eq!(std::fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn other_file_systems_get_a_copy() {
+        let shm = std::path::Path::new("/dev/shm");
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let blob = store.put(b"one").unwrap();
+        let other = tempfile::tempdir_in(shm).unwrap();
+        let to = other.path().join("cdrom.iso");
+        publish(&store, &blob, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"one");
+    }
+}

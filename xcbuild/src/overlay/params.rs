@@ -1,0 +1,98 @@
+//! What overlays are built with, from the settings.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::embedded::Carried;
+use super::find::Search;
+use crate::image::store::Store;
+use crate::settings::{Settings, Variables};
+
+/// Variables of the contract that scripts get as they are, besides those of `env`, `__name` and
+/// `xcluster_NAME`.
+const PASSED: &[&str] =
+    &["GOPATH", "HOME", "PREFIX", "SETUP", "TEST", "TOPOLOGY", "USER", "XOVLS", "XCLUSTER_HOOK"];
+
+/// All that overlays are built from, besides themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Params {
+    /// Where overlays are looked for.
+    pub search: Search,
+    /// The variables that manifests may declare, with the values the user gave them.
+    pub variables: Variables,
+    /// What `tar` scripts get as their environment: the contract's variables, and no other.
+    pub script_environment: BTreeMap<String, String>,
+    /// `ARCHIVE`: where archives are.
+    pub archive: PathBuf,
+    /// `PATH`: where host programs are looked for.
+    pub programs: OsString,
+    /// The lock file that pins Debian packages.
+    pub package_lock: PathBuf,
+}
+
+impl Params {
+    /// What the settings say. `current` is the directory that relative paths start from, `program`
+    /// is what scripts call as `$XCLUSTER`.
+    ///
+    /// # Errors
+    /// When our own overlays can't be written to the store's directory.
+    pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) -> Result<Self> {
+        let mut places = settings.places.overlays.clone();
+        places.push(Carried::Overlays.directory(store.root())?);
+        Ok(Self {
+            search: Search { places, current: current.to_path_buf() },
+            variables: settings.variables.clone(),
+            script_environment: script_environment(settings, program),
+            archive: settings.places.archive.clone(),
+            programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
+            package_lock: settings.places.package_lock(),
+        })
+    }
+}
+
+fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, String> {
+    let passes = |name: &str| {
+        PASSED.contains(&name) || name.starts_with("__") || name.starts_with("xcluster_")
+    };
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let contract = settings.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
+    let users = settings.variables.iter().filter(|(name, _)| passes(name)).map(own);
+    let program = [("XCLUSTER".to_owned(), program.display().to_string())];
+    contract.chain(users).chain(program).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::script_environment;
+    use crate::settings::{Settings, Variables};
+
+    #[test]
+    fn scripts_get_the_contract_and_nothing_else() {
+        let pairs = [
+            ("HOME", "/h"),
+            ("SETUP", "a,b"),
+            ("__nvm", "3"),
+            ("xcluster_TZ", "UTC"),
+            ("LD_PRELOAD", "x"),
+            ("LANG", "de"),
+        ];
+        let settings = Settings::resolve(Variables::from_pairs(pairs)).unwrap();
+        let environment = script_environment(&settings, Path::new("/bin/xcbuild"));
+        for (name, value) in [
+            ("XCLUSTER", "/bin/xcbuild"),
+            ("ARCHIVE", "/h/Downloads"),
+            ("SETUP", "a,b"),
+            ("__nvm", "3"),
+            ("__mem", "128"),
+            ("xcluster_TZ", "UTC"),
+        ] {
+            assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        assert!(!environment.contains_key("LD_PRELOAD") && !environment.contains_key("LANG"));
+    }
+}
