@@ -1,0 +1,244 @@
+//! A cluster without virtual machines: a network namespace per node, joined by bridges.
+//!
+//! Everything lives in namespaces (mounts, network, processes) held by one shell that ends when its
+//! standard input does. So whatever happens to the test, the kernel takes it all away, and the
+//! machine's own network never sees any of it. The lab's first namespace plays the host: it has
+//! host byte 250 on every network, forwards (the worst case for what is to be kept apart), and an
+//! address outside all networks, which it lets nobody reach without masquerading.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+use xcbuild::topology::address::{NodeId, Prefix, ipv6};
+use xcbuild::topology::{Counts, Node, Overrides, Topology, render};
+
+/// Addresses of "the internet", by family.
+pub const OUTSIDE: [&str; 2] = ["10.99.99.99", "fd99::99"];
+
+/// What a node runs in the lab, from the overlay.
+const RC: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/ovl/network-topology/default/etc/init.d/25topology.rc");
+
+/// How a cluster in the lab is to be started.
+#[derive(Default)]
+pub struct Setup {
+    /// Counts at the start.
+    pub counts: Counts,
+    /// Nodes by scale-out.
+    pub more: Vec<u8>,
+    /// Prefix and MTU.
+    pub overrides: Overrides,
+}
+
+/// A running lab; gone when dropped.
+pub struct Lab {
+    holder: Child,
+    pid: u32,
+    dir: TempDir,
+    pub nodes: Vec<Node>,
+}
+
+impl Lab {
+    /// An empty lab, or why this machine can't have one.
+    fn open() -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && echo up && read -r _";
+        let mut holder = Command::new("unshare")
+            .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("unshare: {error}"))?;
+        let mut line = String::new();
+        let stdout = holder.stdout.take().expect("it is a pipe");
+        BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
+        if line != "up\n" {
+            let output = holder.wait_with_output().map_err(|error| error.to_string())?;
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_string());
+        }
+        let children = format!("/proc/{0}/task/{0}/children", holder.id());
+        let children = fs::read_to_string(children).map_err(|error| error.to_string())?;
+        let pid = children.trim().parse().map_err(|_| "no child of unshare".to_string())?;
+        Ok(Self { holder, pid, dir, nodes: Vec::new() })
+    }
+
+    /// A lab with all nodes of a topology set up by the overlay's own script.
+    pub fn start(topology: &Topology, setup: &Setup) -> Result<Self, String> {
+        for tool in ["unshare", "nsenter", "busybox", "ip", "nft", "ping", "traceroute"] {
+            which(tool)?;
+        }
+        let mut lab = Self::open()?;
+        lab.nodes = topology.nodes(&setup.counts, &setup.overrides).expect("the counts fit");
+        let more = setup.more.iter().filter_map(|number| NodeId::new(*number));
+        lab.nodes
+            .extend(more.map(|id| topology.node(id, &setup.overrides).expect("it has a place")));
+        lab.wire(topology, &setup.overrides.prefix);
+        let files = render::files(topology);
+        for node in &lab.nodes {
+            lab.lay_files(node, &files, setup);
+        }
+        lab.run_scripts();
+        Ok(lab)
+    }
+
+    /// Bridges, namespaces, interfaces; then what the base image does: eth0.
+    fn wire(&self, topology: &Topology, prefix: &Prefix) {
+        let mut batch = String::from("link set lo up\n");
+        for (id, network) in &topology.networks {
+            let (v6, mtu) = (ipv6(prefix, *id, 250), self.mtu(network.id.0));
+            let _ = write!(
+                batch,
+                "link add xcbr{id} type bridge\n\
+                 link set xcbr{id} addrgenmode none mtu {mtu} up\n\
+                 address add 192.168.{id}.250/24 dev xcbr{id}\n\
+                 address add {v6}/120 dev xcbr{id} nodad\n"
+            );
+        }
+        let [v4, v6] = OUTSIDE;
+        let _ = write!(batch, "address add {v4}/32 dev lo\naddress add {v6}/128 dev lo\n");
+        for node in &self.nodes {
+            let _ = writeln!(batch, "netns add {}", node.id);
+            for (i, port) in node.interfaces.iter().enumerate() {
+                let tap = format!("lab{}-{i}", node.id.number());
+                let (mac, net, mtu) = (port.mac, port.network, port.mtu);
+                let _ = write!(
+                    batch,
+                    "link add {tap} mtu {mtu} type veth peer name eth{i} address {mac} netns {}\n\
+                     link set {tap} addrgenmode none master xcbr{net} up\n",
+                    node.id
+                );
+            }
+        }
+        fs::write(self.dir.path().join("wire"), batch).unwrap();
+        let guard = format!(
+            "table inet lab {{ chain input {{ type filter hook input priority filter\n\
+             ip daddr {v4} ip saddr != 192.168.0.0/24 drop\n\
+             ip6 daddr {v6} ip6 saddr != {}/120 drop\n}}\n}}\n",
+            ipv6(prefix, xcbuild::topology::address::MAINTENANCE, 0)
+        );
+        fs::write(self.dir.path().join("guard"), guard).unwrap();
+        let prefix = prefix.as_str();
+        self.must(&format!(
+            "set -e
+             cd {0}
+             ip -batch wire
+             nft -f ./guard
+             sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+             for name in $(ip netns list | sed 's/ .*//'); do
+                 n=$((1${{name#vm-}} - 1000))
+                 ip netns exec $name sysctl -q -w net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+                 printf '%s\\n' 'link set lo up' 'link set eth0 up' \
+                     \"address add 192.168.0.$n/24 dev eth0\" \
+                     \"address add {prefix}:192.168.0.$n/120 dev eth0 nodad\" |
+                     ip -n $name -batch -
+             done",
+            self.dir.path().display()
+        ));
+    }
+
+    fn mtu(&self, network: u8) -> u32 {
+        let ports = self.nodes.iter().flat_map(|node| &node.interfaces);
+        ports.filter(|port| port.network.0 == network).map(|port| port.mtu).min().unwrap_or(1500)
+    }
+
+    /// The root directory that a node's script is shown.
+    pub fn root(&self, node: NodeId) -> PathBuf {
+        self.dir.path().join(node.to_string())
+    }
+
+    fn lay_files(
+        &self,
+        node: &Node,
+        files: &std::collections::BTreeMap<String, render::RenderedFile>,
+        setup: &Setup,
+    ) {
+        let root = self.root(node.id);
+        for (path, file) in files {
+            write(&root.join(path), &file.content, file.mode);
+        }
+        let Counts { vm, routers, testers } = setup.counts;
+        let prefix = setup.overrides.prefix.as_str();
+        let mut line = format!("console=ttyS0 xc.nvm={vm} xc.nrouters={routers}");
+        let _ = write!(line, " xc.ntesters={testers} xc.prefix={prefix}");
+        for port in &node.interfaces {
+            let _ = write!(line, " mtu{}={}", port.network, port.mtu);
+        }
+        write(&root.join("proc/cmdline"), &(line + "\n"), 0o644);
+        // The DNS server has tests of its own; here it only has to be called.
+        write(&root.join("usr/bin/xc-dns"), "#! /bin/sh\necho \"$@\" >$XC_ROOT/run/dns\n", 0o755);
+        fs::create_dir_all(root.join("run")).unwrap();
+        // No module is loaded into the machine's kernel on the lab's behalf.
+        let bin = self.dir.path().join("bin");
+        if !bin.exists() {
+            fs::create_dir(&bin).unwrap();
+            symlink("/bin/true", bin.join("modprobe")).unwrap();
+        }
+    }
+
+    fn run_scripts(&self) {
+        let dir = self.dir.path().display();
+        self.must(&format!(
+            "export PATH={dir}/bin:$PATH
+             for name in $(ip netns list | sed 's/ .*//'); do
+                 XC_ROOT={dir}/$name ip netns exec $name busybox sh {RC} start ||
+                     {{ echo \"$name failed\" >&2; exit 1; }}
+             done"
+        ));
+    }
+
+    /// Runs a shell command in the namespace that plays the host.
+    pub fn host(&self, script: &str) -> Output {
+        Command::new("nsenter")
+            .args(["--target", &self.pid.to_string(), "--mount", "--net", "--pid"])
+            .args(["sh", "-c", script])
+            .output()
+            .expect("nsenter is there")
+    }
+
+    /// Runs a shell command in a node.
+    pub fn node(&self, node: u8, script: &str) -> Output {
+        self.host(&format!("exec ip netns exec vm-{node:03} sh -c '{script}'"))
+    }
+
+    /// What a command in a node printed; it has to succeed.
+    pub fn said(&self, node: u8, script: &str) -> String {
+        text(&self.node(node, script), script)
+    }
+
+    /// The same of a command in the namespace that plays the host.
+    pub fn must(&self, script: &str) -> String {
+        text(&self.host(script), script)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+fn text(output: &Output, script: &str) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {}\n{stderr}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn write(path: &Path, content: &str, mode: u32) {
+    fs::create_dir_all(path.parent().expect("below the lab's directory")).unwrap();
+    fs::write(path, content).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn which(tool: &str) -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|dir| dir.join(tool).exists());
+    if found { Ok(()) } else { Err(format!("{tool} is not installed")) }
+}

@@ -1,0 +1,187 @@
+use super::super::address::NodeId;
+use super::super::route::Via;
+use super::{ParseError, Topology};
+
+/// A topology that is right, for rows that spoil it.
+const GOOD: &str = r#"description = "nodes, routers, testers"
+counts = { vm = 3, testers = 1 }
+[variable.CROSS]
+description = "yes: more routes"
+kind = "flag"
+[network.1]
+[network.2]
+mtu = 9000
+[group.vm]
+nodes = "vm"
+networks = [0, 1]
+routes = [{ to = "default", via = "routers" }]
+[group.routers]
+nodes = "201-202"
+networks = [0, 1, 2]
+forward = true
+masquerade = [1]
+routes = [{ to = "default", via = "host" }]
+[group.testers]
+nodes = "testers"
+networks = [0, 2]
+routes = [{ to = "default", via = [201, 202] }]
+[[impairment]]
+nodes = 201
+network = 2
+delay = "50ms"
+"#;
+
+fn parse(text: &str) -> Result<Topology, ParseError> {
+    Topology::parse("t.toml", "t", text, &|_| None)
+}
+
+#[test]
+fn a_good_file_is_read() {
+    let topology = parse(GOOD).unwrap();
+    assert_eq!((topology.counts.vm, topology.counts.routers, topology.counts.testers), (3, 2, 1));
+    let tester = topology.group_of(NodeId::new(221).unwrap()).unwrap();
+    let Via::Nodes(hops) = &tester.routes[0].via else { panic!("{:?}", tester.routes) };
+    assert_eq!(hops.len(), 2);
+    assert!(hops.iter().all(|hop| hop.network.0 == 2 && !hop.if_present));
+}
+
+#[test]
+fn what_cannot_be_is_named_with_its_line() {
+    let rows = [
+        ("mtu = 9000", "mtu = 100", "8: field `mtu` is 100, not a number from 1280 to 65535"),
+        ("mtu = 9000", "mut = 9000", "8: network `2` has no field `mut`; did you mean `mtu`?"),
+        ("mtu = 9000", "mtu = \"big\"", "must be a number from 1280 to 65535, not the string"),
+        ("[network.2]", "[network.02]", "write network `02` as 2"),
+        ("[network.2]", "[network.300]", "network `300` is not a number from 0 to 255"),
+        ("[network.2]", "[network.7]\n[network.2]", "7: no group is on network 7"),
+        ("[network.2]\nmtu = 9000", "", "there is no network 2: the file has 0, 1"),
+        ("nodes = \"vm\"", "nodes = \"1-250\"", "10: `250` is not a node"),
+        ("nodes = \"vm\"", "nodes = \"1-221\"", "1 is a vm and 201 a router"),
+        ("nodes = \"vm\"", "", "9: group `vm` lacks the field `nodes`"),
+        ("nodes = \"testers\"", "nodes = 202", "vm-202 is in groups `"),
+        ("[group.vm]", "[group.host]", "a group can't be called `host`"),
+        ("networks = [0, 1]", "networks = [1, 0]", "11: networks begin with 0"),
+        ("networks = [0, 1]", "networks = [0, 1, 1]", "network 1 comes twice"),
+        (
+            "networks = [0, 1]",
+            "networks = [0]",
+            "12: the next hop is off-link: `vm` is on 0; `routers`",
+        ),
+        ("networks = [0, 1]", "networks = [0, 1, 2]", "reached on several networks; choose one"),
+        ("via = \"routers\"", "via = \"router\"", "no group `router`; did you mean `routers`?"),
+        ("via = \"routers\"", "via = 203", "12: vm-203 is in no group"),
+        ("via = \"routers\"", "via = 221", "12: `testers` has no `forward = true`"),
+        ("via = \"routers\"", "via = []", "no next hop"),
+        ("via = \"routers\"", "via = \"itself\", on = 1", "belong together"),
+        ("via = \"routers\"", "via = \"host\", leaving_by = 1", "next hop is not on the network"),
+        (
+            "to = \"default\", via = \"routers\"",
+            "to = 9, via = \"routers\"",
+            "there is no network 9",
+        ),
+        (
+            "{ to = \"default\", via = \"routers\" }",
+            "{ to = 2, via = 201 }, { to = 2, via = 202 }",
+            "12: a second route",
+        ),
+        (
+            "via = \"routers\" }",
+            "via = \"routers\", when = \"CROS\" }",
+            "no variable `CROS` is declared; did you mean `CROSS`?",
+        ),
+        ("masquerade = [1]", "masquerade = [0]", "17: network 0 is where"),
+        ("delay = \"50ms\"", "delay = \"50\"", "26: delay `50` is not of the form 50ms"),
+        ("delay = \"50ms\"", "", "an impairment needs one of"),
+        ("network = 2\n", "network = 0\nend = \"tap\"\n", "an impairment's end is"),
+        ("nodes = 201", "nodes = 1", "25: vm-001 is not on network 2"),
+        ("testers = 1", "testers = 21", "2: field `testers` is 21, not a number from 0 to 20"),
+        ("description = \"nodes", "# \"nodes", "lacks the field `description`"),
+        ("kind = \"flag\"", "kind = \"number\"", "5: a variable's kind is"),
+        ("[network.1]", "[network.1", "6: not TOML: "),
+    ];
+    for (from, to, message) in rows {
+        let text = GOOD.replacen(from, to, 1);
+        let error = parse(&text).map(|_| ()).expect_err(to).to_string();
+        assert!(error.contains(message), "{to}: {error}");
+    }
+}
+
+#[test]
+fn nat_needs_a_way_to_what_it_masquerades() {
+    let more = "[network.3]\n[group.lan]\nnodes = 203\nnetworks = [0, 3]\nforward = true\n";
+    let text = GOOD.replace("masquerade = [1]", "masquerade = [1, 3]") + more;
+    let text = text.replace("[[impairment]]\nnodes = 201\nnetwork = 2\ndelay = \"50ms\"\n", "");
+    let error = parse(&text).unwrap_err().to_string();
+    assert_eq!(error, "t.toml:17: `routers` is not on network 3 and has no route to it");
+}
+
+#[test]
+fn nat_needs_the_host_behind_it() {
+    let text = GOOD
+        .replace("via = \"host\"", "via = 221")
+        .replace("nodes = \"testers\"", "nodes = \"testers\"\nforward = true");
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.contains("17: `routers` masquerades what leaves by eth0, so it"), "{error}");
+}
+
+#[test]
+fn default_routes_may_not_go_in_a_circle() {
+    let text = GOOD
+        .replace("masquerade = [1]\n", "")
+        .replace("via = \"host\"", "via = 221")
+        .replace("nodes = \"testers\"", "nodes = \"testers\"\nforward = true");
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.contains("go in a circle: vm -> routers -> testers -> routers"), "{error}");
+}
+
+#[test]
+fn bridged_networks_share_a_subnet() {
+    let bridged = "forward = true\nbridges = [{ name = \"br1\", networks = [1, 2] }]";
+    let text = GOOD.replace("forward = true", bridged);
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.contains("13: networks 1 and 2 are bridged, so one must have"), "{error}");
+    let text = text.replace("mtu = 9000", "addresses = { of = 1 }").replace("[201, 202]", "201");
+    let topology = parse(&text).unwrap();
+    assert_eq!(topology.groups[1].bridges[0].name, "br1");
+    let unbridged = text.replace("bridges = ", "# ");
+    let error = parse(&unbridged).unwrap_err().to_string();
+    assert!(error.contains("have the same addresses, so a node on both must bridge"), "{error}");
+}
+
+#[test]
+fn variables_decide_and_only_declared_ones_are_asked_for() {
+    let text = GOOD.replace(
+        "to = \"default\", via = \"routers\"",
+        "to = \"default\", via = \"routers\", unless = \"CROSS\"",
+    );
+    for (value, routes) in [(None, 1), (Some("no"), 1), (Some(""), 1), (Some("yes"), 0)] {
+        let lookup = |name: &str| {
+            assert_eq!(name, "CROSS");
+            value.map(str::to_string)
+        };
+        let topology = Topology::parse("t.toml", "t", &text, &lookup).unwrap();
+        assert_eq!(topology.groups[0].routes.len(), routes, "{value:?}");
+    }
+    let error = Topology::parse("t.toml", "t", &text, &|_| Some("maybe".into())).unwrap_err();
+    assert_eq!(error.to_string(), "t.toml:3: CROSS: is `maybe`, but can only be yes or no");
+}
+
+#[test]
+fn the_host_is_no_way_around_the_topology() {
+    let text = GOOD.replace("networks = [0, 1, 2]", "networks = [0, 1]").replace(
+        "[group.testers]\nnodes = \"testers\"\nnetworks = [0, 2]\nroutes = [{ to = \"default\", via = [201, 202] }]\n[[impairment]]\nnodes = 201",
+        "[group.testers]\nnodes = \"testers\"\nnetworks = [0, 2]\n[[impairment]]\nnodes = 221",
+    );
+    let topology = parse(&text).unwrap();
+    let last = topology.groups[1].routes.last().unwrap();
+    assert_eq!(last.via, Via::Nothing);
+}
+
+proptest::proptest! {
+    /// Whatever is written, it is read or refused.
+    #[test]
+    fn no_text_is_too_odd(at in 0..GOOD.len(), cut in 0..40usize, put in "[ -~\n]{0,8}") {
+        let end = (at + cut).min(GOOD.len());
+        let _ = parse(&format!("{}{put}{}", &GOOD[..at], &GOOD[end..]));
+    }
+}
