@@ -2,7 +2,10 @@
 
 #[path = "build/embed.rs"]
 mod embed;
+#[path = "build/xc_dns.rs"]
+mod xc_dns;
 
-fn main() -> std::io::Result<()> {
-    embed::overlays_and_templates()
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    embed::overlays_and_templates()?;
+    xc_dns::build_static()
 }

@@ -1,1 +1,58 @@
-//! Forwarding, caching DNS proxy.
+//! A forwarding, caching DNS proxy for the host and the nodes of a cluster.
+//!
+//! # What it is
+//! Clients in a cluster ask it by UDP or TCP, over IPv4 or IPv6. It answers names of its own
+//! (hosts files, the cluster's zone) and what it has in its cache, and asks the servers of a
+//! resolv.conf, or given ones, for the rest. The host runs it as a library on port 10053, every
+//! node as a small static program (`main.rs`) on port 53.
+//!
+//! # What it is not
+//! No recursive resolver: it asks servers that are. No validator: DNSSEC records and the DO, AD
+//! and CD bits pass through it. No zone transfers, updates or encrypted transports.
+//!
+//! # Why an own one
+//! `hickory-server` with its forwarder was tried: 2.1 MB static, a dead server answered after
+//! 6 s, queries without RD refused, stale answers and shared questions not to be had. A proxy has
+//! to see to just these, and for the rest hand on what it gets, so messages stay bytes here (see
+//! [`wire`]) and are never decoded into records and encoded again. What is left of a DNS library
+//! then are names and a header. `hickory-proto` is the judge in the tests. References: RFC 1035,
+//! 2181, 2308 (negative answers), 5452 (forged ones), 5625 (proxies), 6891 (EDNS), 7766 (TCP),
+//! 8767 (stale answers).
+//!
+//! # The way of a query
+//! ```text
+//!  listen::udp  \                    / own_names   hosts files, zone
+//!                > proxy  --known--<
+//!  listen::tcp  /    |               \ cache       TTLs lowered by age
+//!                    | ask: equal questions share
+//!                    v
+//!                 forward ----> exchange, exchange, ...   next server when one is slow or fails
+//!                    ^
+//!                 servers       order, who was silent, resolv.conf read again when it changes
+//! ```
+//! All on one thread: state needs no locks, and an answer from the cache is one receive and one
+//! send.
+
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod port_owner;
+pub mod server;
+
+mod cache;
+mod exchange;
+mod forward;
+mod listen;
+mod names;
+mod own_names;
+mod proxy;
+mod resolv_conf;
+mod servers;
+mod watched;
+mod wire;
+
+pub use config::{Config, Limits, Sink, Timing, Upstreams};
+pub use error::Error;
+pub use event::{Event, QueryRecord, Source, Transport};
+pub use server::{Server, Stopper};
+pub use wire::{Name, NameError};

@@ -1,0 +1,122 @@
+//! Fail-over: one question to the servers in turn, until one gives a good answer.
+//!
+//! The next server is asked when one fails, and also when one is slow, without giving it up:
+//! whoever answers first wins. With one server the repetition is against lost datagrams.
+//!
+//! ```text
+//!  0 ms      400 ms    800 ms    1200 ms              2500 ms
+//!  server 1 ------------------------------------------- give up: SERVFAIL
+//!            server 2 ---------------------------------
+//!                      server 1 -----------------------
+//!                                server 2 -------------
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::Timing;
+use crate::exchange;
+use crate::wire::{Answer, Query, TtlLimits, rcode};
+
+/// Most questions sent for one query.
+const MAX_ATTEMPTS: usize = 6;
+/// How often each server is asked.
+const ROUNDS: usize = 2;
+
+/// What came of asking.
+pub(crate) struct Outcome {
+    /// The best answer, and whose.
+    pub(crate) answer: Option<(SocketAddr, Answer)>,
+    /// Servers that were silent or couldn't be reached.
+    pub(crate) bad: Vec<SocketAddr>,
+    /// The last error, for the log.
+    pub(crate) error: Option<(SocketAddr, io::Error)>,
+}
+
+/// One attempt's end.
+type Attempt = (SocketAddr, io::Result<Answer>);
+
+/// Asks `servers`, the first preferred.
+pub(crate) async fn forward(
+    query: Rc<Query>,
+    servers: &[SocketAddr],
+    limits: TtlLimits,
+    timing: Timing,
+) -> Outcome {
+    let give_up = Instant::now() + timing.give_up;
+    let attempts = (servers.len() * ROUNDS).min(MAX_ATTEMPTS);
+    let plan = servers.iter().copied().cycle().take(attempts).collect();
+    let mut race = Race { running: JoinSet::new(), plan, query, limits, waiting: Vec::new() };
+    let mut outcome = Outcome { answer: None, bad: Vec::new(), error: None };
+    loop {
+        let next = race.start_next(timing.next_server).unwrap_or(give_up);
+        if race.running.is_empty() {
+            break;
+        }
+        let ended = tokio::select! {
+            Some(Ok(ended)) = race.running.join_next() => Some(ended),
+            () = sleep_until(next.min(give_up)) => None,
+        };
+        let settled = ended.is_some_and(|ended| race.end(ended, &mut outcome));
+        if settled || Instant::now() >= give_up {
+            break;
+        }
+    }
+    let answered = outcome.answer.as_ref().map(|(server, _)| *server);
+    outcome.bad.extend(race.late(timing.next_server, answered));
+    outcome
+}
+
+/// The attempts under way.
+struct Race {
+    running: JoinSet<Attempt>,
+    /// Whom to ask next.
+    plan: VecDeque<SocketAddr>,
+    query: Rc<Query>,
+    limits: TtlLimits,
+    /// Servers without an answer yet, and when they were asked.
+    waiting: Vec<(SocketAddr, Instant)>,
+}
+
+impl Race {
+    /// Asks the next of the plan; when the one after that is due.
+    fn start_next(&mut self, pause: Duration) -> Option<Instant> {
+        let server = self.plan.pop_front()?;
+        let (query, limits) = (Rc::clone(&self.query), self.limits);
+        self.waiting.push((server, Instant::now()));
+        self.running
+            .spawn_local(async move { (server, exchange::ask(server, &query, limits).await) });
+        Some(Instant::now() + pause)
+    }
+
+    /// Notes how an attempt ended; whether that settles it. Whoever said anything isn't asked
+    /// again.
+    fn end(&mut self, (server, result): Attempt, outcome: &mut Outcome) -> bool {
+        self.waiting.retain(|(waiting, _)| *waiting != server);
+        self.plan.retain(|planned| *planned != server);
+        match result {
+            Ok(answer) => {
+                let good = matches!(answer.rcode(), rcode::NOERROR | rcode::NXDOMAIN);
+                outcome.answer = Some((server, answer));
+                good
+            }
+            Err(error) => {
+                outcome.bad.push(server);
+                outcome.error = Some((server, error));
+                false
+            }
+        }
+    }
+
+    /// Servers that have been silent for at least `pause`, but for the one that did answer.
+    fn late(&self, pause: Duration, answered: Option<SocketAddr>) -> Vec<SocketAddr> {
+        let late = self.waiting.iter().filter(|(_, asked)| asked.elapsed() >= pause);
+        late.map(|(server, _)| *server).filter(|server| Some(*server) != answered).collect()
+    }
+}

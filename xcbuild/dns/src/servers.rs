@@ -1,0 +1,213 @@
+//! The servers to forward to: which there are, and whom to ask first.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Instant;
+
+use crate::config::{Timing, Upstreams};
+use crate::error::Error;
+use crate::resolv_conf;
+use crate::watched::Watched;
+
+/// The list and what is known of each.
+pub(crate) struct Servers {
+    list: Vec<SocketAddr>,
+    /// The resolv.conf that the list is from.
+    file: Option<Watched>,
+    /// Servers that didn't answer, and until when they are asked last.
+    avoid: HashMap<SocketAddr, Instant>,
+    /// Our own addresses.
+    listening: Vec<SocketAddr>,
+    timing: Timing,
+}
+
+impl Servers {
+    /// Takes or reads the list, with warnings about it. A server given by name that is ourselves
+    /// is an error; one in a resolv.conf is left out, unless it is the only one.
+    pub(crate) fn open(
+        upstreams: &Upstreams,
+        listening: Vec<SocketAddr>,
+        timing: Timing,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let (list, file) = (Vec::new(), None);
+        let mut servers = Self { list, file, avoid: HashMap::new(), listening, timing };
+        let path = match upstreams {
+            Upstreams::ResolvConf(path) => path,
+            Upstreams::Servers(list) => {
+                if let Some(own) = list.iter().find(|server| is_own(**server, &servers.listening)) {
+                    return Err(Error::ForwardsToSelf(*own));
+                }
+                servers.list.clone_from(list);
+                let missing = if list.is_empty() { Err(Error::NoUpstream) } else { Ok(()) };
+                return missing.map(|()| (servers, Vec::new()));
+            }
+        };
+        let (file, text) = Watched::open(path, timing.look_at_files);
+        servers.file = Some(file);
+        let text = text.map_err(|error| format!("can't read {}: {error}", path.display()));
+        let warnings = match text {
+            Ok(text) => servers.take_text(&text),
+            Err(warning) => vec![warning],
+        };
+        match resolv_conf_is_only_us(path, &servers) {
+            Some(own) => Err(Error::ForwardsToSelf(own)),
+            None => Ok((servers, warnings)),
+        }
+    }
+
+    /// Reads the resolv.conf again if it changed; what to say about that.
+    pub(crate) fn reload(&mut self, now: Instant) -> Option<Vec<String>> {
+        let text = self.file.as_mut()?.changed(now)?;
+        let warnings = self.take_text(&text);
+        self.avoid.clear();
+        Some(warnings)
+    }
+
+    /// All servers, those to be avoided last.
+    pub(crate) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
+        self.avoid.retain(|_, until| *until > now);
+        let mut list = self.list.clone();
+        list.sort_by_key(|server| self.avoid.contains_key(server));
+        list
+    }
+
+    /// The servers as they are written.
+    pub(crate) fn describe(&self) -> String {
+        let servers: Vec<String> = self.list.iter().map(SocketAddr::to_string).collect();
+        if servers.is_empty() { "no server".to_string() } else { servers.join(", ") }
+    }
+
+    /// Notes who answered and who didn't; those that went bad just now.
+    pub(crate) fn note(
+        &mut self,
+        good: Option<SocketAddr>,
+        bad: Vec<SocketAddr>,
+        now: Instant,
+    ) -> Vec<SocketAddr> {
+        if let Some(good) = good {
+            self.avoid.remove(&good);
+        }
+        let until = now + self.timing.avoid;
+        let mut fell: Vec<_> =
+            bad.into_iter().filter(|server| self.avoid.insert(*server, until).is_none()).collect();
+        fell.dedup();
+        fell
+    }
+
+    fn take_text(&mut self, text: &str) -> Vec<String> {
+        let found = resolv_conf::servers(text);
+        let path = self.file.as_ref().map(|file| file.path().display().to_string());
+        let path = path.unwrap_or_default();
+        let (own, list): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|server| is_own(*server, &self.listening));
+        self.list = list;
+        let mut warnings: Vec<String> = own
+            .iter()
+            .map(|own| format!("{path} names {own}, which is this server itself: left out"))
+            .collect();
+        if self.list.is_empty() {
+            warnings.push(format!(
+                "{path} names no server to forward to: every name but our own will fail until it does"
+            ));
+        }
+        warnings
+    }
+}
+
+/// The server that a resolv.conf names, if it names only ourselves.
+fn resolv_conf_is_only_us(path: &std::path::Path, servers: &Servers) -> Option<SocketAddr> {
+    if !servers.list.is_empty() {
+        return None;
+    }
+    resolv_conf::servers(&std::fs::read_to_string(path).ok()?).first().copied()
+}
+
+/// Whether a query to `server` would come to one of the addresses we listen on.
+fn is_own(server: SocketAddr, listening: &[SocketAddr]) -> bool {
+    listening.iter().any(|own| {
+        let same_family = own.is_ipv4() == server.is_ipv4();
+        let same_port = own.port() == server.port();
+        let same_address = own.ip() == server.ip();
+        same_port && (same_address || same_family && own.ip().is_unspecified() && is_local(server))
+    })
+}
+
+/// Whether the address is this machine's: only then can it be bound.
+fn is_local(mut address: SocketAddr) -> bool {
+    address.set_port(0);
+    UdpSocket::bind(address).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn addresses(text: &str) -> Vec<SocketAddr> {
+        text.split_whitespace().map(|address| address.parse().unwrap()).collect()
+    }
+
+    fn open(upstreams: &Upstreams, listening: &str) -> Result<(Servers, Vec<String>), Error> {
+        let timing = Timing { look_at_files: Duration::ZERO, ..Timing::default() };
+        Servers::open(upstreams, addresses(listening), timing)
+    }
+
+    #[test]
+    fn forwarding_to_ourselves_is_refused() {
+        for (server, listening, own) in [
+            ("127.0.0.1:53", "127.0.0.1:53", true),
+            ("127.0.0.1:53", "0.0.0.0:53", true),
+            ("127.0.0.9:53", "0.0.0.0:53", true),
+            ("[::1]:53", "[::]:53", true),
+            ("127.0.0.1:53", "[::]:53", false),
+            ("127.0.0.1:53", "127.0.0.1:10053", false),
+            ("127.0.0.2:53", "127.0.0.1:53", false),
+            ("192.0.2.1:53", "0.0.0.0:53 [::]:53", false),
+        ] {
+            let result = open(&Upstreams::Servers(addresses(server)), listening);
+            assert_eq!(
+                matches!(result, Err(Error::ForwardsToSelf(_))),
+                own,
+                "{server} from {listening}"
+            );
+        }
+        assert!(matches!(open(&Upstreams::Servers(vec![]), ""), Err(Error::NoUpstream)));
+    }
+
+    #[test]
+    fn a_resolv_conf_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("resolv.conf");
+        let upstreams = Upstreams::ResolvConf(path.clone());
+        let (mut servers, warnings) = open(&upstreams, "127.0.0.1:53").unwrap();
+        assert_eq!((servers.describe().as_str(), warnings.len()), ("no server", 1));
+        for (text, list, warnings) in [
+            ("nameserver 192.0.2.1\nnameserver 192.0.2.2\n", "192.0.2.1:53, 192.0.2.2:53", 0),
+            ("nameserver 127.0.0.1\nnameserver 192.0.2.3\n", "192.0.2.3:53", 1),
+            ("nameserver 127.0.0.1\n# only us\n", "no server", 2),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let told = servers.reload(Instant::now() + Duration::from_secs(1)).unwrap();
+            assert_eq!((servers.describe().as_str(), told.len()), (list, warnings), "{told:?}");
+        }
+        assert!(matches!(open(&upstreams, "127.0.0.1:53"), Err(Error::ForwardsToSelf(_))));
+    }
+
+    #[test]
+    fn the_silent_are_asked_last_for_a_while() {
+        let (mut servers, _) =
+            open(&Upstreams::Servers(addresses("192.0.2.1:53 192.0.2.2:53")), "").unwrap();
+        let [one, two] = servers.list[..] else { panic!() };
+        let now = Instant::now();
+        let over = now + Timing::default().avoid;
+        assert_eq!(servers.note(Some(two), vec![one, one], now), [one], "said once");
+        assert_eq!(servers.note(Some(two), vec![one], now), [], "and not again");
+        assert_eq!(servers.in_order(now), [two, one]);
+        assert_eq!(servers.in_order(over), [one, two]);
+        servers.note(None, vec![one, two], now);
+        assert_eq!(servers.in_order(now), [one, two], "all bad: as configured");
+        servers.note(Some(one), vec![], now);
+        servers.note(None, vec![two], now);
+        assert_eq!(servers.in_order(now), [one, two]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Servers that are dead, slow, confused or hostile; ports that are taken; a stop in the middle.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use xc_dns::{Config, Error, Server, Timing, Upstreams};
+
+use crate::common::{
+    Dnsmasq, PATIENCE, Proxy, Scripted, address_answer, any, coded, data, edns_query, free_address,
+    query, udp,
+};
+
+/// A server that never answers, for as long as the socket lives.
+fn silent() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind(any()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+#[test]
+fn a_dead_server_gives_servfail_in_time() {
+    assert!(Timing::default().give_up < PATIENCE);
+    let (_socket, silent) = silent();
+    for (servers, warning) in [
+        (vec![free_address()], "refused"),
+        (vec![silent], "no answer"),
+        (vec![silent, free_address()], "no answer"),
+    ] {
+        let proxy = Proxy::to(&servers);
+        let answer = udp(proxy.address, &query("www.test.", RecordType::A));
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+        let line = proxy.event(warning);
+        assert!(line.contains("loopback"), "{line}");
+        proxy.event("SERVFAIL failed");
+    }
+}
+
+#[test]
+fn the_next_server_answers_when_one_fails() {
+    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let (_socket, silent) = silent();
+    let broken = Scripted::start(|query| vec![coded(query, ResponseCode::ServFail)]);
+    let refusing = Scripted::start(|query| vec![coded(query, ResponseCode::Refused)]);
+    for (what, servers) in [
+        ("nobody listens", vec![free_address()]),
+        ("silence", vec![silent]),
+        ("SERVFAIL", vec![broken.address]),
+        ("REFUSED", vec![refusing.address]),
+        ("all of it", vec![free_address(), broken.address, silent, refusing.address]),
+    ] {
+        let proxy = Proxy::to(&[servers, vec![dnsmasq.address]].concat());
+        let answer = udp(proxy.address, &query("www.test.", RecordType::A));
+        assert_eq!(data(&answer), ["10.0.0.1"], "{what}");
+        proxy.event(&format!("NOERROR forward {}", dnsmasq.address));
+    }
+}
+
+#[test]
+fn a_silent_server_is_asked_last_from_then_on() {
+    let (socket, silent) = silent();
+    let good = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 1], 0)]);
+    let proxy = Proxy::to(&[silent, good.address]);
+    for name in ["a.test.", "b.test.", "c.test."] {
+        assert_eq!(data(&udp(proxy.address, &query(name, RecordType::A))), ["10.0.0.1"]);
+    }
+    socket.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 512];
+    let asked = std::iter::from_fn(|| socket.recv(&mut buffer).ok()).count();
+    assert_eq!(asked, 1, "only the first query went to the silent server");
+}
+
+#[test]
+fn the_servers_error_comes_through_if_nobody_knows_better() {
+    for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::NXDomain] {
+        let server = Scripted::start(move |query| vec![coded(query, code)]);
+        let proxy = Proxy::to(&[server.address]);
+        for _ in 0..2 {
+            let answer = udp(proxy.address, &query("www.test.", RecordType::A));
+            assert_eq!(answer.metadata.response_code, code);
+        }
+        assert_eq!(server.times_asked(), 2, "{code}: not kept, and asked once each");
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_passed_over() {
+    let server = Scripted::start(|query| {
+        let good = address_answer(query, [10, 0, 0, 1], 60);
+        let (mut other_id, mut other_name) = (good.clone(), good.clone());
+        other_id.metadata.id ^= 1;
+        other_name.queries[0].set_name("evil.test.".parse().unwrap());
+        [vec![other_id, other_name, query.clone()], vec![good]].concat()
+    });
+    let proxy = Proxy::to(&[server.address]);
+    let answer = udp(proxy.address, &query("www.test.", RecordType::A));
+    assert_eq!(data(&answer), ["10.0.0.1"]);
+    assert_eq!(answer.queries[0].name().to_ascii(), "www.test.");
+}
+
+#[test]
+fn a_server_from_before_edns_is_asked_without() {
+    let server = Scripted::start(|query| {
+        vec![match query.edns {
+            Some(_) => coded(query, ResponseCode::FormErr),
+            None => address_answer(query, [10, 0, 0, 1], 60),
+        }]
+    });
+    let proxy = Proxy::to(&[server.address]);
+    let answer = udp(proxy.address, &edns_query("www.test.", RecordType::A, 1232));
+    assert_eq!(data(&answer), ["10.0.0.1"]);
+    assert!(answer.edns.is_some());
+}
+
+#[test]
+fn a_stale_answer_is_better_than_none_if_wanted() {
+    for (stale, expected) in [(0, ResponseCode::ServFail), (3600, ResponseCode::NoError)] {
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        // Answers once, with a TTL of a second, then only says SERVFAIL.
+        let server = Scripted::start(move |query| {
+            vec![match gate.try_recv() {
+                Ok(()) => address_answer(query, [10, 0, 0, 1], 1),
+                Err(_) => coded(query, ResponseCode::ServFail),
+            }]
+        });
+        release.send(()).unwrap();
+        let mut config = Config::new(vec![any()], Upstreams::Servers(vec![server.address]));
+        config.stale = Duration::from_secs(stale);
+        let proxy = Proxy::start(config);
+        let answer = loop {
+            let answer = udp(proxy.address, &edns_query("www.test.", RecordType::A, 1232));
+            if !proxy.event("query").contains("NOERROR cache") && server.times_asked() > 1 {
+                break answer;
+            }
+        };
+        assert_eq!(answer.metadata.response_code, expected);
+        if stale > 0 {
+            assert_eq!((data(&answer), answer.answers[0].ttl), (vec!["10.0.0.1".into()], 30));
+            let edns = format!("{:?}", answer.edns.unwrap());
+            assert!(edns.contains("15"), "says that it is stale: {edns}");
+        }
+    }
+}
+
+#[test]
+fn a_taken_port_names_the_server_that_has_it() {
+    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let upstreams = Upstreams::Servers(vec![free_address()]);
+    let Err(error) = Server::bind(Config::new(vec![dnsmasq.address], upstreams)) else {
+        panic!("bound a taken port");
+    };
+    let (port, pid) = (dnsmasq.address.port(), dnsmasq.program.0.id());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "port {port} (udp) of 127.0.0.1 is taken by dnsmasq (pid {pid}): stop that server or \
+             listen elsewhere"
+        )
+    );
+}
+
+#[test]
+fn forwarding_to_itself_is_refused() {
+    let own = free_address();
+    let result = Server::bind(Config::new(vec![own], Upstreams::Servers(vec![own])));
+    assert!(matches!(result, Err(Error::ForwardsToSelf(address)) if address == own));
+}
+
+#[test]
+fn a_stop_answers_what_was_asked_before() {
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let (enter, entered) = std::sync::mpsc::channel::<()>();
+    let server = Scripted::start(move |query| {
+        enter.send(()).unwrap();
+        gate.recv().unwrap();
+        vec![address_answer(query, [10, 0, 0, 1], 0)]
+    });
+    let mut proxy = Proxy::to(&[server.address]);
+    let address = proxy.address;
+    let client = std::thread::spawn(move || udp(address, &query("www.test.", RecordType::A)));
+    entered.recv_timeout(PATIENCE).expect("the question got through");
+    let stopping = std::thread::spawn(move || proxy.stop());
+    release.send(()).unwrap();
+    assert_eq!(data(&client.join().unwrap()), ["10.0.0.1"]);
+    stopping.join().unwrap();
+    assert!(UdpSocket::bind(address).is_ok(), "the port is free again");
+}
+
+#[test]
+fn too_many_at_once_are_told_so() {
+    let (_socket, silent) = silent();
+    let mut config = Config::new(vec![any()], Upstreams::Servers(vec![silent]));
+    config.limits.waiting = 1;
+    let proxy = Proxy::start(config);
+    let address = proxy.address;
+    let waiting = std::thread::spawn(move || udp(address, &query("a.test.", RecordType::A)));
+    let both = [udp(address, &query("b.test.", RecordType::A)), waiting.join().unwrap()];
+    assert!(both.iter().all(|answer| answer.metadata.response_code == ResponseCode::ServFail));
+    proxy.event("SERVFAIL busy");
+    proxy.event("SERVFAIL failed");
+}
