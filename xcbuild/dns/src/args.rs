@@ -27,7 +27,8 @@ Usage: xc-dns --listen ADDR[:PORT]... (--upstream ADDR[:PORT]... | --resolv-conf
   --cache BYTES           keep answers in so much memory (4194304)
   --max-ttl SECONDS       keep answers for at most so long (3000)
   --stale SECONDS         use answers so long past their time if no server answers (0)
-  --log FILE              append warnings to FILE instead of stderr
+  --log FILE              append warnings to FILE instead of stderr; at 2 MiB it
+                          becomes FILE.old
   --queries               log each query as well
   --pid-file FILE         write the process id there once bound
   --background            return when the server is bound; it goes on, and logs only

@@ -70,6 +70,8 @@ pub enum Source {
     Failed,
     /// Nowhere: too many queries at once.
     Busy,
+    /// Nowhere: the query has been here before.
+    Circle,
 }
 
 impl Display for Event<'_> {
@@ -112,6 +114,7 @@ impl Display for Source {
             Self::Forward(server) => write!(f, "forward {server}"),
             Self::Failed => f.write_str("failed"),
             Self::Busy => f.write_str("busy"),
+            Self::Circle => f.write_str("circle"),
         }
     }
 }

@@ -10,33 +10,32 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::wire::{Answer, Query, TtlLimits, rcode};
+use crate::wire::{Answer, HEADER, Mark, Query, TtlLimits, rcode};
 
 /// Room for a datagram. We say that we take 1232 bytes, but some servers don't listen.
 const DATAGRAM: usize = 4096;
-/// Bytes in which a response without a question (some send errors so) is told by.
-const HEADER: usize = crate::wire::HEADER;
 
-/// Asks `server`. Waits for ever: the caller sets the time.
+/// Asks `server`. Waits for ever: the caller sets the time. `marks` go along in EDNS.
 pub(crate) async fn ask(
     server: SocketAddr,
     query: &Query,
+    marks: &[Mark],
     limits: TtlLimits,
 ) -> io::Result<Answer> {
-    let answer = ask_udp(server, query, limits, true).await?;
+    let answer = ask_udp(server, query, Some(marks), limits).await?;
     // A server from before EDNS says FORMERR or NOTIMP to it (RFC 6891 section 7).
     let answer = match answer.rcode() {
-        rcode::FORMERR | rcode::NOTIMP => ask_udp(server, query, limits, false).await?,
+        rcode::FORMERR | rcode::NOTIMP => ask_udp(server, query, None, limits).await?,
         _ => answer,
     };
-    if answer.is_truncated() { ask_tcp(server, query, limits).await } else { Ok(answer) }
+    if answer.is_truncated() { ask_tcp(server, query, marks, limits).await } else { Ok(answer) }
 }
 
 async fn ask_udp(
     server: SocketAddr,
     query: &Query,
+    marks: Option<&[Mark]>,
     limits: TtlLimits,
-    with_edns: bool,
 ) -> io::Result<Answer> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -45,7 +44,7 @@ async fn ask_udp(
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
     let id = random_id()?;
-    socket.send(&query.upstream_message(id, with_edns)).await?;
+    socket.send(&query.upstream_message(id, marks)).await?;
     let mut buffer = vec![0; DATAGRAM];
     loop {
         let length = socket.recv(&mut buffer).await?;
@@ -56,10 +55,15 @@ async fn ask_udp(
     }
 }
 
-async fn ask_tcp(server: SocketAddr, query: &Query, limits: TtlLimits) -> io::Result<Answer> {
+async fn ask_tcp(
+    server: SocketAddr,
+    query: &Query,
+    marks: &[Mark],
+    limits: TtlLimits,
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(server).await?;
     let id = random_id()?;
-    let question = query.upstream_message(id, true);
+    let question = query.upstream_message(id, Some(marks));
     let length = (question.len() as u16).to_be_bytes();
     stream.write_all(&[&length, question.as_slice()].concat()).await?;
     let length = stream.read_u16().await?;
@@ -77,16 +81,21 @@ fn check(message: &[u8], id: u16, query: &Query, limits: TtlLimits) -> Option<An
         return None;
     }
     let code = u16::from(flags_low & 0xf);
+    // Some servers send errors without the question.
     if message.len() == HEADER && !matches!(code, rcode::NOERROR | rcode::NXDOMAIN) {
         return Some(Answer::error(query, code));
     }
     Answer::parse(message.to_vec(), query, limits).ok()
 }
 
+fn random_id() -> io::Result<u16> {
+    random().map(u16::from_ne_bytes)
+}
+
 /// Not guessable once the kernel has entropy, and never waits for it: a node without any must come
 /// up too, and there is nobody in its network yet who could guess.
-fn random_id() -> io::Result<u16> {
-    let mut bytes = [0; 2];
+pub(crate) fn random<const LENGTH: usize>() -> io::Result<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::INSECURE)?;
-    Ok(u16::from_ne_bytes(bytes))
+    Ok(bytes)
 }

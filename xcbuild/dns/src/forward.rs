@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Timing;
 use crate::exchange;
-use crate::wire::{Answer, Query, TtlLimits, rcode};
+use crate::resolv_conf::DNS_PORT;
+use crate::wire::{Answer, Mark, Query, TtlLimits, rcode};
 
 /// Most questions sent for one query.
 const MAX_ATTEMPTS: usize = 6;
@@ -39,6 +40,15 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<(SocketAddr, io::Error)>,
 }
 
+/// Marks are for those who may be proxies of ours or lead back to one; public resolvers are none.
+fn marks_for(server: SocketAddr, marks: &[Mark]) -> &[Mark] {
+    let near = match server.ip() {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
+    };
+    if near || server.port() != DNS_PORT { marks } else { &[] }
+}
+
 /// One attempt's end.
 type Attempt = (SocketAddr, io::Result<Answer>);
 
@@ -46,13 +56,15 @@ type Attempt = (SocketAddr, io::Result<Answer>);
 pub(crate) async fn forward(
     query: Rc<Query>,
     servers: &[SocketAddr],
+    marks: Rc<[Mark]>,
     limits: TtlLimits,
     timing: Timing,
 ) -> Outcome {
     let give_up = Instant::now() + timing.give_up;
     let attempts = (servers.len() * ROUNDS).min(MAX_ATTEMPTS);
     let plan = servers.iter().copied().cycle().take(attempts).collect();
-    let mut race = Race { running: JoinSet::new(), plan, query, limits, waiting: Vec::new() };
+    let mut race =
+        Race { running: JoinSet::new(), plan, query, marks, limits, waiting: Vec::new() };
     let mut outcome = Outcome { answer: None, bad: Vec::new(), error: None };
     loop {
         let next = race.start_next(timing.next_server).unwrap_or(give_up);
@@ -79,6 +91,7 @@ struct Race {
     /// Whom to ask next.
     plan: VecDeque<SocketAddr>,
     query: Rc<Query>,
+    marks: Rc<[Mark]>,
     limits: TtlLimits,
     /// Servers without an answer yet, and when they were asked.
     waiting: Vec<(SocketAddr, Instant)>,
@@ -88,10 +101,11 @@ impl Race {
     /// Asks the next of the plan; when the one after that is due.
     fn start_next(&mut self, pause: Duration) -> Option<Instant> {
         let server = self.plan.pop_front()?;
-        let (query, limits) = (Rc::clone(&self.query), self.limits);
+        let (query, marks, limits) = (Rc::clone(&self.query), Rc::clone(&self.marks), self.limits);
         self.waiting.push((server, Instant::now()));
-        self.running
-            .spawn_local(async move { (server, exchange::ask(server, &query, limits).await) });
+        self.running.spawn_local(async move {
+            (server, exchange::ask(server, &query, marks_for(server, &marks), limits).await)
+        });
         Some(Instant::now() + pause)
     }
 

@@ -24,7 +24,8 @@
 //!  listen::udp  \                    / own_names   hosts files, zone
 //!                > proxy  --known--<
 //!  listen::tcp  /    |               \ cache       TTLs lowered by age
-//!                    | ask: equal questions share
+//!                    v
+//!                forwarder        equal questions share one, answers go to the cache
 //!                    v
 //!                 forward ----> exchange, exchange, ...   next server when one is slow or fails
 //!                    ^
@@ -42,6 +43,7 @@ pub mod server;
 mod cache;
 mod exchange;
 mod forward;
+mod forwarder;
 mod listen;
 mod names;
 mod own_names;

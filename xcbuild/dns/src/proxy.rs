@@ -1,42 +1,35 @@
 //! From a question to its answer: our own names, the cache, then the servers.
 //!
-//! Equal questions under way share one question to the servers: a hundred clients that ask at
-//! once cost one, and a circle of proxies costs each one question and not a storm. All state is
-//! in `Rc` and `RefCell`, since everything runs on one thread; no borrow lives across an await.
+//! All state is in `Rc` and `RefCell`, since everything runs on one thread; no borrow lives across
+//! an await.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::cache::{Cache, Found};
 use crate::config::Config;
 use crate::event::{Event, QueryRecord, Source, Transport};
-use crate::forward::{Outcome, forward};
+use crate::forwarder::Forwarder;
 use crate::own_names::OwnNames;
 use crate::servers::Servers;
-use crate::wire::{Answer, Delivery, Key, Query, Rejected, TtlLimits, rcode};
-
-/// Why servers are silent most often, where it can be told by the address.
-const LOOPBACK_HINT: &str = "; a loopback resolver can't be reached from another network \
-                             namespace, name a server with an address of its own";
+use crate::wire::{Answer, Delivery, Query, Rejected, rcode};
 
 /// What a server knows while it runs.
 pub(crate) struct Proxy {
-    config: Config,
-    cache: RefCell<Cache>,
+    config: Rc<Config>,
+    cache: Rc<RefCell<Cache>>,
     names: RefCell<OwnNames>,
-    servers: RefCell<Servers>,
-    forwards: RefCell<HashMap<Key, Vec<oneshot::Sender<Shared>>>>,
+    forwarder: Rc<Forwarder>,
     waiting: Cell<usize>,
     idle: Notify,
+    warned_of_circle: Cell<bool>,
 }
-
-/// What those who share a question get: whose answer, or none.
-type Shared = Option<(SocketAddr, Rc<Answer>)>;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
@@ -72,17 +65,12 @@ pub(crate) enum Handled {
 }
 
 impl Proxy {
-    pub(crate) fn new(config: Config, names: OwnNames, servers: Servers) -> Rc<Self> {
-        let cache = RefCell::new(Cache::new(config.cache_bytes, config.stale));
-        Rc::new(Self {
-            config,
-            cache,
-            names: RefCell::new(names),
-            servers: RefCell::new(servers),
-            forwards: RefCell::default(),
-            waiting: Cell::new(0),
-            idle: Notify::new(),
-        })
+    pub(crate) fn new(config: Config, names: OwnNames, servers: Servers) -> io::Result<Rc<Self>> {
+        let (config, names) = (Rc::new(config), RefCell::new(names));
+        let cache = Rc::new(RefCell::new(Cache::new(config.cache_bytes, config.stale)));
+        let forwarder = Forwarder::new(Rc::clone(&config), Rc::clone(&cache), servers)?;
+        let (waiting, idle, warned_of_circle) = (Cell::new(0), Notify::new(), Cell::new(false));
+        Ok(Rc::new(Self { config, cache, names, forwarder, waiting, idle, warned_of_circle }))
     }
 
     /// The configuration.
@@ -116,12 +104,14 @@ impl Proxy {
         if let Some(resolved) = self.known(&query) {
             return Handled::Answer(self.deliver(&query, client, &resolved));
         }
-        if self.waiting.get() >= self.config.limits.waiting {
-            return Handled::Answer(self.deliver(
-                &query,
-                client,
-                &self.failed(&query, Source::Busy),
-            ));
+        let refused = if self.forwarder.goes_in_a_circle(&query) {
+            self.warn_of_circle(client);
+            Some(Source::Circle)
+        } else {
+            (self.waiting.get() >= self.config.limits.waiting).then_some(Source::Busy)
+        };
+        if let Some(source) = refused {
+            return Handled::Answer(self.deliver(&query, client, &failed(&query, source)));
         }
         self.waiting.set(self.waiting.get() + 1);
         Handled::Later(Pending { proxy: Rc::clone(self), query: Rc::new(query), client })
@@ -149,112 +139,32 @@ impl Proxy {
             Found::Stale(answer) => Some(answer),
             _ => None,
         };
-        let Some(answer) = self.share(query) else {
-            return self.failed(query, Source::Busy);
+        let Some(answer) = self.forwarder.ask(query) else {
+            return failed(query, Source::Busy);
         };
         let patience = match stale {
             Some(_) => self.config.timing.stale_after,
             None => self.config.timing.give_up + Duration::from_secs(1),
         };
-        let shared = tokio::time::timeout(patience, answer).await;
-        match (shared.ok().and_then(Result::ok).flatten(), stale) {
-            (Some((server, answer)), stale) => {
-                let good = matches!(answer.rcode(), rcode::NOERROR | rcode::NXDOMAIN);
-                match stale {
-                    Some(answer) if !good => Resolved { answer, age: 0, source: Source::Stale },
-                    _ => Resolved { answer, age: 0, source: Source::Forward(server) },
-                }
-            }
-            (None, Some(answer)) => Resolved { answer, age: 0, source: Source::Stale },
-            (None, None) => self.failed(query, Source::Failed),
-        }
-    }
-
-    /// Joins those who wait for the same answer, or starts asking. `None` if too much is asked.
-    ///
-    /// A query without recursion desired goes alone and upstream as it is: what that means is the
-    /// server's to say, and its answer may differ from what others get.
-    fn share(self: &Rc<Self>, query: &Rc<Query>) -> Option<oneshot::Receiver<Shared>> {
-        let (sender, receiver) = oneshot::channel();
-        let key = query.key();
-        let mut forwards = self.forwards.borrow_mut();
-        if query.recursion_desired()
-            && let Some(others) = forwards.get_mut(&key)
-        {
-            others.push(sender);
-            return Some(receiver);
-        }
-        if forwards.len() >= self.config.limits.forwards {
-            return None;
-        }
-        let (proxy, query) = (Rc::clone(self), Rc::clone(query));
-        if query.recursion_desired() {
-            forwards.insert(key.clone(), vec![sender]);
-            tokio::task::spawn_local(async move {
-                let shared = proxy.forward(&query).await;
-                let senders = proxy.forwards.borrow_mut().remove(&key).unwrap_or_default();
-                for sender in senders {
-                    // Who has gone away by now needs no answer.
-                    let _ = sender.send(shared.clone());
-                }
-            });
-        } else {
-            tokio::task::spawn_local(async move {
-                let _ = sender.send(proxy.forward(&query).await);
-            });
-        }
-        Some(receiver)
-    }
-
-    /// Asks the servers, notes how they did, and keeps the answer.
-    async fn forward(&self, query: &Rc<Query>) -> Shared {
-        let servers = self.current_servers();
-        let (limits, timing) = (self.ttl_limits(), self.config.timing);
-        let outcome = forward(Rc::clone(query), &servers, limits, timing).await;
-        self.note(&outcome);
-        let (server, answer) = outcome.answer?;
-        let answer = Rc::new(answer);
-        if query.recursion_desired() {
-            let mut cache = self.cache.borrow_mut();
-            cache.insert(query.key(), Rc::clone(&answer), Instant::now());
-        }
-        Some((server, answer))
-    }
-
-    fn current_servers(&self) -> Vec<SocketAddr> {
-        let now = Instant::now();
-        let mut servers = self.servers.borrow_mut();
-        if let Some(warnings) = servers.reload(now) {
-            // Other servers may know other things: those of a VPN that went up or down.
-            self.cache.borrow_mut().clear();
-            self.tell(&Event::Reloaded(format!("forwarding to {}", servers.describe())));
-            for warning in warnings {
-                self.tell(&Event::Warning(warning));
-            }
-        }
-        servers.in_order(now)
-    }
-
-    fn note(&self, outcome: &Outcome) {
-        let good = outcome.answer.as_ref().map(|(server, _)| *server);
-        let fell = self.servers.borrow_mut().note(good, outcome.bad.clone(), Instant::now());
-        for server in fell {
-            let why = match &outcome.error {
-                Some((failed, error)) if *failed == server => error.to_string(),
-                _ => "no answer".to_string(),
-            };
-            let hint = if server.ip().is_loopback() { LOOPBACK_HINT } else { "" };
-            self.tell(&Event::Warning(format!("server {server}: {why}{hint}")));
-        }
-    }
-
-    fn ttl_limits(&self) -> TtlLimits {
-        TtlLimits { max: self.config.max_ttl, max_negative: self.config.max_negative_ttl }
-    }
-
-    fn failed(&self, query: &Query, source: Source) -> Resolved {
-        let answer = Rc::new(Answer::error(query, rcode::SERVFAIL));
+        let shared = timeout(patience, answer).await.ok().and_then(Result::ok).flatten();
+        let good = |answer: &Answer| matches!(answer.rcode(), rcode::NOERROR | rcode::NXDOMAIN);
+        let (answer, source) = match (shared, stale) {
+            (Some((server, answer)), _) if good(&answer) => (answer, Source::Forward(server)),
+            (_, Some(answer)) => (answer, Source::Stale),
+            (Some((server, answer)), None) => (answer, Source::Forward(server)),
+            (None, None) => return failed(query, Source::Failed),
+        };
         Resolved { answer, age: 0, source }
+    }
+
+    /// Once: every query would say the same.
+    fn warn_of_circle(&self, client: Client) {
+        if !self.warned_of_circle.replace(true) {
+            self.tell(&Event::Warning(format!(
+                "a query from {} has been here before: the servers that are forwarded to forward                  to this one; name others",
+                client.address
+            )));
+        }
     }
 
     /// The answer's bytes for this client, and its line in the log.
@@ -277,6 +187,11 @@ impl Proxy {
         }));
         message
     }
+}
+
+fn failed(query: &Query, source: Source) -> Resolved {
+    let answer = Rc::new(Answer::error(query, rcode::SERVFAIL));
+    Resolved { answer, age: 0, source }
 }
 
 impl Pending {

@@ -103,7 +103,7 @@ impl Server {
 
     async fn serve(self, end: impl Future<Output = ()>) -> Result<(), Error> {
         let Self { config, bound, names, servers, stop } = self;
-        let proxy = Proxy::new(config, names, servers);
+        let proxy = Proxy::new(config, names, servers).map_err(Error::Runtime)?;
         let mut listeners = JoinSet::new();
         for Bound { udp, tcp, .. } in bound {
             listeners.spawn_local(serve_udp(udp, proxy.clone()));

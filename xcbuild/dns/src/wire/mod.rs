@@ -15,11 +15,13 @@
 //! lies about its lengths is a [`Malformed`], never a panic.
 
 mod answer;
+mod edns;
 mod name;
 mod query;
 mod reader;
 
 pub(crate) use answer::{Answer, Delivery, LocalRecord, TtlLimits};
+pub(crate) use edns::Mark;
 pub use name::{Name, NameError};
 pub(crate) use query::{Key, Query, Rejected};
 

@@ -1,13 +1,9 @@
 //! What a client asks, and what we ask upstream for it.
 
+use super::edns::{Edns, Mark, marks_option, push_opt};
 use super::name::Name;
 use super::reader::{Malformed, Reader};
 use super::{CLASS_IN, HEADER, PLAIN_UDP_PAYLOAD, UDP_PAYLOAD, flag, rcode, rtype};
-
-/// Bytes of an OPT record without options.
-const OPT_LENGTH: usize = 11;
-/// The DO bit in the lower half of OPT's TTL field (RFC 3225).
-const DNSSEC_OK: u16 = 0x8000;
 
 /// A client's query, checked.
 #[derive(Debug, Clone)]
@@ -24,16 +20,6 @@ pub(crate) struct Query {
     pub(crate) question: Box<[u8]>,
     /// What the client's OPT record says, if it has one.
     pub(crate) edns: Option<Edns>,
-}
-
-/// What a proxy needs of an OPT record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edns {
-    /// The largest UDP answer the client takes.
-    pub(crate) udp_payload: u16,
-    /// The client wants DNSSEC records.
-    pub(crate) dnssec_ok: bool,
-    version: u8,
 }
 
 /// What decides an answer: queries with one key share it.
@@ -74,7 +60,7 @@ impl Query {
         let query = Self::body(message, id, flags)
             .map_err(|_| Rejected::with_header(id, flags, rcode::FORMERR))?;
         let reject = |rcode| Err(Rejected::Reply { message: query.reply(rcode), rcode });
-        match query.edns {
+        match &query.edns {
             Some(edns) if edns.version > 0 => return reject(rcode::BADVERS),
             _ => {}
         }
@@ -127,7 +113,12 @@ impl Query {
 
     /// Whether the client wants DNSSEC records.
     pub(crate) fn dnssec_ok(&self) -> bool {
-        self.edns.is_some_and(|edns| edns.dnssec_ok)
+        self.edns.as_ref().is_some_and(|edns| edns.dnssec_ok)
+    }
+
+    /// The servers that the query came through.
+    pub(crate) fn marks(&self) -> &[Mark] {
+        self.edns.as_ref().map_or(&[], |edns| &edns.marks)
     }
 
     /// What the answer depends on.
@@ -142,18 +133,19 @@ impl Query {
 
     /// The largest answer that the client takes by UDP.
     pub(crate) fn udp_limit(&self) -> usize {
-        let asked = self.edns.map_or(PLAIN_UDP_PAYLOAD, |edns| edns.udp_payload);
+        let asked = self.edns.as_ref().map_or(PLAIN_UDP_PAYLOAD, |edns| edns.udp_payload);
         usize::from(asked.clamp(PLAIN_UDP_PAYLOAD, UDP_PAYLOAD))
     }
 
     /// Our query to an upstream server. Always with the AD flag ("I understand it", RFC 6840
-    /// section 5.7), so that the cached answer serves clients that ask for it.
-    pub(crate) fn upstream_message(&self, id: u16, with_edns: bool) -> Vec<u8> {
+    /// section 5.7), so that the cached answer serves clients that ask for it. With `marks`
+    /// there is an OPT record that has them, without there is none.
+    pub(crate) fn upstream_message(&self, id: u16, marks: Option<&[Mark]>) -> Vec<u8> {
         let flags = (self.flags & (flag::RD | flag::CD)) | flag::AD;
-        let mut message = header(id, flags, [1, 0, 0, u16::from(with_edns)]);
+        let mut message = header(id, flags, [1, 0, 0, u16::from(marks.is_some())]);
         message.extend_from_slice(&self.question);
-        if with_edns {
-            push_opt(&mut message, rcode::NOERROR, self.dnssec_ok(), &[]);
+        if let Some(marks) = marks {
+            push_opt(&mut message, rcode::NOERROR, self.dnssec_ok(), &marks_option(marks));
         }
         message
     }
@@ -174,23 +166,9 @@ impl Query {
 
     /// Appends our OPT record if the client speaks EDNS; the caller counts it.
     pub(crate) fn finish(&self, message: &mut Vec<u8>, rcode: u16, options: &[u8]) {
-        if let Some(edns) = self.edns {
+        if let Some(edns) = &self.edns {
             push_opt(message, rcode, edns.dnssec_ok, options);
         }
-    }
-}
-
-impl Edns {
-    /// Reads one record and keeps it if it is an OPT.
-    fn from_record(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
-        reader.skip_name()?;
-        let rtype = reader.u16("record type")?;
-        let udp_payload = reader.u16("record class")?;
-        let [_, version, flags_high, flags_low] = reader.u32("record ttl")?.to_be_bytes();
-        let length = reader.u16("record length")?;
-        reader.take(usize::from(length), "record data")?;
-        let dnssec_ok = u16::from_be_bytes([flags_high, flags_low]) & DNSSEC_OK != 0;
-        Ok((rtype == rtype::OPT).then_some(Self { udp_payload, dnssec_ok, version }))
     }
 }
 
@@ -209,18 +187,6 @@ pub(super) fn header(id: u16, flags: u16, counts: [u16; 4]) -> Vec<u8> {
         message.extend_from_slice(&field.to_be_bytes());
     }
     message
-}
-
-/// Our OPT record, with the upper bits of the response code and encoded options.
-fn push_opt(message: &mut Vec<u8>, rcode: u16, dnssec_ok: bool, options: &[u8]) {
-    message.reserve(OPT_LENGTH + options.len());
-    message.push(0);
-    message.extend_from_slice(&rtype::OPT.to_be_bytes());
-    message.extend_from_slice(&UDP_PAYLOAD.to_be_bytes());
-    message.extend_from_slice(&[(rcode >> 4) as u8, 0]);
-    message.extend_from_slice(&(if dnssec_ok { DNSSEC_OK } else { 0 }).to_be_bytes());
-    message.extend_from_slice(&(options.len() as u16).to_be_bytes());
-    message.extend_from_slice(options);
 }
 
 #[cfg(test)]
@@ -247,7 +213,7 @@ mod tests {
             assert!(query.recursion_desired());
             assert_eq!(query.dnssec_ok(), dnssec_ok);
             assert_eq!(query.udp_limit(), limit);
-            let upstream = query.upstream_message(7, true);
+            let upstream = query.upstream_message(7, Some(&[]));
             assert!(upstream.windows(8).any(|part| part == b"\x07Example"), "keeps the case");
             let again = Query::parse(&upstream).unwrap();
             assert_eq!((again.id, again.key()), (7, query.key()));

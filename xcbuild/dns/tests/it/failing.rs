@@ -168,6 +168,21 @@ fn forwarding_to_itself_is_refused() {
 }
 
 #[test]
+fn a_circle_of_proxies_is_seen_at_once() {
+    let second = free_address();
+    let first = Proxy::to(&[second]);
+    let second = Proxy::start(Config::new(vec![second], Upstreams::Servers(vec![first.address])));
+    // A blink, not the time after which a server is given up on: nobody waits for anybody.
+    for proxy in [&first, &second] {
+        let answer = udp(proxy.address, &query("www.test.", RecordType::A));
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    }
+    first.event("has been here before");
+    first.event("SERVFAIL circle");
+    second.event("SERVFAIL forward");
+}
+
+#[test]
 fn a_stop_answers_what_was_asked_before() {
     let (release, gate) = std::sync::mpsc::channel::<()>();
     let (enter, entered) = std::sync::mpsc::channel::<()>();

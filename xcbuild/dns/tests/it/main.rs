@@ -7,5 +7,6 @@ mod common;
 
 mod failing;
 mod forwarding;
+mod namespace;
 mod own_names;
 mod program;

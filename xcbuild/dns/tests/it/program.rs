@@ -14,7 +14,16 @@ fn xc_dns(args: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xc-dns")).args(args.split_whitespace()).output().unwrap()
 }
 
-/// Asks a process to end and waits for it, by its pidfd since it is nobody's child.
+/// A server in the background: nobody's child, and killed with its guard if it is still there.
+struct Background(Pid);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::KILL);
+    }
+}
+
+/// Asks a process to end and waits for it by its pidfd.
 fn end(pid: Pid) {
     let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
@@ -42,6 +51,7 @@ fn in_the_background_it_is_bound_when_the_command_returns() {
     assert!(said.starts_with(&format!("ready on {listen}, [::1]:")), "{said}");
     let pid: i32 = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
     let pid = Pid::from_raw(pid).unwrap();
+    let _guard = Background(pid);
     let v6 = SocketAddr::new("::1".parse().unwrap(), listen.port());
     for address in [listen, v6] {
         assert_eq!(data(&udp(address, &query("www.test.", RecordType::A))), ["10.0.0.1"]);

@@ -1,0 +1,133 @@
+//! Asking the servers on behalf of all who ask the same, and keeping what they say.
+//!
+//! Equal questions under way share one question to the servers: a hundred clients that ask at
+//! once cost one, and so does a storm of repetitions while a server is slow.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::event::Event;
+use crate::exchange;
+use crate::forward::{Outcome, forward};
+use crate::servers::Servers;
+use crate::wire::{Answer, Key, Mark, Query, TtlLimits};
+
+/// Why loopback servers are silent most often.
+const LOOPBACK_HINT: &str = "; a loopback resolver can't be reached from another network \
+                             namespace, name a server with an address of its own";
+/// Proxies that a query may come through.
+const MAX_MARKS: usize = 8;
+
+/// What those who share a question get: whose answer, or none.
+pub(crate) type Shared = Option<(SocketAddr, Rc<Answer>)>;
+
+/// The way to the servers.
+pub(crate) struct Forwarder {
+    config: Rc<Config>,
+    /// Where answers go.
+    cache: Rc<RefCell<Cache>>,
+    servers: RefCell<Servers>,
+    /// Those who wait, by question and whether recursion is desired.
+    under_way: RefCell<HashMap<(Key, bool), Vec<oneshot::Sender<Shared>>>>,
+    /// Our number, in the queries that we send.
+    mark: Mark,
+}
+
+impl Forwarder {
+    pub(crate) fn new(
+        config: Rc<Config>,
+        cache: Rc<RefCell<Cache>>,
+        servers: Servers,
+    ) -> io::Result<Rc<Self>> {
+        let (servers, mark) = (RefCell::new(servers), exchange::random()?);
+        Ok(Rc::new(Self { config, cache, servers, under_way: RefCell::default(), mark }))
+    }
+
+    /// Whether a query has come through here before, or through so many that it must go in a
+    /// circle.
+    pub(crate) fn goes_in_a_circle(&self, query: &Query) -> bool {
+        query.marks().contains(&self.mark) || query.marks().len() >= MAX_MARKS
+    }
+
+    /// Joins those who wait for the same answer, or starts asking. `None` if too much is asked.
+    pub(crate) fn ask(self: &Rc<Self>, query: &Rc<Query>) -> Option<oneshot::Receiver<Shared>> {
+        let (sender, receiver) = oneshot::channel();
+        let key = (query.key(), query.recursion_desired());
+        let mut under_way = self.under_way.borrow_mut();
+        if let Some(others) = under_way.get_mut(&key) {
+            others.push(sender);
+            return Some(receiver);
+        }
+        if under_way.len() >= self.config.limits.forwards {
+            return None;
+        }
+        under_way.insert(key.clone(), vec![sender]);
+        let (this, query) = (Rc::clone(self), Rc::clone(query));
+        tokio::task::spawn_local(async move {
+            let shared = this.forward(&query).await;
+            let senders = this.under_way.borrow_mut().remove(&key).unwrap_or_default();
+            for sender in senders {
+                // Who has gone away by now needs no answer.
+                let _ = sender.send(shared.clone());
+            }
+        });
+        Some(receiver)
+    }
+
+    /// Asks the servers, notes how they did, and keeps the answer.
+    async fn forward(&self, query: &Rc<Query>) -> Shared {
+        let servers = self.current_servers();
+        let marks = [query.marks(), &[self.mark]].concat().into();
+        let limits =
+            TtlLimits { max: self.config.max_ttl, max_negative: self.config.max_negative_ttl };
+        let outcome = forward(Rc::clone(query), &servers, marks, limits, self.config.timing).await;
+        self.note(&outcome);
+        let (server, answer) = outcome.answer?;
+        let answer = Rc::new(answer);
+        // What a server says without recursion is less than it could say.
+        if query.recursion_desired() {
+            let mut cache = self.cache.borrow_mut();
+            cache.insert(query.key(), Rc::clone(&answer), Instant::now());
+        }
+        Some((server, answer))
+    }
+
+    fn current_servers(&self) -> Vec<SocketAddr> {
+        let now = Instant::now();
+        let mut servers = self.servers.borrow_mut();
+        if let Some(warnings) = servers.reload(now) {
+            // Other servers may know other things: those of a VPN that went up or down.
+            self.cache.borrow_mut().clear();
+            self.tell(&Event::Reloaded(format!("forwarding to {}", servers.describe())));
+            for warning in warnings {
+                self.tell(&Event::Warning(warning));
+            }
+        }
+        servers.in_order(now)
+    }
+
+    fn note(&self, outcome: &Outcome) {
+        let good = outcome.answer.as_ref().map(|(server, _)| *server);
+        let fell = self.servers.borrow_mut().note(good, outcome.bad.clone(), Instant::now());
+        for server in fell {
+            let why = match &outcome.error {
+                Some((failed, error)) if *failed == server => error.to_string(),
+                _ => "no answer".to_string(),
+            };
+            let hint = if server.ip().is_loopback() { LOOPBACK_HINT } else { "" };
+            self.tell(&Event::Warning(format!("server {server}: {why}{hint}")));
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        (self.config.sink)(event);
+    }
+}
