@@ -5,6 +5,9 @@
 //! an end by Ctrl-C. `status` and `rsh` have codes of their own, given with them.
 
 mod env;
+mod mkcdrom;
+mod overlays;
+mod ovld;
 mod spelling;
 
 use std::ffi::OsString;
@@ -37,6 +40,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Env(env::Arguments),
+    Mkcdrom(mkcdrom::Arguments),
+    Ovld(ovld::Arguments),
 }
 
 /// Runs the program with a command line and gives its exit code.
@@ -60,6 +65,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
     match verb {
         Verb::Env(a) => env::run(&a, variables),
+        Verb::Mkcdrom(a) => mkcdrom::run(&a, variables),
+        Verb::Ovld(a) => ovld::run(&a, variables),
     }
 }
 

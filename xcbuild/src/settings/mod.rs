@@ -6,6 +6,7 @@
 //! and overlay scripts get all of them by the names of the contract.
 
 mod contract;
+mod nodes;
 mod number;
 mod variables;
 

@@ -1,0 +1,133 @@
+//! `xcbuild mkcdrom`: overlays into the ISO that nodes get.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::image::cdrom::{Layout, Options};
+use crate::image::store::Store;
+use crate::overlay::Params;
+use crate::overlay::build::Layer;
+use crate::overlay::mkcdrom::{Report, mkcdrom};
+use crate::settings::{Settings, Variables};
+use crate::ui;
+
+/// Build overlays into the ISO that nodes get, and print its path; without overlays, remove it
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: BuildOptions,
+    /// The overlays, in order: a later one overrides an earlier one
+    #[arg(value_name = "OVL")]
+    overlays: Vec<String>,
+}
+
+#[derive(Debug, clap::Args, Serialize)]
+struct BuildOptions {
+    /// The ISO's volume id [default: xcluster, or cidata with --cidata]
+    #[arg(long, value_name = "ID")]
+    label: Option<String>,
+    /// A file that becomes `script` in the ISO
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// A cloud-init directory whose content goes into the ISO
+    #[arg(long, value_name = "DIR")]
+    cidata: Option<PathBuf>,
+    /// Write the ISO here
+    #[arg(long, value_name = "FILE")]
+    cdrom: Option<String>,
+    /// How overlays lie in the ISO: stacked by nodes of our base image, or tars that any unpacks
+    #[arg(long, value_name = "LAYOUT", default_value = "tree")]
+    layout: LayoutName,
+    /// Say why each layer was built
+    #[arg(long)]
+    #[serde(skip)]
+    explain: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum LayoutName {
+    Tree,
+    Tar,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When an overlay is unknown or can't be built, or the ISO can't be written.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    let options = &arguments.options;
+    variables.set_options(options);
+    let settings = Settings::resolve(variables)?;
+    let store = Store::open(&settings.places.store)?;
+    let names = [arguments.overlays.as_slice(), &settings.build.always].concat();
+    let iso = Options {
+        label: options.label.as_deref(),
+        layout: match options.layout {
+            LayoutName::Tree => Layout::Tree,
+            LayoutName::Tar => Layout::Tar,
+        },
+        script: options.script.as_deref(),
+        cidata: options.cidata.as_deref(),
+    };
+    if build(&settings, &store, &names, &iso, options.explain)? {
+        ui::result(settings.places.cdrom.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the ISO, says what was built and what was there; gives whether there is an ISO now.
+///
+/// # Errors
+/// When an overlay is unknown or can't be built, or the ISO can't be written.
+pub fn build(
+    settings: &Settings,
+    store: &Store,
+    names: &[String],
+    options: &Options<'_>,
+    explain: bool,
+) -> Result<bool> {
+    let current = std::env::current_dir().context("can't tell the current directory")?;
+    let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
+    let params = Params::of(settings, store, &current, &program)?;
+    match mkcdrom(names, &params, options, store, &settings.places.cdrom)? {
+        Some(report) => show(&report, explain),
+        None => {
+            ui::status("Removed", settings.places.cdrom.display());
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn show(report: &Report, explain: bool) {
+    for (name, needed_by) in &report.added {
+        ui::status("Added", format_args!("{name}, which {needed_by} needs"));
+    }
+    for layer in &report.layers {
+        show_layer(layer, explain);
+    }
+    let (verb, size) = (if report.cached { "Cached" } else { "Built" }, report.iso.size);
+    ui::status(verb, format_args!("ISO, {}, {} in all", megabytes(size), time(report.took)));
+}
+
+fn show_layer(layer: &Layer, explain: bool) {
+    let verb = if layer.built.is_some() { "Built" } else { "Cached" };
+    let Layer { name, blob, took, built } = layer;
+    ui::status(verb, format_args!("{name}, {} in {}", megabytes(blob.size), time(*took)));
+    if let Some(reason) = built.as_ref().filter(|_| explain) {
+        ui::status("because", reason);
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
+fn time(took: Duration) -> String {
+    format!("{:.2} s", took.as_secs_f64())
+}
