@@ -29,14 +29,16 @@ const MAX_MARKS: usize = 8;
 /// What those who share a question get: whose answer, or none.
 pub(crate) type Shared = Option<(SocketAddr, Rc<Answer>)>;
 
+/// Those who wait, by question and whether recursion is desired.
+type UnderWay = HashMap<(Key, bool), Vec<oneshot::Sender<Shared>>>;
+
 /// The way to the servers.
 pub(crate) struct Forwarder {
     config: Rc<Config>,
     /// Where answers go.
     cache: Rc<RefCell<Cache>>,
     servers: RefCell<Servers>,
-    /// Those who wait, by question and whether recursion is desired.
-    under_way: RefCell<HashMap<(Key, bool), Vec<oneshot::Sender<Shared>>>>,
+    under_way: RefCell<UnderWay>,
     /// Our number, in the queries that we send.
     mark: Mark,
 }

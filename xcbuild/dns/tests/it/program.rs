@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use hickory_proto::rr::RecordType;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::common::{Dnsmasq, PATIENCE, Scripted, address_answer, data, free_address, query, udp};
 
@@ -14,27 +16,34 @@ fn xc_dns(args: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xc-dns")).args(args.split_whitespace()).output().unwrap()
 }
 
-/// A server in the background: nobody's child, and killed with its guard if it is still there.
-struct Background(Pid);
+/// A server in the background, by its pidfd since it is nobody's child; killed with its guard.
+struct Background(OwnedFd);
 
-impl Drop for Background {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::KILL);
+impl Background {
+    fn find(pid_file: &Path) -> Self {
+        let pid: i32 = fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+        let pid = Pid::from_raw(pid).unwrap();
+        Self(pidfd_open(pid, PidfdFlags::empty()).unwrap())
+    }
+
+    /// Asks it to end and waits until it has.
+    fn end(&self) {
+        pidfd_send_signal(&self.0, Signal::TERM).unwrap();
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        let ended = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&patience)).unwrap();
+        assert_eq!(ended, 1, "SIGTERM ends it");
     }
 }
 
-/// Asks a process to end and waits for it by its pidfd.
-fn end(pid: Pid) {
-    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-    let patience = Timespec::try_from(PATIENCE).unwrap();
-    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience)).unwrap();
-    assert_eq!(ended, 1, "SIGTERM ends it");
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = pidfd_send_signal(&self.0, Signal::KILL);
+    }
 }
 
 #[test]
 fn in_the_background_it_is_bound_when_the_command_returns() {
-    let server = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 1], 60)]);
+    let upstream = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 1], 60)]);
     let dir = tempfile::tempdir().unwrap();
     let (pid_file, log) = (dir.path().join("pid"), dir.path().join("log"));
     let listen = free_address();
@@ -42,21 +51,19 @@ fn in_the_background_it_is_bound_when_the_command_returns() {
         "--listen {listen} --listen [::1]:{port} --upstream {upstream} --queries --background \
          --pid-file {pid_file} --log {log}",
         port = listen.port(),
-        upstream = server.address,
+        upstream = upstream.address,
         pid_file = pid_file.display(),
         log = log.display(),
     ));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(said.starts_with(&format!("ready on {listen}, [::1]:")), "{said}");
-    let pid: i32 = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
-    let pid = Pid::from_raw(pid).unwrap();
-    let _guard = Background(pid);
+    let server = Background::find(&pid_file);
     let v6 = SocketAddr::new("::1".parse().unwrap(), listen.port());
     for address in [listen, v6] {
         assert_eq!(data(&udp(address, &query("www.test.", RecordType::A))), ["10.0.0.1"]);
     }
-    end(pid);
+    server.end();
     assert!(!pid_file.exists());
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("udp NOERROR forward 127.0.0.1:"), "{log}");
