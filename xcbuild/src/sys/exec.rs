@@ -185,9 +185,22 @@ impl Exec {
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started, fails, or the user cancels.
-    pub fn capture(mut self) -> Result<Output, ExecError> {
+    pub fn capture(self) -> Result<Output, ExecError> {
+        let command = self.line();
+        let (status, out) = self.complete()?;
+        if status.success() {
+            return Ok(out);
+        }
+        Err(ExecError::Failed { command, status, stderr: tail(&out.stderr) })
+    }
+
+    /// Runs it to its end and gives how it ended and what it wrote, whether it succeeded or not.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started, or the user cancels.
+    pub fn complete(mut self) -> Result<(ExitStatus, Output), ExecError> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let (program, line) = (self.program(), self.line());
+        let program = self.program();
         let input = self.stdin.take();
         self.command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.start()?;
@@ -203,11 +216,7 @@ impl Exec {
             let _ = kill_process_group(group, Signal::KILL);
             return Err(ExecError::Cancelled { program });
         }
-        let (status, out) = done.map_err(|source| ExecError::Io { program, source })?;
-        if status.success() {
-            return Ok(out);
-        }
-        Err(ExecError::Failed { command: line, status, stderr: tail(&out.stderr) })
+        done.map_err(|source| ExecError::Io { program, source })
     }
 
     /// Runs it with our own terminal, input and output, and gives how it ended.
@@ -226,16 +235,20 @@ impl Exec {
         self.error(source)
     }
 
-    /// Starts it in a session of its own, to go on after us: no input, output to those files.
+    /// Starts it in a session of its own, to go on after us: no input, output to those files. What
+    /// it makes, its sockets above all, is for our user alone.
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started.
     #[allow(unsafe_code)]
     pub fn detached(mut self, stdout: File, stderr: File) -> Result<Child, ExecError> {
         self.command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-        // SAFETY: setsid is async-signal-safe and touches no memory of the parent.
+        // SAFETY: umask and setsid are async-signal-safe and touch no memory of the parent.
         unsafe {
-            self.command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
+            self.command.pre_exec(|| {
+                rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+                rustix::process::setsid().map(drop).map_err(Into::into)
+            });
         }
         self.start()
     }

@@ -101,9 +101,31 @@ impl Lock {
         }
     }
 
+    /// Whether the locked file is still the one that has its name: who locks a file that others may
+    /// remove asks this, since a lock on a removed file keeps nobody out.
+    ///
+    /// # Errors
+    /// When the file's name or the file can't be looked at.
+    pub fn is_current(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let held = self.file.metadata()?;
+        match fs::metadata(self.file.path()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            now => now.map(|now| (now.dev(), now.ino()) == (held.dev(), held.ino())),
+        }
+    }
+
     /// The file that is locked.
     pub fn path(&self) -> PathBuf {
         self.file.path().to_path_buf()
+    }
+}
+
+impl Drop for Lock {
+    /// Unlocks by itself: closing is not enough while a program that another thread is starting
+    /// still shares the descriptor, between its fork and its exec.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 
