@@ -3,11 +3,14 @@
 //! ARCHITECTURE.md is the map; each module starts with what it is for and what it is not.
 
 pub mod cli;
+pub mod cluster;
 pub mod image;
 pub mod near;
+pub mod net;
 pub mod overlay;
 pub mod settings;
 pub mod sys;
 pub mod topology;
 pub mod tree;
 pub mod ui;
+pub mod vm;

@@ -12,7 +12,6 @@ mod names;
 mod options;
 mod pathtable;
 mod primary;
-pub mod read;
 mod rockridge;
 mod scan;
 mod sector;

@@ -1,0 +1,171 @@
+//! Commands and files on nodes, by the host's ssh and scp.
+//!
+//! A node's root has no password and its host key is new with every boot, so ssh is told to check
+//! and keep nothing, and to read none of the user's configuration; nobody but this host's users
+//! reaches the port. What ssh prints of its own accord is switched off: the command's output and
+//! exit code are the result.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result, bail};
+
+use super::status::NodeStatus;
+use super::{RunDir, status};
+use crate::sys::exec::{Exec, Output};
+use crate::topology::address::NodeId;
+
+/// How long, in seconds, a node may take to accept a connection.
+const CONNECT_LIMIT: u32 = 20;
+
+/// How a node is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The node.
+    pub node: NodeId,
+    /// Its ssh port on 127.0.0.1.
+    pub port: u16,
+}
+
+impl Target {
+    /// A node of a cluster.
+    ///
+    /// # Errors
+    /// When there is no such cluster or node, or the node does not run.
+    pub fn find(run: &RunDir, node: NodeId) -> Result<Self> {
+        let all = Self::all(run)?;
+        if let Some(target) = all.iter().find(|target| target.node == node) {
+            return Ok(target.clone());
+        }
+        let names: Vec<_> = all.iter().map(|t| t.node.number().to_string()).collect();
+        bail!("{node} does not run; those that run are {}", names.join(", "))
+    }
+
+    /// All running nodes of a cluster.
+    ///
+    /// # Errors
+    /// When there is no such cluster, or none of its nodes runs.
+    pub fn all(run: &RunDir) -> Result<Vec<Self>> {
+        let status = status(run)?;
+        let alive = status.nodes.iter().filter(|n| n.is_alive());
+        let target =
+            |n: &NodeStatus| Some(Target { node: NodeId::new(n.number)?, port: n.ssh_port });
+        let all: Vec<_> = alive.filter_map(target).collect();
+        if all.is_empty() {
+            bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+        }
+        Ok(all)
+    }
+
+    /// Runs a command with our own terminal and gives how it ended; without a command, a shell.
+    /// ssh itself ends with 255 when the node can't be reached.
+    ///
+    /// # Errors
+    /// When ssh can't be started.
+    pub fn run(&self, command: &[String]) -> Result<ExitStatus> {
+        Ok(self.ssh(false).args(command).status()?)
+    }
+
+    /// Starts a command and leaves it running, its output thrown away.
+    ///
+    /// # Errors
+    /// When ssh can't be started.
+    pub fn run_in_background(&self, command: &[String]) -> Result<()> {
+        let null = File::options().write(true).open("/dev/null").context("can't open /dev/null")?;
+        let errors = null.try_clone().context("can't open /dev/null")?;
+        self.ssh(true).args(command).detached(null, errors)?;
+        Ok(())
+    }
+
+    /// Runs a command and gives how it ended and what it wrote.
+    ///
+    /// # Errors
+    /// When ssh can't be started, or the user cancels.
+    pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
+        Ok(self.ssh(true).args(command).complete()?)
+    }
+
+    /// Copies a file or directory from the node.
+    ///
+    /// # Errors
+    /// When scp can't be started.
+    pub fn fetch(&self, remote: &str, local: &Path) -> Result<ExitStatus> {
+        Ok(self.scp().arg(self.remote(remote)).arg(local).status()?)
+    }
+
+    /// Copies a file or directory to the node.
+    ///
+    /// # Errors
+    /// When scp can't be started.
+    pub fn send(&self, local: &Path, remote: &str) -> Result<ExitStatus> {
+        Ok(self.scp().arg(local).arg(self.remote(remote)).status()?)
+    }
+
+    /// ssh up to the command; alone, it asks nothing and reads no input.
+    fn ssh(&self, alone: bool) -> Exec {
+        let exec = Exec::new("ssh").args(options()).args(["-p", &self.port.to_string()]);
+        let exec = if alone { exec.args(["-n", "-o", "BatchMode=yes"]) } else { exec };
+        exec.arg("root@127.0.0.1")
+    }
+
+    fn scp(&self) -> Exec {
+        Exec::new("scp").args(options()).args(["-r", "-P", &self.port.to_string()])
+    }
+
+    fn remote(&self, path: &str) -> String {
+        format!("root@127.0.0.1:{path}")
+    }
+}
+
+/// What ssh and scp are told alike.
+fn options() -> Vec<String> {
+    let values = [
+        "UserKnownHostsFile=/dev/null",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=no",
+        "LogLevel=ERROR",
+        &format!("ConnectTimeout={CONNECT_LIMIT}"),
+    ];
+    let values = values.iter().flat_map(|value| ["-o".to_owned(), (*value).to_owned()]);
+    ["-F", "none", "-q"].map(str::to_owned).into_iter().chain(values).collect()
+}
+
+/// Runs a command on several nodes at once. `done` is told of each as it ends, in that order.
+///
+/// # Errors
+/// When ssh can't be started on one of them, or the user cancels.
+pub fn on_all(
+    targets: &[Target],
+    command: &[String],
+    done: &(dyn Fn(NodeId, ExitStatus, Output) + Sync),
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let one = |target: &'_ Target| -> Result<()> {
+            let (status, output) = target.capture(command)?;
+            done(target.node, status, output);
+            Ok(())
+        };
+        let threads: Vec<_> = targets.iter().map(|t| scope.spawn(move || one(t))).collect();
+        let ended = threads.into_iter().map(|t| {
+            t.join().unwrap_or_else(|_| bail!("the thread that served a node has panicked"))
+        });
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::Target;
+    use crate::topology::address::NodeId;
+
+    #[test]
+    fn ssh_checks_and_reads_nothing_of_the_users() {
+        let target = Target { node: NodeId::new(201).unwrap(), port: 12501 };
+        assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
+        assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
+        assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
+    }
+}

@@ -1,0 +1,225 @@
+//! What happens to single nodes of a running cluster: more of them, fewer, paused, reset, started
+//! again; and waiting until all are ready.
+//!
+//! Each of these takes the cluster's lock, so that two never write its state at once, except
+//! [`wait`], which only reads.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::boot::{self, Limits, Way};
+use super::rundir::ClusterLock;
+use super::start::StartError;
+use super::state::State;
+use super::status::{NodeCondition, NodeStatus};
+use super::watch::{Watch, Woken, length};
+use super::{Event, RunDir, StartParams, Status, console, plan, status};
+use crate::topology::address::NodeId;
+use crate::vm::process::{self, ProcessId};
+use crate::vm::qmp::Qmp;
+
+/// How long qemu may take to answer.
+const QMP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Adds nodes to a running cluster and returns when they are ready. Those that can't be brought up
+/// are taken out again; the others go on. The parameters' nodes are the new ones; ports and
+/// accelerator are the cluster's.
+///
+/// # Errors
+/// As [`super::start()`], and when a node is there already or there is no cluster.
+pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Status> {
+    let run = RunDir::new(&params.run_root, &params.cluster)?;
+    let (_lock, mut state) = taken(&run)?;
+    let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
+    if let Some(there) = ids.iter().find(|id| state.nodes.contains_key(&id.number())) {
+        bail!(
+            "{there} is in the cluster already; `xcbuild scalein {}` takes it out",
+            there.number()
+        );
+    }
+    plan::more(&run, params, &mut state)?;
+    state.save(&run)?;
+    let limits = Limits::new(state.accel, params.parallel, params.timeout);
+    let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
+    if let Err(error) = boot::nodes(&run, &mut state, &ways, limits, progress) {
+        progress(Event::Unwinding);
+        return Err(match take_out(&run, &mut state, &ids) {
+            Ok(()) => error,
+            Err(left) => error.context(format!("and not all of it could be undone: {left:#}")),
+        });
+    }
+    status(&run)
+}
+
+/// Takes nodes out of a running cluster.
+///
+/// # Errors
+/// When a node is not in it, or can't be ended.
+pub fn scale_in(run: &RunDir, nodes: &[NodeId]) -> Result<()> {
+    let (_lock, mut state) = taken(run)?;
+    known(&state, nodes)?;
+    take_out(run, &mut state, nodes)
+}
+
+/// Ends nodes' qemus, starts them anew and returns when they are ready.
+///
+/// # Errors
+/// When a node is not in the cluster, can't be ended, or does not come up.
+pub fn restart(
+    run: &RunDir,
+    nodes: &[NodeId],
+    timeout: Option<Duration>,
+    progress: &dyn Fn(Event),
+) -> Result<()> {
+    let (_lock, mut state) = taken(run)?;
+    known(&state, nodes)?;
+    end(&state, nodes)?;
+    let limits = Limits::new(state.accel, None, timeout);
+    let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
+    boot::nodes(run, &mut state, &ways, limits, progress)
+}
+
+/// Resets a node, as its reset button does, lets it go on if it was paused, and returns when it is
+/// ready.
+///
+/// # Errors
+/// When the node is not in the cluster, does not run, or does not come up.
+pub fn reset(
+    run: &RunDir,
+    node: NodeId,
+    timeout: Option<Duration>,
+    progress: &dyn Fn(Event),
+) -> Result<()> {
+    let (_lock, mut state) = taken(run)?;
+    known(&state, &[node])?;
+    let said = length(&run.node(node, &state.logs).agent_log);
+    command(run, &state, node, "system_reset")?;
+    command(run, &state, node, "cont")?;
+    set_paused(run, &mut state, node, false)?;
+    let limits = Limits::new(state.accel, None, timeout);
+    boot::nodes(run, &mut state, &[(node, Way::Reset(said))], limits, progress)
+}
+
+/// Stops a node's processors for now.
+///
+/// # Errors
+/// When the node is not in the cluster, or does not run.
+pub fn pause(run: &RunDir, node: NodeId) -> Result<()> {
+    let (_lock, mut state) = taken(run)?;
+    command(run, &state, node, "stop")?;
+    set_paused(run, &mut state, node, true)
+}
+
+/// Lets a paused node go on.
+///
+/// # Errors
+/// When the node is not in the cluster, or does not run.
+pub fn resume(run: &RunDir, node: NodeId) -> Result<()> {
+    let (_lock, mut state) = taken(run)?;
+    command(run, &state, node, "cont")?;
+    set_paused(run, &mut state, node, false)
+}
+
+/// Waits until all nodes are ready, or the given ones.
+///
+/// # Errors
+/// When one has failed or died, when the time is up, or when the user cancels.
+pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status> {
+    let deadline = Instant::now() + timeout;
+    let watch = Watch::new(&[&existing(run)?])?;
+    loop {
+        let now = status(run)?;
+        let wanted =
+            |n: &&NodeStatus| nodes.is_empty() || nodes.iter().any(|id| id.number() == n.number);
+        let waited: Vec<_> = now.nodes.iter().filter(wanted).collect();
+        let bad =
+            |n: &&&NodeStatus| matches!(n.condition, NodeCondition::Dead | NodeCondition::Failed);
+        if let Some(node) = waited.iter().find(bad) {
+            let why = node.failure.as_deref().unwrap_or("its qemu has ended");
+            bail!("{} will not be ready: {why}", node.name);
+        }
+        let not_yet: Vec<_> =
+            waited.iter().filter(|n| n.condition != NodeCondition::Ready).collect();
+        if not_yet.is_empty() {
+            return Ok(now);
+        }
+        let pids: Vec<i32> = not_yet.iter().filter_map(|n| n.pid).collect();
+        let held = pids.iter().filter_map(|pid| ProcessId::of(*pid)?.hold().ok().flatten());
+        let held: Vec<_> = held.collect();
+        if held.len() < pids.len() {
+            // One has ended since we looked.
+            continue;
+        }
+        if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
+            let names: Vec<_> = not_yet.iter().map(|n| n.name.as_str()).collect();
+            bail!("{} not ready within {} s", names.join(", "), timeout.as_secs());
+        }
+    }
+}
+
+/// The directory of a cluster that exists.
+fn existing(run: &RunDir) -> Result<std::path::PathBuf> {
+    if !run.state_file().exists() {
+        bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+    }
+    Ok(run.path())
+}
+
+/// A running cluster's state, and the right to change it.
+fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
+    existing(run)?;
+    let Some(lock) = run.try_lock()? else { bail!(StartError::Busy(run.name().into())) };
+    match State::load(run)? {
+        Some(state) if !state.is_from_another_boot()? => Ok((lock, state)),
+        _ => bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name()),
+    }
+}
+
+fn known(state: &State, nodes: &[NodeId]) -> Result<()> {
+    match nodes.iter().find(|id| !state.nodes.contains_key(&id.number())) {
+        None => Ok(()),
+        Some(id) => {
+            let names: Vec<_> = state.nodes.keys().map(u8::to_string).collect();
+            bail!("{id} is not in the cluster; its nodes are {}", names.join(", "))
+        }
+    }
+}
+
+/// Ends nodes' qemus.
+fn end(state: &State, nodes: &[NodeId]) -> Result<()> {
+    let processes = nodes.iter().filter_map(|id| state.nodes.get(&id.number())?.process);
+    match process::end(&processes.collect::<Vec<_>>()).first() {
+        None => Ok(()),
+        Some((process, reason)) => bail!("can't end process {}: {reason}", process.pid),
+    }
+}
+
+/// Ends nodes and forgets them.
+fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
+    end(state, nodes)?;
+    for id in nodes {
+        state.nodes.remove(&id.number());
+        let paths = run.node(*id, &state.logs);
+        let lock = console::lock_of(&paths.console);
+        for file in [paths.console, paths.qmp, paths.agent_log, lock] {
+            boot::remove_if_there(&file)?;
+        }
+    }
+    state.save(run)
+}
+
+fn command(run: &RunDir, state: &State, node: NodeId, command: &str) -> Result<()> {
+    known(state, &[node])?;
+    let mut qmp = Qmp::connect(&run.node(node, &state.logs).qmp, QMP_LIMIT)?;
+    qmp.execute(command, json!({}))?;
+    Ok(())
+}
+
+fn set_paused(run: &RunDir, state: &mut State, node: NodeId, paused: bool) -> Result<()> {
+    if let Some(node) = state.nodes.get_mut(&node.number()) {
+        node.paused = paused;
+    }
+    state.save(run)
+}

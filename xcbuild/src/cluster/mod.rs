@@ -1,0 +1,59 @@
+//! Clusters: the running nodes of one user, and the run directory that owns them.
+//!
+//! A cluster is what its run directory says, for as long as it says so: whatever is made for the
+//! cluster is written there first, and [`stop`](stop::stop) undoes what is written. So any later
+//! xcbuild finds the cluster again, tells the truth about it and can end it, whether the one that
+//! started it ended well, was cancelled, or was killed half way.
+//!
+//! ```text
+//!   <root>/                     0700, ours: $XDG_RUNTIME_DIR/xcbuild or /tmp/xcbuild-<uid>
+//!     ports.lock                held while a cluster chooses its ports
+//!     <cluster>.lock            held while somebody starts, stops or changes the cluster
+//!     <cluster>/                0700
+//!       state.json              what was made or is about to be: see `state`
+//!       001.qmp  001.console    sockets of node 1's qemu
+//!       001.agent               what node 1 said: `hello`, `ready vm-001`, `failed …`
+//!       dns.pid                 the DNS proxy's own note
+//!   <logs>/                     kept until the next start, 0700
+//!     vm-001.console.log        all that was written to node 1's console
+//!     vm-001.qemu.log           what its qemu said
+//!     dns.log                   what the DNS proxy said: `ready …`, queries
+//! ```
+//!
+//! Two things make up for what can't be written in time. The number of a process is known only
+//! after it was started, so processes are also found by their command line, which names a socket in
+//! the run directory. And numbers are used anew, so a process is recorded with its start time, and
+//! the state with the id of the machine's boot.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`rundir`], [`state`] | the directory, its locks, its state file |
+//! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
+//! | [`stop`], [`status`] | the end, and the truth |
+//! | [`access`], [`check`] | commands on nodes, and whether the networks work |
+//!
+//! Nothing here reads the environment or prints; parameters are plain data and progress is
+//! reported to the caller.
+
+pub mod access;
+mod boot;
+pub mod check;
+
+pub mod console;
+pub mod life;
+mod memory;
+mod plan;
+pub mod rundir;
+pub mod start;
+pub mod state;
+pub mod status;
+pub mod stop;
+mod watch;
+
+pub use rundir::RunDir;
+pub use start::{Event, Report, StartParams, start};
+pub use status::{Status, status};
+pub use stop::{Stopped, stop};
+
+#[cfg(test)]
+mod tests;

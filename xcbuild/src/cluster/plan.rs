@@ -1,0 +1,156 @@
+//! From what the user wants to the state that will be made: everything that can be refused is
+//! refused here, before anything exists.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::state::{Helper, NodeState, State};
+use super::{Event, RunDir, StartParams, memory};
+use crate::net::ports::{self, Reserved};
+use crate::net::user::UserNet;
+use crate::topology::Node;
+use crate::topology::address::{NodeId, Role};
+use crate::vm::command::{Accel, Boot, Machine, command, netdev_id};
+use crate::vm::kernel_line::{Common, kernel_line};
+use crate::vm::{accel, version};
+
+/// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
+/// other cluster of the user chooses them too.
+pub(super) fn cluster(
+    run: &RunDir,
+    params: &StartParams,
+    progress: &dyn Fn(Event),
+) -> Result<State> {
+    version::check(&params.program)?;
+    if !params.overcommit {
+        memory::check(&params.nodes)?;
+    }
+    let chosen = accel::choose(params.accel, &params.program)?;
+    if let Some(reason) = &chosen.fallback {
+        progress(Event::Fallback(reason.clone()));
+    }
+    let ports_lock = run.lock_ports()?;
+    let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
+    let reserved = reserved(run)?;
+    let net = ports::choose(&params.net, params.ports, &ids, params.dns.is_some(), &reserved)?;
+    let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
+    let mut state = State::new(run, chosen.accel, net, logs)?;
+    state.fallback = chosen.fallback;
+    state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
+    state.dns = params.dns.as_ref().map(|argv| dns(run, argv, &state.net));
+    nodes(run, params, &mut state)?;
+    run.create()?;
+    state.save(run)?;
+    drop(ports_lock);
+    Ok(state)
+}
+
+/// Adds the nodes of the parameters to a running cluster's state; they take its ports and
+/// accelerator. Saves nothing.
+pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
+    if !params.overcommit {
+        memory::check(&params.nodes)?;
+    }
+    let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
+    ports::check(&state.net, &ids, &reserved(run)?)?;
+    nodes(run, params, state)
+}
+
+/// Adds the nodes of the parameters to a cluster's state.
+fn nodes(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
+    let common = common(params, state);
+    let boot = absolute(&params.boot)?;
+    for node in &params.nodes {
+        let argv = argv(run, params, state, &boot, &common, node)?;
+        state.nodes.insert(node.id.number(), NodeState::new(node, argv));
+    }
+    Ok(())
+}
+
+fn argv(
+    run: &RunDir,
+    params: &StartParams,
+    state: &State,
+    boot: &Boot,
+    common: &Common,
+    node: &Node,
+) -> Result<Vec<String>> {
+    let machine = machine(params, state.accel);
+    let interfaces = node.interfaces.iter().enumerate();
+    let netdevs: Vec<_> = interfaces
+        .map(|(i, interface)| {
+            state.net.netdev(&netdev_id(i), node.id, interface.network, &params.prefix)
+        })
+        .collect();
+    let line = kernel_line(node, common);
+    Ok(command(node, &machine, boot, &line, &netdevs, &run.node(node.id, &state.logs))?)
+}
+
+fn machine(params: &StartParams, accel: Accel) -> Machine {
+    Machine {
+        program: params.program.clone(),
+        kind: params.machine.clone(),
+        accel,
+        options: params.qemu_options.clone(),
+    }
+}
+
+fn common(params: &StartParams, state: &State) -> Common {
+    let (vms, routers, testers) = state.counts;
+    Common {
+        vms,
+        routers,
+        testers,
+        prefix: params.prefix.clone(),
+        dns_port: state.net.dns_port,
+        append: params.append.clone(),
+    }
+}
+
+/// How many vms, routers and testers there are among nodes.
+fn counts(nodes: &[Node]) -> (u8, u8, u8) {
+    let count = |role| {
+        let of_role = nodes.iter().filter(|n| n.id.role() == role).count();
+        u8::try_from(of_role).unwrap_or(u8::MAX)
+    };
+    (count(Role::Vm), count(Role::Router), count(Role::Tester))
+}
+
+/// The same files by absolute paths: qemu runs in `/`, so that it keeps no other directory busy.
+fn absolute(boot: &Boot) -> Result<Boot> {
+    let path = |path: &PathBuf| {
+        fs_err::metadata(path)?;
+        std::path::absolute(path)
+            .with_context(|| format!("can't tell where `{}` is", path.display()))
+    };
+    let disks = boot.disks.iter().map(|(name, disk)| Ok((name.clone(), path(disk)?)));
+    Ok(Boot {
+        kernel: boot.kernel.as_ref().map(path).transpose()?,
+        initrd: boot.initrd.as_ref().map(path).transpose()?,
+        disks: disks.collect::<Result<_>>()?,
+    })
+}
+
+fn dns(run: &RunDir, argv: &[String], net: &UserNet) -> Helper {
+    let port = format!("--port={}", net.dns_port);
+    let pid_file = format!("--pid-file={}", run.dns_pid_file().display());
+    Helper { argv: argv.iter().cloned().chain([port, pid_file]).collect(), process: None }
+}
+
+/// The ports of the user's other clusters. One whose state can't be read reserves none: if it runs,
+/// it has bound them.
+fn reserved(run: &RunDir) -> Result<Reserved> {
+    let mut reserved = Reserved::new();
+    for other in RunDir::all(run.root())?.iter().filter(|other| other.name() != run.name()) {
+        let Ok(Some(state)) = State::load(other) else { continue };
+        if state.is_from_another_boot()? || !state.is_alive() {
+            continue;
+        }
+        let nodes: Vec<_> = state.nodes.keys().filter_map(|n| NodeId::new(*n)).collect();
+        let tcp = ports::wanted(&state.net, &nodes, state.dns.is_some());
+        let all = tcp.into_iter().map(|(port, _)| port).chain([state.net.mcast_port]);
+        reserved.extend(all.map(|port| (port, state.cluster.clone())));
+    }
+    Ok(reserved)
+}

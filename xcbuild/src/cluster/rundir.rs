@@ -1,0 +1,252 @@
+//! Where a cluster's files are, who may touch them, and the locks on them.
+//!
+//! The picture is in the module above. The lock file lies beside the cluster's directory, so that
+//! it can be held while the directory comes and goes; `stop` removes it while holding it, and who
+//! then gets the lock on a file that has no name any more tries again with the new one.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+
+use crate::sys::files::Lock;
+use crate::topology::address::NodeId;
+use crate::vm::command::Paths;
+
+/// The longest name of a cluster: sockets in its directory have short paths.
+const NAME_MAX: usize = 32;
+
+/// The run directory of one cluster; it need not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+    name: String,
+}
+
+impl RunDir {
+    /// The directory of the cluster of that name below `root`.
+    ///
+    /// # Errors
+    /// When the name could not be a directory's or is too long.
+    pub fn new(root: &Path, name: &str) -> Result<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let good = name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(plain);
+        if !good || name.len() > NAME_MAX || name == "ports" {
+            bail!(
+                "`{name}` can't be a cluster's name: up to {NAME_MAX} letters, digits, `-`, `_` and `.`, a letter or digit first, not `ports`"
+            );
+        }
+        let root = std::path::absolute(root).context("can't tell where the run directory is")?;
+        Ok(Self { root, name: name.into() })
+    }
+
+    /// The directories of all clusters below `root`.
+    ///
+    /// # Errors
+    /// When `root` is there and can't be read.
+    pub fn all(root: &Path) -> Result<Vec<Self>> {
+        let entries = match fs::read_dir(root) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let directories = entries.flatten().filter(|e| e.path().is_dir());
+        let names = directories.filter_map(|e| e.file_name().into_string().ok());
+        let mut all: Vec<_> = names.filter_map(|name| Self::new(root, &name).ok()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// The cluster's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the directories of all clusters of the user are in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    /// The state file.
+    pub fn state_file(&self) -> PathBuf {
+        self.path().join("state.json")
+    }
+
+    /// The DNS proxy's pid file; by its path in the command line the proxy is found.
+    pub fn dns_pid_file(&self) -> PathBuf {
+        self.path().join("dns.pid")
+    }
+
+    /// The files of a node.
+    pub fn node(&self, node: NodeId, logs: &Path) -> Paths {
+        let file = |kind: &str| self.path().join(format!("{:03}.{kind}", node.number()));
+        Paths {
+            console: file("console"),
+            console_log: logs.join(format!("{node}.console.log")),
+            agent_log: file("agent"),
+            qmp: file("qmp"),
+        }
+    }
+
+    /// Makes the directory, for its owner alone.
+    ///
+    /// # Errors
+    /// When it can't be made, or what is there belongs to somebody else.
+    pub fn create(&self) -> Result<()> {
+        private_directory(&self.root)?;
+        private_directory(&self.path())
+    }
+
+    /// Removes the directory and all that is in it; it need not exist.
+    ///
+    /// # Errors
+    /// When something in it can't be removed.
+    pub fn remove(&self) -> Result<()> {
+        match fs::remove_dir_all(self.path()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Takes the cluster for a change, if nobody else has.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn try_lock(&self) -> Result<Option<ClusterLock>> {
+        private_directory(&self.root)?;
+        let path = self.root.join(format!("{}.lock", self.name));
+        take(&path, Lock::try_exclusive)
+    }
+
+    /// Takes the cluster for a change, waiting for whoever has it.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn lock(&self) -> Result<ClusterLock> {
+        private_directory(&self.root)?;
+        let path = self.root.join(format!("{}.lock", self.name));
+        let lock = take(&path, |path| Lock::exclusive(path).map(Some))?;
+        lock.context("a lock that was waited for was not given")
+    }
+
+    /// Keeps other clusters of the user from choosing ports meanwhile.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn lock_ports(&self) -> Result<Lock> {
+        private_directory(&self.root)?;
+        Ok(Lock::exclusive(&self.root.join("ports.lock"))?)
+    }
+}
+
+/// The right to change a cluster, until dropped.
+#[derive(Debug)]
+pub struct ClusterLock {
+    lock: Lock,
+}
+
+impl ClusterLock {
+    /// Removes the lock file, once there is no cluster any more.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove(self) -> Result<()> {
+        Ok(fs::remove_file(self.lock.path())?)
+    }
+}
+
+/// Takes a lock on the file that has the name now: one that was removed while we waited for it
+/// keeps nobody out.
+fn take(
+    path: &Path,
+    how: impl Fn(&Path) -> io::Result<Option<Lock>>,
+) -> Result<Option<ClusterLock>> {
+    loop {
+        let Some(lock) = how(path)? else { return Ok(None) };
+        if lock.is_current()? {
+            return Ok(Some(ClusterLock { lock }));
+        }
+    }
+}
+
+/// Makes a directory that nobody else may enter; one that is there must be ours.
+pub(super) fn private_directory(path: &Path) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(e).with_context(|| format!("can't make `{}`", path.display())),
+    }
+    let there = fs::symlink_metadata(path)?;
+    if !there.is_dir() || there.uid() != rustix::process::geteuid().as_raw() {
+        bail!(
+            "`{}` is not a directory of ours; remove it, or set XDG_RUNTIME_DIR to a directory of your own",
+            path.display()
+        );
+    }
+    if there.mode() & 0o077 != 0 {
+        fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::RunDir;
+
+    #[test]
+    fn names_are_directory_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for good in ["default", "ci-4711", "a", "0.1_x"] {
+            assert!(RunDir::new(dir.path(), good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "-x", "a/b", "ä", "ports", &"x".repeat(33)] {
+            assert!(RunDir::new(dir.path(), bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn directories_are_private_and_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("deep/xcbuild");
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
+        let run = RunDir::new(&root, "c").unwrap();
+        run.create().unwrap();
+        run.create().unwrap();
+        for path in [root.clone(), run.path()] {
+            assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o700);
+        }
+        assert_eq!(RunDir::all(&root).unwrap(), [run]);
+
+        symlink(dir.path(), root.join("link")).unwrap();
+        let error = RunDir::new(&root, "link").unwrap().create().unwrap_err();
+        assert!(error.to_string().contains("is not a directory of ours"), "{error}");
+    }
+
+    #[test]
+    fn one_has_the_lock_also_after_its_file_was_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c").unwrap();
+        let first = run.try_lock().unwrap().unwrap();
+        assert!(run.try_lock().unwrap().is_none());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| run.lock().unwrap());
+            first.remove().unwrap();
+            let second = waiter.join().unwrap();
+            assert!(run.try_lock().unwrap().is_none());
+            drop(second);
+        });
+        assert!(run.try_lock().unwrap().is_some());
+    }
+}

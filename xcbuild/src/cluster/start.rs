@@ -1,0 +1,187 @@
+//! Starting a cluster: plan, DNS proxy, nodes; all of it or nothing.
+//!
+//! What fails or is cancelled on the way is undone before the error is returned. What an xcbuild
+//! that was killed left behind is undone by the next start or stop.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::boot::{self, Limits, Way};
+use super::rundir::{ClusterLock, private_directory};
+use super::state::{Phase, State};
+use super::{RunDir, Status, plan, stop};
+use crate::net::ports::Policy;
+use crate::net::user::UserNet;
+use crate::sys::cancel;
+use crate::topology::Node;
+use crate::topology::address::{NodeId, Prefix};
+use crate::vm::accel::Choice;
+use crate::vm::command::{Accel, Boot};
+
+/// All that a start is told.
+#[derive(Debug, Clone)]
+pub struct StartParams {
+    /// What the run directories of the user's clusters are in.
+    pub run_root: PathBuf,
+    /// The cluster's name.
+    pub cluster: String,
+    /// Where consoles and other logs go; kept until the next start.
+    pub logs: PathBuf,
+    /// The nodes, in the order in which they are started.
+    pub nodes: Vec<Node>,
+    /// How many vms, routers and testers the nodes are told that there are; counted if not given.
+    pub counts: Option<(u8, u8, u8)>,
+    /// The qemu program (`__kvm`).
+    pub program: String,
+    /// The machine type (`__machine`).
+    pub machine: String,
+    /// More qemu options, in words (`--kvm_opt`).
+    pub qemu_options: Vec<String>,
+    /// Which accelerator is wanted.
+    pub accel: Choice,
+    /// What the nodes boot from.
+    pub boot: Boot,
+    /// The 96 bits before each IPv4 address.
+    pub prefix: Prefix,
+    /// What is appended to each kernel command line (`--append`).
+    pub append: String,
+    /// The ports of slot 0.
+    pub net: UserNet,
+    /// Whether just those ports, or free ones.
+    pub ports: Policy,
+    /// The command of the DNS proxy, if the cluster is to have one. `--port=` and `--pid-file=` are
+    /// added; it has to bind the port on 127.0.0.1 and ::1 and then write a line that starts with
+    /// `ready` to stdout.
+    pub dns: Option<Vec<String>>,
+    /// How many nodes boot at once; if not given, as the host's cores allow.
+    pub parallel: Option<usize>,
+    /// How long a node may take to be ready; if not given, as the accelerator is.
+    pub timeout: Option<Duration>,
+    /// Start even if the host has not enough memory for all nodes.
+    pub overcommit: bool,
+    /// Stop a running cluster first, where otherwise its running is an error.
+    pub replace: bool,
+}
+
+/// What happens during a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The nodes run without KVM, for that reason.
+    Fallback(String),
+    /// A cluster of that name was running, or its remains were there, and is being ended.
+    Stopping,
+    /// The DNS proxy is bound to that port.
+    Dns(u16),
+    /// A node's qemu was started.
+    Launched(NodeId),
+    /// A node is ready, so long after its launch.
+    Ready(NodeId, Duration),
+    /// Something failed, and what was made is being undone.
+    Unwinding,
+}
+
+/// A cluster that was started.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its nodes, as `status` shows them.
+    pub status: Status,
+    /// What executes them.
+    pub accel: Accel,
+    /// Its ports.
+    pub net: UserNet,
+    /// From the start of the first qemu to the last node's being ready.
+    pub boot_time: Duration,
+}
+
+/// Why there is no start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// There is a cluster already.
+    #[error(
+        "the cluster `{cluster}` is running ({alive} nodes alive); stop it first, or choose another name (--cluster NAME)"
+    )]
+    Running {
+        /// Its name.
+        cluster: String,
+        /// How many of its nodes are alive.
+        alive: usize,
+    },
+    /// Somebody starts or stops it right now.
+    #[error(
+        "the cluster `{0}` is being started or stopped by another xcbuild; wait for it, or end it by `xcbuild stop`"
+    )]
+    Busy(String),
+}
+
+/// Starts a cluster and returns when all its nodes are ready.
+///
+/// # Errors
+/// [`StartError`], [`boot::NodeFailed`], [`crate::net::ports::PortsTaken`], [`cancel::Cancelled`],
+/// or what else is missing or refused. Nothing of the cluster is left then but its logs.
+pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
+    let run = RunDir::new(&params.run_root, &params.cluster)?;
+    let Some(lock) = run.try_lock()? else {
+        bail!(StartError::Busy(params.cluster.clone()));
+    };
+    make_room(&run, params.replace, progress)?;
+    let mut state = match plan::cluster(&run, params, progress) {
+        Ok(state) => state,
+        Err(error) => return Err(unwound(&run, lock, error)),
+    };
+    match bring_up(&run, params, &mut state, progress) {
+        Ok(boot_time) => {
+            let status = super::status(&run)?;
+            Ok(Report { status, accel: state.accel, net: state.net, boot_time })
+        }
+        Err(error) => {
+            progress(Event::Unwinding);
+            Err(unwound(&run, lock, error))
+        }
+    }
+}
+
+/// Ends what is left of a former cluster of the name, and a running one if that is wanted.
+fn make_room(run: &RunDir, replace: bool, progress: &dyn Fn(Event)) -> Result<()> {
+    if !run.path().exists() {
+        return Ok(());
+    }
+    let alive = super::status(run).map_or(0, |status| status.alive());
+    if alive > 0 && !replace {
+        bail!(StartError::Running { cluster: run.name().into(), alive });
+    }
+    progress(Event::Stopping);
+    stop::undo(run)?;
+    Ok(())
+}
+
+fn bring_up(
+    run: &RunDir,
+    params: &StartParams,
+    state: &mut State,
+    progress: &dyn Fn(Event),
+) -> Result<Duration> {
+    private_directory(&state.logs)?;
+    if state.dns.is_some() {
+        boot::dns(run, state)?;
+        progress(Event::Dns(state.net.dns_port));
+    }
+    let began = Instant::now();
+    let ids: Vec<_> = params.nodes.iter().map(|n| (n.id, Way::Launch)).collect();
+    let limits = Limits::new(state.accel, params.parallel, params.timeout);
+    boot::nodes(run, state, &ids, limits, progress)?;
+    state.phase = Phase::Running;
+    state.save(run)?;
+    cancel::check()?;
+    Ok(began.elapsed())
+}
+
+/// Undoes a start; the error that led to it stays the one that is told, with what could not be
+/// undone.
+fn unwound(run: &RunDir, lock: ClusterLock, error: anyhow::Error) -> anyhow::Error {
+    match stop::undo(run).and_then(|_| lock.remove()) {
+        Ok(()) => error,
+        Err(left) => error.context(format!("and not all of it could be undone: {left:#}")),
+    }
+}

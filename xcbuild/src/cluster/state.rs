@@ -1,0 +1,262 @@
+//! The state file: what a cluster is made of, written before it is made.
+//!
+//! JSON, replaced as a whole by rename, so that a reader sees one state or the next. It is not
+//! synced to the disk: what it is about does not outlive the machine either, and a state from
+//! before the last boot is known by its boot id.
+//!
+//! Whoever holds the cluster's lock writes it; anybody of the same user reads it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::RunDir;
+use crate::net::user::UserNet;
+use crate::topology::Node;
+use crate::vm::command::Accel;
+use crate::vm::process::ProcessId;
+
+/// The format that this xcbuild writes and reads.
+const FORMAT: u32 = 1;
+
+/// How far a cluster has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Its owner starts it, or was killed while it did.
+    Starting,
+    /// All nodes were ready once.
+    Running,
+}
+
+/// All that a cluster is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The format of the file.
+    pub format: u32,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The machine's boot in which the cluster was started.
+    pub boot_id: String,
+    /// The xcbuild that started it.
+    pub owner: ProcessId,
+    /// How far it has come.
+    pub phase: Phase,
+    /// When it was started, in seconds since 1970.
+    pub started: u64,
+    /// What executes the nodes.
+    pub accel: Accel,
+    /// Why that is not KVM, where it was tried.
+    pub fallback: Option<String>,
+    /// Its ports.
+    pub net: UserNet,
+    /// Where its logs are.
+    pub logs: PathBuf,
+    /// The DNS proxy on the host, if the cluster has one.
+    pub dns: Option<Helper>,
+    /// How many vms, routers and testers its nodes are told that there are.
+    pub counts: (u8, u8, u8),
+    /// Its nodes by number.
+    pub nodes: BTreeMap<u8, NodeState>,
+}
+
+/// A process beside the nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Helper {
+    /// Its command.
+    pub argv: Vec<String>,
+    /// The process, once it is known.
+    pub process: Option<ProcessId>,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// Its host name.
+    pub name: String,
+    /// Its role: `vm`, `router`, `tester`.
+    pub role: String,
+    /// Its interfaces in order, eth0 first.
+    pub interfaces: Vec<InterfaceState>,
+    /// Its memory in MiB.
+    pub memory_mib: u32,
+    /// Its processors.
+    pub cpus: u32,
+    /// The qemu command that runs it.
+    pub argv: Vec<String>,
+    /// Its qemu, once it is known.
+    pub process: Option<ProcessId>,
+    /// Milliseconds from the start of its qemu until it said that it is ready.
+    pub ready_ms: Option<u64>,
+    /// Whether we have stopped its processors for now.
+    pub paused: bool,
+}
+
+/// One interface of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceState {
+    /// The network's number.
+    pub network: u8,
+    /// The MAC address.
+    pub mac: String,
+    /// The IPv4 address, where the topology gives one.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The IPv6 address, where the topology gives one.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl NodeState {
+    /// A node that is about to be started by that command.
+    pub fn new(node: &Node, argv: Vec<String>) -> Self {
+        let interfaces = node.interfaces.iter().map(|i| InterfaceState {
+            network: i.network.0,
+            mac: i.mac.to_string(),
+            ipv4: i.ipv4,
+            ipv6: i.ipv6,
+        });
+        Self {
+            name: node.id.to_string(),
+            role: node.id.role().to_string(),
+            interfaces: interfaces.collect(),
+            memory_mib: node.memory_mib,
+            cpus: node.cpus,
+            argv,
+            process: None,
+            ready_ms: None,
+            paused: false,
+        }
+    }
+}
+
+impl State {
+    /// A cluster of no nodes yet, started now by this process.
+    ///
+    /// # Errors
+    /// When `/proc` does not tell about this boot or process.
+    pub fn new(run: &RunDir, accel: Accel, net: UserNet, logs: PathBuf) -> Result<Self> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            format: FORMAT,
+            cluster: run.name().into(),
+            boot_id: boot_id()?,
+            owner: ProcessId::own().context("/proc does not show this process")?,
+            phase: Phase::Starting,
+            started: now.as_secs(),
+            accel,
+            fallback: None,
+            net,
+            logs,
+            dns: None,
+            counts: (0, 0, 0),
+            nodes: BTreeMap::new(),
+        })
+    }
+
+    /// Reads a cluster's state; `None` if there is no cluster.
+    ///
+    /// # Errors
+    /// When the file can't be read, is damaged, or of another format.
+    pub fn load(run: &RunDir) -> Result<Option<Self>> {
+        let path = run.state_file();
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let damaged = || {
+            format!("`{}` is damaged; `xcbuild stop` ends the cluster all the same", path.display())
+        };
+        let state: Self = serde_json::from_slice(&bytes).with_context(damaged)?;
+        if state.format != FORMAT {
+            bail!(
+                "`{}` was written by another xcbuild (format {}, not {FORMAT})",
+                path.display(),
+                state.format
+            );
+        }
+        Ok(Some(state))
+    }
+
+    /// Writes the state.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn save(&self, run: &RunDir) -> Result<()> {
+        let failed = || format!("can't write `{}`", run.state_file().display());
+        let bytes = serde_json::to_vec_pretty(self).with_context(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(run.path()).with_context(failed)?;
+        file.write_all(&bytes).with_context(failed)?;
+        file.persist(run.state_file()).with_context(failed)?;
+        Ok(())
+    }
+
+    /// Whether the machine has booted since, so that no process of it can live.
+    ///
+    /// # Errors
+    /// When `/proc` does not tell about this boot.
+    pub fn is_from_another_boot(&self) -> Result<bool> {
+        Ok(boot_id()? != self.boot_id)
+    }
+
+    /// Whether anything of it runs, or the xcbuild that starts it does.
+    pub fn is_alive(&self) -> bool {
+        let starts = self.phase == Phase::Starting && self.owner.is_alive();
+        starts || self.processes().any(ProcessId::is_alive)
+    }
+
+    /// The recorded processes: nodes' and helpers'.
+    pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
+        let nodes = self.nodes.values().filter_map(|n| n.process);
+        nodes.chain(self.dns.as_ref().and_then(|d| d.process))
+    }
+}
+
+fn boot_id() -> Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use crate::cluster::RunDir;
+    use crate::cluster::state::{Helper, NodeState};
+    use crate::net::user::UserNet;
+    use crate::vm::command::Accel;
+    use crate::vm::tests::node;
+
+    #[test]
+    fn what_is_saved_is_loaded_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c").unwrap();
+        assert_eq!(State::load(&run).unwrap(), None);
+        run.create().unwrap();
+        let mut state = State::new(&run, Accel::Tcg, UserNet::default(), "/logs".into()).unwrap();
+        state.dns = Some(Helper { argv: vec!["dns".into()], process: Some(state.owner) });
+        state.nodes.insert(201, NodeState::new(&node(201, &[0, 1]), vec!["qemu".into()]));
+        state.save(&run).unwrap();
+        assert_eq!(State::load(&run).unwrap(), Some(state.clone()));
+        assert!(!state.is_from_another_boot().unwrap());
+        assert_eq!(state.processes().collect::<Vec<_>>(), [state.owner]);
+        assert_eq!(std::fs::read_dir(run.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn damaged_and_foreign_states_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c").unwrap();
+        run.create().unwrap();
+        let mut state = State::new(&run, Accel::Tcg, UserNet::default(), "/logs".into()).unwrap();
+        state.format += 1;
+        state.save(&run).unwrap();
+        let error = State::load(&run).unwrap_err().to_string();
+        assert!(error.contains("written by another xcbuild"), "{error}");
+        std::fs::write(run.state_file(), "{").unwrap();
+        let error = State::load(&run).unwrap_err().to_string();
+        assert!(error.contains("is damaged; `xcbuild stop`"), "{error}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The truth about a cluster: what is recorded, held against what runs.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::state::{NodeState, Phase, State};
+use super::watch::Agent;
+use super::{RunDir, stop};
+use crate::net::user::UserNet;
+use crate::topology::address::NodeId;
+use crate::vm::command::Accel;
+use crate::vm::process::ProcessId;
+
+/// What a node is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeCondition {
+    /// Its qemu has not been started yet.
+    Waiting,
+    /// It boots.
+    Booting,
+    /// It said that it is ready.
+    Ready,
+    /// It said that something failed.
+    Failed,
+    /// We have stopped its processors for now.
+    Paused,
+    /// Its qemu has ended.
+    Dead,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// Its number.
+    pub number: u8,
+    /// Its host name.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// What it is doing.
+    pub condition: NodeCondition,
+    /// What it said that failed.
+    pub failure: Option<String>,
+    /// Its qemu, while that runs.
+    pub pid: Option<i32>,
+    /// Milliseconds from the start of its qemu until it was ready.
+    pub ready_ms: Option<u64>,
+    /// Its addresses on each network that gives it some.
+    pub addresses: Vec<(u8, Option<Ipv4Addr>, Option<Ipv6Addr>)>,
+    /// Its memory in MiB.
+    pub memory_mib: u32,
+    /// Its processors.
+    pub cpus: u32,
+    /// Ssh to it is at this port on 127.0.0.1.
+    pub ssh_port: u16,
+    /// Telnet to it is at this port on 127.0.0.1.
+    pub telnet_port: u16,
+}
+
+impl NodeStatus {
+    /// Whether its qemu runs.
+    pub fn is_alive(&self) -> bool {
+        self.pid.is_some()
+    }
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub cluster: String,
+    /// Whether there is one.
+    pub exists: bool,
+    /// Whether its start was broken off, by a kill or a power cut.
+    pub interrupted: bool,
+    /// What executes the nodes.
+    pub accel: Option<Accel>,
+    /// When it was started, in seconds since 1970.
+    pub started: Option<u64>,
+    /// Its ports.
+    pub net: Option<UserNet>,
+    /// Whether its DNS proxy runs; `None` if it has none.
+    pub dns: Option<bool>,
+    /// Its nodes, by number.
+    pub nodes: Vec<NodeStatus>,
+}
+
+impl Status {
+    /// How many nodes are alive: the exit status of the contract's `status`.
+    pub fn alive(&self) -> usize {
+        self.nodes.iter().filter(|n| n.is_alive()).count()
+    }
+
+    /// The contract's lines: `alive N` or `dead  N` for each node, then the sum.
+    pub fn contract_lines(&self) -> String {
+        let line = |n: &NodeStatus| {
+            let word = if n.is_alive() { "alive" } else { "dead " };
+            format!("{word} {}\n", n.number)
+        };
+        let lines: String = self.nodes.iter().map(line).collect();
+        format!("{lines}Alive; {}", self.alive())
+    }
+}
+
+/// Looks what has become of a cluster.
+///
+/// # Errors
+/// When its state is there and can't be read.
+pub fn status(run: &RunDir) -> Result<Status> {
+    let Some(state) = State::load(run)? else {
+        return Ok(none(run));
+    };
+    let another_boot = state.is_from_another_boot()?;
+    let alive = |p: Option<ProcessId>| p.filter(|p| !another_boot && p.is_alive());
+    let strays = strays(run, &state);
+    let nodes = state.nodes.iter().filter_map(|(number, node)| {
+        let id = NodeId::new(*number)?;
+        let process = alive(node.process).or_else(|| strays.get(number).copied());
+        Some(node_status(run, &state, id, node, process))
+    });
+    Ok(Status {
+        cluster: state.cluster.clone(),
+        exists: true,
+        interrupted: state.phase == Phase::Starting && alive(Some(state.owner)).is_none(),
+        accel: Some(state.accel),
+        started: Some(state.started),
+        net: Some(state.net.clone()),
+        dns: state.dns.as_ref().map(|dns| alive(dns.process).is_some()),
+        nodes: nodes.collect(),
+    })
+}
+
+fn none(run: &RunDir) -> Status {
+    Status {
+        cluster: run.name().into(),
+        exists: false,
+        interrupted: false,
+        accel: None,
+        started: None,
+        net: None,
+        dns: None,
+        nodes: Vec::new(),
+    }
+}
+
+/// Processes of nodes that are not recorded: only looked for where some node's is missing.
+fn strays(run: &RunDir, state: &State) -> BTreeMap<u8, ProcessId> {
+    if state.nodes.values().all(|n| n.process.is_some()) {
+        return BTreeMap::new();
+    }
+    let number = |process, path: std::path::PathBuf| {
+        Some((path.file_stem()?.to_str()?.parse().ok()?, process))
+    };
+    stop::find(run).into_iter().filter_map(|(process, path)| number(process, path)).collect()
+}
+
+fn node_status(
+    run: &RunDir,
+    state: &State,
+    id: NodeId,
+    node: &NodeState,
+    process: Option<ProcessId>,
+) -> NodeStatus {
+    let agent = Agent::read(&run.node(id, &state.logs).agent_log);
+    let (condition, failure) = match (process, agent) {
+        (None, _) if node.process.is_none() => (NodeCondition::Waiting, None),
+        (None, _) => (NodeCondition::Dead, None),
+        (Some(_), _) if node.paused => (NodeCondition::Paused, None),
+        (Some(_), Agent::Ready) => (NodeCondition::Ready, None),
+        (Some(_), Agent::Failed(what)) => (NodeCondition::Failed, Some(what)),
+        (Some(_), Agent::Silent) => (NodeCondition::Booting, None),
+    };
+    let addressed = node.interfaces.iter().filter(|i| i.ipv4.is_some() || i.ipv6.is_some());
+    NodeStatus {
+        number: id.number(),
+        name: node.name.clone(),
+        role: node.role.clone(),
+        condition,
+        failure,
+        pid: process.map(|p| p.pid),
+        ready_ms: node.ready_ms,
+        addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
+        memory_mib: node.memory_mib,
+        cpus: node.cpus,
+        ssh_port: state.net.ssh_port(id),
+        telnet_port: state.net.telnet_port(id),
+    }
+}
