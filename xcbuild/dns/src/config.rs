@@ -117,9 +117,9 @@ impl Default for Timing {
 }
 
 impl Default for Limits {
-    /// Fits the usual limit of 1024 open files: a forward holds up to three sockets.
+    /// Fits the usual limit of 1024 open files: a forward holds up to four sockets.
     fn default() -> Self {
-        Self { forwards: 250, waiting: 2000, tcp_clients: 128 }
+        Self { forwards: 200, waiting: 2000, tcp_clients: 128 }
     }
 }
 

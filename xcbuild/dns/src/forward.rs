@@ -25,8 +25,8 @@ use crate::exchange;
 use crate::resolv_conf::DNS_PORT;
 use crate::wire::{Answer, Mark, Query, TtlLimits, rcode};
 
-/// Most questions sent for one query.
-const MAX_ATTEMPTS: usize = 6;
+/// Questions of one query that wait for an answer at once, each with a socket.
+const MAX_OPEN: usize = 4;
 /// How often each server is asked.
 const ROUNDS: usize = 2;
 
@@ -61,8 +61,7 @@ pub(crate) async fn forward(
     timing: Timing,
 ) -> Outcome {
     let give_up = Instant::now() + timing.give_up;
-    let attempts = (servers.len() * ROUNDS).min(MAX_ATTEMPTS);
-    let plan = servers.iter().copied().cycle().take(attempts).collect();
+    let plan = servers.iter().copied().cycle().take(servers.len() * ROUNDS).collect();
     let mut race =
         Race { running: JoinSet::new(), plan, query, marks, limits, waiting: Vec::new() };
     let mut outcome = Outcome { answer: None, bad: Vec::new(), error: None };
@@ -98,8 +97,12 @@ struct Race {
 }
 
 impl Race {
-    /// Asks the next of the plan; when the one after that is due.
+    /// Asks the next of the plan; when the one after that is due. `None` if nobody is left, or
+    /// too many haven't answered yet.
     fn start_next(&mut self, pause: Duration) -> Option<Instant> {
+        if self.running.len() >= MAX_OPEN {
+            return None;
+        }
         let server = self.plan.pop_front()?;
         let (query, marks, limits) = (Rc::clone(&self.query), Rc::clone(&self.marks), self.limits);
         self.waiting.push((server, Instant::now()));

@@ -12,6 +12,7 @@ mod names;
 mod options;
 mod pathtable;
 mod primary;
+pub mod read;
 mod rockridge;
 mod scan;
 mod sector;

@@ -132,7 +132,13 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + 'static) -> Self {
-        let socket = UdpSocket::bind(any()).unwrap();
+        Self::on(UdpSocket::bind(any()).unwrap(), answer)
+    }
+
+    pub fn on(
+        socket: UdpSocket,
+        answer: impl Fn(&Message) -> Vec<Message> + Send + 'static,
+    ) -> Self {
         let address = socket.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);

@@ -6,7 +6,9 @@
 mod common;
 
 mod failing;
+mod following;
 mod forwarding;
 mod namespace;
 mod own_names;
 mod program;
+mod tcp_clients;

@@ -156,7 +156,7 @@ fn deep() -> Model {
 fn crowd() -> Model {
     let mut model = Model::default();
     model.add("many", What::Dir).add("same", What::Dir);
-    for number in 0..3000 {
+    for number in 0..800 {
         model.file(format!("many/file-number-{number}"), number.to_string());
         model.file(format!("same/{}-{number}", "long".repeat(20)), "");
     }

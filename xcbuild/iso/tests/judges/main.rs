@@ -1,12 +1,14 @@
 //! Images are judged by the tools that others use: what each finds must be what went in. A judge
 //! that is not installed is skipped, and says so.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod bsdtar;
 mod golden;
 mod host;
 mod isoinfo;
 mod model;
+mod others;
+mod own;
 mod tool;
 mod xorriso;
 
@@ -16,10 +18,13 @@ use std::path::Path;
 use model::{Fact, Facts, Model};
 use xc_iso::{Joliet, Options};
 
+/// Our own reader, which is always there.
+const OWN: &str = "xc-iso";
+
 /// Has a judge look at all golden trees. `blur` takes from a fact what the
 /// judge can't see and says whether it sees the entry at all.
 fn judge(program: &str, look: impl Fn(&Path) -> Facts, blur: impl Fn(&mut Fact) -> bool) {
-    if !tool::installed(program) {
+    if program != OWN && !tool::installed(program) {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -77,4 +82,30 @@ fn xorriso_extracts_what_went_in() {
 #[test]
 fn isoinfo_lists_what_went_in() {
     judge("isoinfo", isoinfo::look, isoinfo::blur);
+}
+
+#[test]
+fn our_reader_finds_what_went_in() {
+    judge(OWN, own::look, own::blur);
+}
+
+#[test]
+fn our_reader_extracts_what_went_in() {
+    judge(OWN, own::look_extracted, own::blur_extracted);
+}
+
+#[test]
+fn joliet_has_every_file_and_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let contents = |facts: &Facts| {
+        let shown = facts.values().filter(|fact| matches!(fact.kind, 'd' | '-'));
+        let mut contents: Vec<_> = shown.map(|fact| (fact.kind, fact.content.clone())).collect();
+        contents.sort();
+        contents
+    };
+    for (name, tree) in golden::ALL {
+        let file = folder.path().join(format!("{name}.iso"));
+        fs::write(&file, bytes(&tree(), Joliet::Standard)).unwrap();
+        assert_eq!(contents(&own::look_joliet(&file)), contents(&tree().facts()), "{name}");
+    }
 }

@@ -10,6 +10,8 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::near::did_you_mean;
+
 /// What is wrong with a topology file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {message}")]
@@ -190,18 +192,11 @@ fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
-/// `, did you mean `x`?` for the nearest of the known names, else the list of them.
+/// `; did you mean `x`?` for the nearest of the known names, else all of them.
 pub fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
-    let near = known
-        .clone()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
-        .min();
-    match near {
-        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
-        None => {
-            let all: Vec<&str> = known.collect();
-            if all.is_empty() { String::new() } else { format!("; there are: {}", all.join(", ")) }
-        }
+    let all: Vec<&str> = known.clone().collect();
+    match did_you_mean(name, known) {
+        near if near.is_empty() && !all.is_empty() => format!("; there are: {}", all.join(", ")),
+        near => near,
     }
 }

@@ -1,0 +1,109 @@
+//! The initramfs: a static busybox, the modules to find and stack the ISOs, and a script.
+//!
+//! ```text
+//! init           templates/base/initramfs/init
+//! bin/busybox    static; bin/sh is a link to it
+//! modules        names of the files below, in the order to load them
+//! lib/modules/   the files, without their directories
+//! ```
+//!
+//! It is not compressed: nodes share the file in the host's page cache, and unpacking costs an
+//! emulated processor more than the copy.
+
+use anyhow::{Context, Result, bail};
+
+use super::contents::BOOT_MODULES;
+use super::kernel::{Kernel, MODULES};
+use super::modules::Modules;
+use super::{cpio, skeleton};
+use crate::tree::{Content, Entry, Kind, Tree, TreePath};
+
+/// The whole archive.
+///
+/// # Errors
+/// A module that the kernel doesn't have; contents that can't be read.
+pub(super) fn archive(kernel: &Kernel, busybox: &Content) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    cpio::write(&tree(kernel, busybox)?, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn tree(kernel: &Kernel, busybox: &Content) -> Result<Tree> {
+    let mut tree = skeleton::initramfs()?;
+    let program = Entry::new(0o755, Kind::File(busybox.clone()));
+    tree.insert(TreePath::new("bin/busybox")?, program);
+    tree.insert(TreePath::new("bin/sh")?, Entry::symlink("busybox"));
+    let mut list = String::new();
+    for path in boot_modules(kernel)? {
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        let from = TreePath::new(format!("{MODULES}/{}/{path}", kernel.version))?;
+        let entry = kernel.modules.get(&from).with_context(|| format!("no file `{from}`"))?;
+        tree.insert(TreePath::new(format!("lib/modules/{name}"))?, entry.clone());
+        list += &name;
+        list.push('\n');
+    }
+    tree.insert(TreePath::new("modules")?, Entry::file(0o644, list));
+    Ok(tree)
+}
+
+/// The modules to load; none for a kernel without any, which has to have all built in.
+fn boot_modules(kernel: &Kernel) -> Result<Vec<String>> {
+    let Some(dependencies) = list(kernel, "modules.dep")? else { return Ok(Vec::new()) };
+    let builtin = list(kernel, "modules.builtin")?.unwrap_or_default();
+    Ok(Modules::parse(&dependencies, &builtin).closure(BOOT_MODULES)?)
+}
+
+/// One of the kernel's lists of modules.
+fn list(kernel: &Kernel, name: &str) -> Result<Option<String>> {
+    let path = TreePath::new(format!("{MODULES}/{}/{name}", kernel.version))?;
+    let Some(entry) = kernel.modules.get(&path) else { return Ok(None) };
+    let Kind::File(content) = &entry.kind else { bail!("`{path}` is no file") };
+    Ok(Some(String::from_utf8(content.read()?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tree;
+    use crate::image::base::kernel::Kernel;
+    use crate::tree::{Content, Entry, Kind, Tree, TreePath};
+
+    fn kernel(files: &[(&str, &str)]) -> Kernel {
+        let mut modules = Tree::new();
+        for (path, text) in files {
+            let path = TreePath::new(format!("usr/lib/modules/6/{path}")).unwrap();
+            modules.insert(path, Entry::file(0o644, *text));
+        }
+        Kernel { image: Content::bytes("k"), version: "6".to_owned(), modules }
+    }
+
+    fn list(kernel: &Kernel) -> String {
+        let tree = tree(kernel, &Content::bytes("busybox")).unwrap();
+        match &tree.get(&TreePath::new("modules").unwrap()).unwrap().kind {
+            Kind::File(content) => String::from_utf8(content.read().unwrap()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn modules_are_listed_in_order_and_builtin_ones_are_not() {
+        let kernel = kernel(&[
+            (
+                "modules.dep",
+                "kernel/isofs.ko: kernel/cdrom.ko\nkernel/cdrom.ko:\nkernel/overlay.ko:\n",
+            ),
+            (
+                "modules.builtin",
+                "a/virtio_pci.ko\na/virtio_blk.ko\na/virtio_rng.ko\na/virtio_console.ko\na/virtio_net.ko\n",
+            ),
+            ("kernel/isofs.ko", "1"),
+            ("kernel/cdrom.ko", "2"),
+            ("kernel/overlay.ko", "3"),
+        ]);
+        assert_eq!(list(&kernel), "cdrom.ko\nisofs.ko\noverlay.ko\n");
+    }
+
+    #[test]
+    fn a_kernel_without_modules_gets_none() {
+        assert_eq!(list(&kernel(&[])), "");
+    }
+}
