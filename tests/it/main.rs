@@ -5,9 +5,9 @@
 
 // A failed expectation in a helper of the tests ends the test; SKIPPED lines are their output.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
-// Until the verbs are there that use all of `common`.
-#![allow(dead_code)]
 
 mod common;
 mod frame;
+mod mkcdrom;
 mod topology;
+mod up;

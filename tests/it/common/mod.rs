@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod tool;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -61,21 +62,26 @@ impl Workspace {
         self.run.path()
     }
 
+    /// The environment of the program in this workspace, whole.
+    pub fn environment(&self) -> Vec<(String, OsString)> {
+        let own: [(&str, OsString); 8] = [
+            ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+            ("HOME", self.home.path().into()),
+            ("XCBUILD_STORE", self.store.clone().into()),
+            ("XCBUILD_RUN", self.run.path().into()),
+            ("XCLUSTER_TELNET_BASE", TELNET_BASE.into()),
+            ("XCLUSTER_SSH_BASE", SSH_BASE.into()),
+            ("XCLUSTER_K8S_PORT", KUBERNETES_PORT.into()),
+            ("XCLUSTER_MCAST_BASE", MULTICAST_BASE.into()),
+        ];
+        let own = own.into_iter().map(|(n, v)| (n.to_owned(), v));
+        own.chain(self.variables.iter().map(|(n, v)| (n.clone(), v.into()))).collect()
+    }
+
     /// The program with arguments, in this workspace, with nothing else in its environment.
     pub fn xcbuild(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xcbuild"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.home.path())
-            .env("XCBUILD_STORE", &self.store)
-            .env("XCBUILD_RUN", self.run.path())
-            .env("XCLUSTER_TELNET_BASE", TELNET_BASE)
-            .env("XCLUSTER_SSH_BASE", SSH_BASE)
-            .env("XCLUSTER_K8S_PORT", KUBERNETES_PORT)
-            .env("XCLUSTER_MCAST_BASE", MULTICAST_BASE)
-            .envs(self.variables.iter().map(|(n, v)| (n, v)));
+        command.args(arguments).env_clear().envs(self.environment());
         command
     }
 

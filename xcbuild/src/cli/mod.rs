@@ -4,11 +4,23 @@
 //! Exit codes: 0 is success, 1 a failure that stderr explains, 2 a command line that is none, 130
 //! an end by Ctrl-C. `status` and `rsh` have codes of their own, given with them.
 
+mod base;
+mod cluster;
+mod dns;
 mod env;
+mod lock;
 mod mkcdrom;
 mod overlays;
 mod ovld;
+mod rcp;
+mod rsh;
 mod spelling;
+mod start;
+mod status;
+mod stop;
+mod tools;
+mod topology;
+mod up;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,9 +51,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Env(env::Arguments),
+    Up(up::Arguments),
     Mkcdrom(mkcdrom::Arguments),
+    Start(start::Arguments),
+    #[command(name = "starts", hide = true)]
+    StartHeadless(start::Arguments),
+    Status(status::Arguments),
+    Rsh(rsh::Arguments),
+    Rcp(rcp::Arguments),
+    Stop(stop::Arguments),
+    Lock(lock::Arguments),
+    Env(env::Arguments),
     Ovld(ovld::Arguments),
+    Dns(dns::Arguments),
 }
 
 /// Runs the program with a command line and gives its exit code.
@@ -64,9 +86,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
     match verb {
-        Verb::Env(a) => env::run(&a, variables),
+        Verb::Up(a) => up::run(&a, variables),
         Verb::Mkcdrom(a) => mkcdrom::run(&a, variables),
+        Verb::Start(a) | Verb::StartHeadless(a) => start::run(&a, variables),
+        Verb::Status(a) => status::run(&a, variables),
+        Verb::Rsh(a) => rsh::run(&a, variables),
+        Verb::Rcp(a) => rcp::run(&a, variables),
+        Verb::Stop(a) => stop::run(&a, variables),
+        Verb::Lock(a) => lock::run(&a, variables),
+        Verb::Env(a) => env::run(&a, variables),
         Verb::Ovld(a) => ovld::run(&a, variables),
+        Verb::Dns(a) => dns::run(&a, variables),
     }
 }
 

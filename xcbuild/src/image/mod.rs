@@ -5,4 +5,5 @@ pub mod base;
 pub mod cdrom;
 pub mod debian;
 pub mod key;
+pub mod publish;
 pub mod store;

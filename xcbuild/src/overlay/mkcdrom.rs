@@ -11,6 +11,7 @@ use super::Params;
 use super::build::{Layer, layers};
 use super::plan::plan;
 use crate::image::cdrom::{self, NamedLayer, Options};
+use crate::image::publish::publish;
 use crate::image::store::{BlobRef, Store};
 
 /// What `mkcdrom` did.
@@ -48,7 +49,7 @@ pub fn mkcdrom(
     let layers = layers(&plan, params, store)?;
     let named = layers.iter().map(|l| NamedLayer { name: l.name.clone(), blob: l.blob });
     let iso = cdrom::build(&named.collect::<Vec<_>>(), options, store)?;
-    cdrom::publish(store, &iso.blob, to)?;
+    publish(store, &iso.blob, to)?;
     let added = plan.into_iter().filter_map(|p| Some((p.overlay.name, p.needed_by?)));
     let (iso, cached) = (iso.blob, iso.cached);
     Ok(Some(Report { layers, added: added.collect(), iso, cached, took: start.elapsed() }))

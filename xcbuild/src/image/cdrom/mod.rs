@@ -24,15 +24,11 @@
 //!
 //! Its contents are ranges of the layers' tars in the store: nothing is unpacked on the way.
 
-mod publish;
-
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use xc_iso::{Image, Joliet};
-
-pub use publish::publish;
 
 use super::key::{Digest, Key, KeyBuilder};
 use super::store::{Action, BlobRef, Store};

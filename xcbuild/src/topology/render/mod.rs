@@ -75,6 +75,11 @@ pub fn files(topology: &Topology) -> BTreeMap<String, RenderedFile> {
     files.into_iter().map(|(path, content)| (path, RenderedFile { mode: 0o644, content })).collect()
 }
 
+/// The hosts file of a topology, with that prefix: all nodes by name, v4 and v6.
+pub fn hosts(topology: &Topology, prefix: &Prefix) -> String {
+    hosts::render(topology, prefix)
+}
+
 /// The settings of a topology for a shell, `TOPOLOGY/Envsettings` in the overlay.
 pub fn envsettings(topology: &Topology) -> String {
     envsettings::render(topology)

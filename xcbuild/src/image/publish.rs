@@ -18,8 +18,15 @@ use crate::sys::files::parent;
 /// # Errors
 /// When the blob is not in the store, or the path can't be written.
 pub fn publish(store: &Store, blob: &BlobRef, to: &Path) -> Result<()> {
-    let from = store.blob(&blob.digest)?.context("the ISO went missing from the store")?;
-    if same(&from, to) {
+    place(&store.blob(&blob.digest)?.context("the blob went missing from the store")?, to)
+}
+
+/// As [`publish`], for the file of a blob.
+///
+/// # Errors
+/// When the path can't be written.
+pub fn place(from: &Path, to: &Path) -> Result<()> {
+    if same(from, to) {
         return Ok(());
     }
     let directory = parent(to);
@@ -27,7 +34,7 @@ pub fn publish(store: &Store, blob: &BlobRef, to: &Path) -> Result<()> {
     let writing = || format!("can't write `{}`", to.display());
     let temporary = tempfile::Builder::new()
         .prefix(".tmp-")
-        .make_in(directory, |path| link_or_copy(&from, path))
+        .make_in(directory, |path| link_or_copy(from, path))
         .with_context(writing)?;
     temporary.persist(to).map_err(|e| e.error).with_context(writing)?;
     Ok(())

@@ -1,0 +1,91 @@
+//! Overlays into an ISO: what was built, what was there, and what can't be.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Workspace, tool};
+
+/// A place with two overlays: `plain` by manifest, `script` by a tar script.
+fn place(workspace: &mut Workspace) -> PathBuf {
+    let place = workspace.home().join("ovl");
+    let write = |path: &str, text: &str| {
+        let path = place.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("plain/ovl.toml", "description = \"one file\"\n");
+    write("plain/default/etc/both", "plain\n");
+    write(
+        "script/tar",
+        "#!/bin/sh\nd=$(mktemp -d)\nmkdir $d/etc\necho script >$d/etc/both\ntar -C $d -cf \"$1\" .\nrm -r $d\n",
+    );
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.join("script/tar"), executable).unwrap();
+    workspace.set("XCLUSTER_OVLPATH", place.to_str().unwrap());
+    place
+}
+
+fn stderr(workspace: &Workspace, arguments: &[&str]) -> String {
+    let done = workspace.xcbuild(arguments).assert().success();
+    String::from_utf8(done.get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_second_run_finds_everything_and_a_change_is_built() {
+    let mut workspace = Workspace::fresh();
+    let place = place(&mut workspace);
+    let first = stderr(&workspace, &["mkcdrom", "plain"]);
+    assert!(first.contains("Built plain") && first.contains("Built ISO"), "{first}");
+    let second = stderr(&workspace, &["mkcdrom", "plain"]);
+    assert!(second.contains("Cached plain") && second.contains("Cached ISO"), "{second}");
+    std::fs::write(place.join("plain/default/etc/both"), "other\n").unwrap();
+    let third = stderr(&workspace, &["mkcdrom", "--explain", "plain"]);
+    assert!(third.contains("Built plain") && third.contains("etc/both"), "{third}");
+}
+
+#[test]
+fn the_iso_has_the_layers_in_order_and_the_judges_read_it() {
+    let mut workspace = Workspace::fresh();
+    place(&mut workspace);
+    let iso = workspace.ok(&["mkcdrom", "script", "plain"]).trim().to_owned();
+    assert!(Path::new(&iso).is_file());
+    if tool::present("isoinfo") {
+        let list = tool::run("isoinfo", &["-R", "-f", "-i", &iso]);
+        for path in ["/00script/etc/both", "/01plain/etc/both"] {
+            assert!(list.lines().any(|l| l == path), "{list}");
+        }
+    }
+    if tool::present("xorriso") {
+        let said = tool::run("xorriso", &["-indev", &iso, "-find", "/"]);
+        assert!(said.contains("'/01plain/etc/both'"), "{said}");
+        assert!(!said.contains("WARNING") && !said.contains("FAILURE"), "{said}");
+    }
+    let tars = workspace.ok(&["mkcdrom", "--layout=tar", "script", "plain"]).trim().to_owned();
+    if tool::present("isoinfo") {
+        let list = tool::run("isoinfo", &["-R", "-f", "-i", &tars]);
+        assert_eq!(list, "/00script.tar\n/01plain.tar\n");
+    }
+}
+
+#[test]
+fn without_overlays_the_iso_is_removed() {
+    let mut workspace = Workspace::fresh();
+    place(&mut workspace);
+    let iso = workspace.ok(&["mkcdrom", "plain"]).trim().to_owned();
+    assert_eq!(workspace.ok(&["mkcdrom"]), "");
+    assert!(!Path::new(&iso).exists());
+    assert_eq!(workspace.ok(&["mkcdrom"]), "");
+}
+
+#[test]
+fn unknown_overlays_are_named_with_a_near_one() {
+    let mut workspace = Workspace::fresh();
+    place(&mut workspace);
+    let said = workspace.fails(&["mkcdrom", "plian"], 1);
+    assert!(
+        said.starts_with("ERROR: there is no overlay `plian`; did you mean `plain`?"),
+        "{said}"
+    );
+    let said = workspace.fails(&["ovld", "network-topolgy"], 1);
+    assert!(said.contains("did you mean `network-topology`?"), "{said}");
+}

@@ -1,0 +1,48 @@
+//! What verbs need of the base image: built, and its files in the places that the settings name.
+
+use anyhow::{Context, Result};
+
+use crate::image::base::{self, BaseImage, KernelSource, Program, Recipe};
+use crate::image::debian::Packages;
+use crate::image::publish;
+use crate::image::store::Store;
+use crate::settings::Settings;
+use crate::ui;
+
+/// The DNS server of the nodes, static; the build script makes it.
+const XC_DNS: &[u8] = include_bytes!(env!("XC_DNS_STATIC"));
+/// Debian's name for the only architecture that nodes have so far.
+const ARCHITECTURE: &str = "amd64";
+
+/// The packages that the user's lock file pins.
+pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
+    Packages::new(store, &settings.places.package_lock(), ARCHITECTURE)
+}
+
+/// Builds the base image, or finds it in the store, and puts it where nodes are started from.
+///
+/// # Errors
+/// When packages can't be had, or a place can't be written.
+pub fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
+    let programs = [Program { path: "usr/bin/xc-dns", bytes: XC_DNS }];
+    let recipe = Recipe { kernel: KernelSource::Debian, programs: &programs };
+    let image = base::build(&recipe, &packages(settings, store))?;
+    let places = &settings.places;
+    let base_libs = places.home.join("base-libs.txt");
+    for (from, to) in [
+        (&image.kernel, &places.kernel),
+        (&image.initramfs, &places.initramfs),
+        (&image.iso, &places.image),
+        (&image.files, &base_libs),
+    ] {
+        publish::place(from, to)
+            .with_context(|| format!("can't put the base image at `{}`", to.display()))?;
+    }
+    let verb = if image.cached { "Cached" } else { "Built" };
+    let packages = image.packages.packages.len();
+    ui::status(
+        verb,
+        format_args!("base image, {packages} packages, Linux {}", image.kernel_version),
+    );
+    Ok(image)
+}

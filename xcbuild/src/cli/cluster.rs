@@ -1,0 +1,96 @@
+//! What the verbs of a cluster share: its name, its run directory, its nodes as a table.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::cluster::check::{Outcome, Verdict};
+use crate::cluster::status::{NodeCondition, NodeStatus};
+use crate::cluster::{RunDir, Status};
+use crate::settings::Settings;
+
+/// Which cluster.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct ClusterName {
+    /// The cluster's name [default: default]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+}
+
+/// The run directory that the settings name.
+///
+/// # Errors
+/// When it can't be one: another user's, or a path too long for sockets.
+pub fn run_directory(settings: &Settings) -> Result<RunDir> {
+    RunDir::new(&settings.places.run, &settings.cluster.name)
+}
+
+/// The nodes of a cluster as a table for people.
+pub fn table(status: &Status) -> String {
+    let heads = ["NODE", "ROLE", "STATE", "READY", "ADDRESSES"];
+    aligned(heads, status.nodes.iter().map(node))
+}
+
+/// What a check found as a table for people.
+pub fn checks(outcomes: &[Outcome]) -> String {
+    let row = |o: &Outcome| {
+        let verdict = match o.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Failed => "FAILED",
+            Verdict::Skipped => "SKIPPED",
+        };
+        [o.node.clone(), o.what.clone(), verdict.to_owned(), o.detail.clone()]
+    };
+    aligned(["NODE", "CHECK", "RESULT", "SEEN"], outcomes.iter().map(row))
+}
+
+/// Columns of equal width; the last is left as it is.
+fn aligned<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> =
+        std::iter::once(heads.map(ToOwned::to_owned)).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn node(node: &NodeStatus) -> [String; 5] {
+    let v4 = node.addresses.iter().filter_map(|(_, v4, _)| v4.map(|a| a.to_string()));
+    let v6 = node.addresses.iter().filter_map(|(_, _, v6)| v6.map(|a| a.to_string()));
+    [
+        node.name.clone(),
+        node.role.clone(),
+        condition(node),
+        node.ready_ms.map_or("-".into(), seconds),
+        v4.chain(v6).collect::<Vec<_>>().join(" "),
+    ]
+}
+
+fn condition(node: &NodeStatus) -> String {
+    match node.condition {
+        NodeCondition::Waiting => "waiting",
+        NodeCondition::Booting => "booting",
+        NodeCondition::Ready => "ready",
+        NodeCondition::Paused => "paused",
+        NodeCondition::Failed => "failed",
+        NodeCondition::Dead => "dead",
+    }
+    .to_owned()
+}
+
+/// Milliseconds as people read them.
+pub fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+}
+
+/// The exit code of a program that ran in our place; one that was ended by a signal gives 128 and
+/// the signal's number, as in shells.
+pub fn passed_on(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| status.signal().map(|s| 128 + s)).unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}

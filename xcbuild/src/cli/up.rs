@@ -1,0 +1,84 @@
+//! `xcbuild up`: from nothing to a running, checked cluster.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::start::{StartOptions, start};
+use super::{base, cluster, mkcdrom, tools, topology};
+use crate::cluster::check::{Verdict, check};
+use crate::cluster::start::StartError;
+use crate::cluster::status;
+use crate::image::cdrom::Options;
+use crate::image::store::Store;
+use crate::settings::{Settings, Variables};
+use crate::ui;
+
+/// The overlays of a first cluster.
+const OVERLAYS: &[&str] = &["network-topology", "iptools"];
+/// A tester, so that there is something to reach through the routers.
+const TESTERS: &str = "1";
+
+/// Build the base image and the overlays, start the cluster, and check that it works
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: StartOptions,
+    /// A name that every node has to resolve, beside the cluster's own
+    #[arg(long, value_name = "NAME")]
+    check_name: Option<String>,
+    /// The overlays [default: network-topology iptools]
+    overlays: Vec<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When something is missing on the host, can't be built or doesn't start. Nothing runs then.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    if variables.get("__ntesters").is_none() {
+        variables.set("__ntesters", TESTERS);
+    }
+    variables.set_options(&arguments.options);
+    let settings = Settings::resolve(variables)?;
+    tools::check(&settings)?;
+    refuse_second(&settings)?;
+    let store = Store::open(&settings.places.store)?;
+    base::build(&settings, &store)?;
+    mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
+    let report = start(&settings, false)?;
+    let run = cluster::run_directory(&settings)?;
+    let mut outcomes = check(&run, &format!("{}.{}", topology::HOST, topology::ZONE))?;
+    if let Some(name) = &arguments.check_name {
+        outcomes.extend(check(&run, name)?);
+    }
+    ui::result(cluster::table(&report.status));
+    ui::result("");
+    ui::result(cluster::checks(&outcomes));
+    let failed = outcomes.iter().filter(|o| o.verdict == Verdict::Failed).count();
+    if failed > 0 {
+        bail!(
+            "{failed} of {} checks failed; the cluster is left running: `xcbuild rsh 1` looks into it, `xcbuild stop` ends it",
+            outcomes.len()
+        );
+    }
+    ui::hint("go on with `xcbuild rsh 1`, `xcbuild status --table`, `xcbuild stop`");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn overlays(arguments: &Arguments, settings: &Settings) -> Vec<String> {
+    let named = match arguments.overlays.as_slice() {
+        [] => OVERLAYS.iter().map(ToString::to_string).collect(),
+        given => given.to_vec(),
+    };
+    [named, settings.build.always.clone()].concat()
+}
+
+/// Said before the long work, and again by `start`, which has the lock.
+fn refuse_second(settings: &Settings) -> Result<()> {
+    let alive = status(&cluster::run_directory(settings)?)?.alive();
+    if alive > 0 {
+        bail!(StartError::Running { cluster: settings.cluster.name.clone(), alive });
+    }
+    Ok(())
+}
