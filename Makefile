@@ -5,7 +5,7 @@ CARGO ?= cargo
 INSTALL_FLAGS ?=
 PROFILE_DIR = target/release
 
-.PHONY: help up install-deps build test lint bench clean envsettings
+.PHONY: help up install-deps build test lint bench clean derived
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -33,8 +33,8 @@ bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand
 	./xcbuild/setup/install-deps $(INSTALL_FLAGS) run build bench
 	./bench/run
 
-envsettings: ## write ovl/network-topology/*/Envsettings from the topologies
-	XCBUILD_WRITE_ENVSETTINGS=1 $(CARGO) test --locked --lib envsettings_follow_the_topologies
+derived: ## write what is made from the topologies: Envsettings, docs/topologies
+	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --test it topology::derived
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -1,6 +1,7 @@
 //! Every topology on a real kernel: what is rendered for the nodes, applied by the nodes' own
 //! script in network namespaces, and looked at from inside with ping and traceroute.
 
+mod derived;
 mod lab;
 mod paths;
 

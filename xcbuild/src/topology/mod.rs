@@ -21,6 +21,7 @@ pub mod nodes;
 pub mod parse;
 pub mod render;
 pub mod route;
+pub mod show;
 
 pub use group::Group;
 pub use impairment::Impairment;

@@ -12,7 +12,7 @@ use super::super::{Counts, Topology};
 const BRIDGES_OF_NSADD: u8 = 2;
 
 const HEAD: &str = "\
-# Made from topologies/NAME.toml by `make envsettings`; don't edit.
+# Made from topologies/NAME.toml by `make derived`; don't edit.
 # To be sourced: sets the topology for `xc mkcdrom` and `xc start`.
 ";
 

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::Topology;
-use super::{envsettings, files};
+use super::files;
 
 fn overlay() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("ovl/network-topology")
@@ -63,21 +63,6 @@ fn hosts_name_every_node_in_both_families() {
         assert!(hosts.lines().any(|other| other == line), "{line}");
     }
     assert_eq!(hosts.lines().count(), 2 + 2 * 240);
-}
-
-/// The overlay's `NAME/Envsettings` follow the topologies; `make envsettings` writes them.
-#[test]
-fn envsettings_follow_the_topologies() {
-    for name in names() {
-        let file = overlay().join(&name).join("Envsettings");
-        let wanted = envsettings(&read(&name, &[]));
-        if std::env::var_os("XCBUILD_WRITE_ENVSETTINGS").is_some() {
-            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-            fs_err::write(&file, &wanted).unwrap();
-        }
-        let found = fs_err::read_to_string(&file).unwrap_or_default();
-        assert_eq!(found, wanted, "{} is stale: run `make envsettings`", file.display());
-    }
 }
 
 #[test]
