@@ -34,7 +34,7 @@ bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand
 	./bench/run
 
 derived: ## write what is made from the topologies: Envsettings, docs/topologies
-	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --test it topology::derived
+	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --test it topology::derived -- --test-threads=1
 
 clean: ## remove what was built
 	$(CARGO) clean
