@@ -22,11 +22,14 @@ use super::plan::Planned;
 use super::reason::{Reason, changes};
 use super::recipe::{Context, Ingredient, Recipe};
 use super::{script, tarball};
+use crate::image::debian::Packages;
 use crate::image::key::{Digest, Key, KeyBuilder};
 use crate::image::store::{Action, BlobRef, Store};
 use crate::sys::cancel;
 use crate::tree::{Tree, write_tar};
 
+/// Debian's name of the nodes' architecture.
+const ARCHITECTURE: &str = "amd64";
 /// The blob of an action that is the layer.
 const LAYER: &str = "layer";
 /// The blob of an action that is the list of ingredients.
@@ -50,22 +53,24 @@ pub struct Layer {
 /// # Errors
 /// The first error of any; the others are ended.
 pub fn layers(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Layer>> {
-    plan.par_iter().map(|planned| layer(planned, params, store)).collect()
+    let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
+    plan.par_iter().map(|planned| layer(planned, params, &packages)).collect()
 }
 
 /// The layer of one overlay.
 ///
 /// # Errors
 /// When the overlay can't be built; the error names it.
-pub fn layer(planned: &Planned, params: &Params, store: &Store) -> Result<Layer> {
+fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<Layer> {
     cancel::check()?;
+    let store = packages.store();
     let start = Instant::now();
     let name = &planned.overlay.name;
     let found = match (&planned.overlay.source, &planned.manifest) {
         (Source::Script(directory), _) => from_script(directory, params, store),
         (Source::Tar(file), _) => from_tar(file, store),
         (Source::Manifest(directory), Some(manifest)) => {
-            from_manifest(&Context { name, directory, manifest, params, store })
+            from_manifest(&Context { name, directory, manifest, params, packages })
         }
         (Source::Manifest(directory), None) => {
             Err(anyhow::anyhow!("the manifest of `{}` was not read", directory.display()))
@@ -77,7 +82,8 @@ pub fn layer(planned: &Planned, params: &Params, store: &Store) -> Result<Layer>
 
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
     let recipe = Recipe::of(context)?;
-    let origin = Origin { name: context.name, place: context.directory, store: context.store };
+    let origin =
+        Origin { name: context.name, place: context.directory, store: context.packages.store() };
     origin.get_or_build(&recipe.key(), &recipe.ingredients, || recipe.make())
 }
 

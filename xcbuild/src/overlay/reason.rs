@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::recipe::Ingredient;
+use crate::image::key::Digest;
 
 /// Why a layer was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum How {
 
 /// The longest value that is shown in full, in bytes.
 const SHOWN: usize = 60;
+/// How many changes are told one by one.
+const TOLD: usize = 8;
 
 /// What differs between two lists of ingredients, in the order of the newer one.
 pub fn changes(old: &[Ingredient], new: &[Ingredient]) -> Vec<Change> {
@@ -58,13 +61,15 @@ pub fn changes(old: &[Ingredient], new: &[Ingredient]) -> Vec<Change> {
     changed.chain(gone.map(|i| Change { what: i.what.clone(), how: How::Gone })).collect()
 }
 
+/// What of two values says something to a person: their words without digests, if these differ.
 fn shown(old: &str, new: &str) -> Option<(String, String)> {
-    let readable = |v: &str| {
-        let digest =
-            v.split(' ').any(|w| w.len() == 64 && w.bytes().all(|b| b.is_ascii_hexdigit()));
-        !digest && v.len() <= SHOWN && !v.contains('\n')
+    let words = |value: &str| {
+        let words: Vec<&str> = value.split(' ').filter(|w| w.parse::<Digest>().is_err()).collect();
+        words.join(" ")
     };
-    (readable(old) && readable(new)).then(|| (old.to_owned(), new.to_owned()))
+    let (old, new) = (words(old), words(new));
+    let short = |v: &String| !v.is_empty() && v.len() <= SHOWN && !v.contains('\n');
+    (old != new && short(&old) && short(&new)).then_some((old, new))
 }
 
 impl fmt::Display for Change {
@@ -87,8 +92,12 @@ impl fmt::Display for Reason {
             // Ingredients may change their order alone, which no list of differences shows.
             Self::Changed(changes) if changes.is_empty() => write!(f, "the order changed"),
             Self::Changed(changes) => {
-                let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
-                write!(f, "{}", texts.join(", "))
+                let texts: Vec<_> = changes.iter().take(TOLD).map(ToString::to_string).collect();
+                write!(f, "{}", texts.join(", "))?;
+                match changes.len().saturating_sub(TOLD) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
         }
     }
@@ -107,12 +116,10 @@ mod tests {
     #[test]
     fn changes_are_told_in_words() {
         let (a, b) = (Digest::of(b"a").to_string(), Digest::of(b"b").to_string());
-        let old = list(&[("default/etc/x", &a), ("package nftables", "1.0.6-2"), ("link /y", "z")]);
-        let new = list(&[
-            ("default/etc/x", &b),
-            ("package nftables", "1.0.9-1"),
-            ("/usr/bin/nmap", "0755"),
-        ]);
+        let (one, two) = (format!("1.0.6-2 {a}"), format!("1.0.9-1 {b}"));
+        let old = list(&[("default/etc/x", &a), ("package nftables", &one), ("link /y", "z")]);
+        let new =
+            list(&[("default/etc/x", &b), ("package nftables", &two), ("/usr/bin/nmap", "0755")]);
         insta::assert_snapshot!(Reason::Changed(changes(&old, &new)), @"default/etc/x changed, package nftables 1.0.6-2 -> 1.0.9-1, /usr/bin/nmap appeared, link /y is gone");
         assert_eq!(changes(&new, &new), []);
     }

@@ -142,7 +142,11 @@ fn keys_change_with_what_counts_and_with_nothing_else() {
     type Do = fn(&mut Place);
     let rows: &[(&str, Do, Option<&str>)] = &[
         ("content", |p| p.write("default/etc/x", "y"), Some("default/etc/x changed")),
-        ("exec bit", |p| p.mode("default/etc/x", 0o755), Some("default/etc/x changed")),
+        (
+            "exec bit",
+            |p| p.mode("default/etc/x", 0o755),
+            Some("default/etc/x 0644 0:0 file -> 0755 0:0 file"),
+        ),
         ("new file", |p| p.write("default/etc/new", ""), Some("default/etc/new appeared")),
         (
             "gone",

@@ -44,15 +44,15 @@ fn content(file: &File) -> Option<Problem> {
         file.from.is_some(),
         file.host.is_some(),
         file.exports.is_some(),
+        file.joined.is_some(),
     ];
     let count = contents.into_iter().filter(|is| *is).count();
     let path = file.path.get_ref();
+    const KINDS: &str = "text, template, from, host, exports or joined";
     let message = match count {
         1 => return None,
-        0 => format!("`{path}` has no content: give it text, template, from, host or exports"),
-        _ => format!(
-            "`{path}` has {count} contents: keep one of text, template, from, host, exports"
-        ),
+        0 => format!("`{path}` has no content: give it {KINDS}"),
+        _ => format!("`{path}` has {count} contents: give it one of {KINDS}"),
     };
     Some(Problem::at(file.path.span(), message))
 }

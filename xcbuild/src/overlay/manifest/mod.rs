@@ -59,7 +59,10 @@ pub struct Manifest {
     /// Debian packages, with all they depend on and the base image lacks.
     #[serde(default)]
     pub packages: Vec<Word>,
-    /// What is left out of packages and archives: paths; all below a path that ends in `/`.
+    /// Packages that count as installed though a node does without them.
+    #[serde(default)]
+    pub without: Vec<Word>,
+    /// What is left out of packages and archives: paths, with all below them.
     #[serde(default)]
     pub leave_out: Vec<NodePath>,
     /// Archives from `$ARCHIVE` that are unpacked.
@@ -141,8 +144,8 @@ pub struct Script {
     pub variables: Vec<Spanned<String>>,
 }
 
-/// `[[file]]`: a file written in place. It has exactly one of `text`, `template`, `from`, `host`
-/// and `exports`.
+/// `[[file]]`: a file written in place. It has exactly one of `text`, `template`, `from`, `host`,
+/// `exports` and `joined`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
@@ -159,6 +162,9 @@ pub struct File {
     /// Shell assignments of these variables, as far as they are set. `xcluster_*` stands for all
     /// that begin so, and they lose what is before the `*`.
     pub exports: Option<Vec<String>>,
+    /// The contents of all files below these directories of the node, one after the other: what
+    /// packages' scripts do for certificates.
+    pub joined: Option<Vec<NodePath>>,
     /// Its permission bits.
     #[serde(default = "file_mode")]
     pub mode: Mode,

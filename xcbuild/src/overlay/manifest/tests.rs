@@ -81,8 +81,8 @@ fn little_is_needed() {
 
 #[test]
 fn errors_have_the_line_and_the_near_name() {
-    insta::assert_snapshot!(error("description = 'x'\npackage = []\n"), @"o/ovl.toml:2: unknown field `package`, expected one of `description`, `needs`, `conflicts`, `topology`, `test`, `variables`, `packages`, `leave_out`, `archive`, `programs`, `script`, `trees`, `topologies`, `file`, `links`, `alternatives`, `device`, `modules`, `attributes`; did you mean `packages`?");
-    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntemplat = 'y'\n"), @"o/ovl.toml:4: unknown field `templat`, expected one of `path`, `text`, `template`, `from`, `host`, `exports`, `mode`, `owner`; did you mean `template`?");
+    insta::assert_snapshot!(error("description = 'x'\npackage = []\n"), @"o/ovl.toml:2: unknown field `package`, expected one of `description`, `needs`, `conflicts`, `topology`, `test`, `variables`, `packages`, `without`, `leave_out`, `archive`, `programs`, `script`, `trees`, `topologies`, `file`, `links`, `alternatives`, `device`, `modules`, `attributes`; did you mean `packages`?");
+    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntemplat = 'y'\n"), @"o/ovl.toml:4: unknown field `templat`, expected one of `path`, `text`, `template`, `from`, `host`, `exports`, `joined`, `mode`, `owner`; did you mean `template`?");
     insta::assert_snapshot!(error("packages = []\n"), @"o/ovl.toml:1: missing field `description`");
     insta::assert_snapshot!(error("description = 'x\n"), @"o/ovl.toml:1: invalid literal string, expected `'`");
     insta::assert_snapshot!(error("description = 'x'\npackages = 'nmap'\n"), @r#"o/ovl.toml:2: invalid type: string "nmap", expected a sequence"#);
@@ -99,8 +99,8 @@ fn errors_have_the_line_and_the_near_name() {
 
 #[test]
 fn contradictions_have_their_line() {
-    insta::assert_snapshot!(error("description = 'x'\n\n[[file]]\npath = '/x'\n"), @"o/ovl.toml:4: `/x` has no content: give it text, template, from, host or exports");
-    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntext = ''\nhost = '/y'\n"), @"o/ovl.toml:3: `/x` has 2 contents: keep one of text, template, from, host, exports");
+    insta::assert_snapshot!(error("description = 'x'\n\n[[file]]\npath = '/x'\n"), @"o/ovl.toml:4: `/x` has no content: give it text, template, from, host, exports or joined");
+    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntext = ''\nhost = '/y'\n"), @"o/ovl.toml:3: `/x` has 2 contents: give it one of text, template, from, host, exports or joined");
     insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntemplate = '''\n${FLAVOR}'''\n[variables]\nFLAVOUR = ''\n"), @"o/ovl.toml:4: the variable `FLAVOR` is not declared under [variables]; did you mean `FLAVOUR`?");
     insta::assert_snapshot!(error("description = 'x'\ntrees = ['a', '${SETPU}']\n"), @"o/ovl.toml:2: the variable `SETPU` is not declared under [variables]; did you mean `SETUP`?");
     insta::assert_snapshot!(error("description = 'x'\ntrees = ['a',\n '../b']\n"), @"o/ovl.toml:3: `../b` is not a directory in the overlay");

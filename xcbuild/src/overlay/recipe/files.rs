@@ -7,7 +7,7 @@ use fs_err as fs;
 
 use super::{Context, Ingredient, Step};
 use crate::image::key::Digest;
-use crate::overlay::manifest::{File, template};
+use crate::overlay::manifest::{File, NodePath, template};
 use crate::tree::{Content, Entry, Kind, Tree, TreePath};
 
 struct Written {
@@ -23,6 +23,9 @@ struct Written {
 pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
     let step = |file: &File| -> Result<Box<dyn Step>> {
         let path = &file.path.get_ref().0;
+        if let Some(from) = &file.joined {
+            return Ok(Box::new(Joined::new(file, from)));
+        }
         let bytes = content(context, file).with_context(|| format!("the file `/{path}`"))?;
         let digest = Digest::of(&bytes);
         let (uid, gid) = (file.owner.uid, file.owner.gid);
@@ -95,6 +98,55 @@ impl Step for Written {
     fn yields(&self, _: &Tree) -> Result<Tree> {
         let mut tree = Tree::new();
         tree.insert(self.path.clone(), self.entry.clone());
+        Ok(tree)
+    }
+}
+
+/// A file made of others that the steps before gave.
+struct Joined {
+    path: TreePath,
+    from: Vec<TreePath>,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Joined {
+    fn new(file: &File, from: &[NodePath]) -> Self {
+        Self {
+            path: file.path.get_ref().0.clone(),
+            from: from.iter().map(|path| path.0.clone()).collect(),
+            mode: file.mode.0,
+            uid: file.owner.uid,
+            gid: file.owner.gid,
+        }
+    }
+}
+
+impl Step for Joined {
+    fn ingredients(&self) -> Vec<Ingredient> {
+        let Self { path, from, mode, uid, gid } = self;
+        let from: Vec<String> = from.iter().map(|p| format!("/{p}")).collect();
+        let value = format!("{mode:04o} {uid}:{gid} joined {}", from.join(" "));
+        vec![Ingredient::new(format!("file /{path}"), value)]
+    }
+
+    fn yields(&self, before: &Tree) -> Result<Tree> {
+        let mut bytes = Vec::new();
+        for directory in &self.from {
+            if before.get(directory).is_none() {
+                bail!("`/{}` is to be joined from `/{directory}`, which is not there", self.path);
+            }
+            for (_, entry) in before.below(directory) {
+                if let Kind::File(content) = &entry.kind {
+                    bytes.extend(content.read()?);
+                }
+            }
+        }
+        let kind = Kind::File(Content::bytes(bytes));
+        let entry = Entry { mode: self.mode, uid: self.uid, gid: self.gid, kind };
+        let mut tree = Tree::new();
+        tree.insert(self.path.clone(), entry);
         Ok(tree)
     }
 }

@@ -11,12 +11,13 @@
 //! | `link /path`, `alternative /path` | the link's text | |
 //! | `device /path` | kind, numbers, mode, owner | |
 //! | `attributes /path` | mode, owner | |
+//! | `file /path` of `joined` | the directories that it is made from | their files are ingredients |
 //! | `modules` | the names, in order | |
 //! | `package NAME` | version, digest of the .deb | from the workspace's lock file |
 //! | `leave out` | the paths | |
 //! | `program NAME`, `library /path` | digest of the content | host files count by content, not by name |
 //! | `archive NAME` | digest, `to`, `strip`, `only` | |
-//! | `topology NAME /path` | digest of the rendered content | |
+//! | `topology`, `topology /path` | its name, digest of the rendered content | |
 //! | `script …` | digest of the program, of each input, and each variable's value | |
 //! | `tar` | digest of the file | an overlay that is a tar file |
 //!
@@ -28,6 +29,8 @@
 mod entries;
 mod files;
 mod listing;
+mod packages;
+mod topologies;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -36,8 +39,8 @@ use anyhow::{Context as _, Result};
 
 use super::Params;
 use super::manifest::Manifest;
+use crate::image::debian::Packages;
 use crate::image::key::{Key, KeyBuilder};
-use crate::image::store::Store;
 use crate::tree::{Conflict, Tree, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
@@ -60,7 +63,7 @@ impl Ingredient {
 }
 
 /// A part of a recipe.
-pub trait Step: Send + Sync {
+trait Step {
     /// All that decides what the step yields.
     fn ingredients(&self) -> Vec<Ingredient>;
 
@@ -82,8 +85,8 @@ pub struct Context<'a> {
     pub manifest: &'a Manifest,
     /// The user's values, archives and programs.
     pub params: &'a Params,
-    /// Where steps put what they fetch or make.
-    pub store: &'a Store,
+    /// The Debian packages of the user's workspace.
+    pub packages: &'a Packages<'a>,
 }
 
 impl Context<'_> {
@@ -101,21 +104,23 @@ impl Context<'_> {
 }
 
 /// All that decides a layer, and how it is made from it.
-pub struct Recipe {
-    steps: Vec<Box<dyn Step>>,
+pub struct Recipe<'a> {
+    steps: Vec<Box<dyn Step + 'a>>,
     /// All that decides the layer, in the order of the steps.
     pub ingredients: Vec<Ingredient>,
 }
 
-impl Recipe {
+impl<'a> Recipe<'a> {
     /// The recipe of an overlay with a manifest. Looks at the machine for all that the manifest
     /// names, and makes nothing yet.
     ///
     /// # Errors
     /// When something that the manifest names is not there.
-    pub fn of(context: &Context<'_>) -> Result<Self> {
-        let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    pub fn of(context: &Context<'a>) -> Result<Self> {
+        let mut steps: Vec<Box<dyn Step + 'a>> = Vec::new();
+        steps.extend(packages::step(context)?);
         steps.extend(trees::steps(context)?);
+        steps.extend(topologies::step(context)?);
         steps.extend(files::steps(context)?);
         steps.extend(entries::steps(context));
         let ingredients = steps.iter().flat_map(|s| s.ingredients()).collect();

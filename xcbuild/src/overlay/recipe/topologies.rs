@@ -1,0 +1,71 @@
+//! `topologies`: the topology that `TOPOLOGY` names, as the files that nodes read at start.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use fs_err as fs;
+
+use super::{Context, Ingredient, Step};
+use crate::image::key::Digest;
+use crate::near::did_you_mean;
+use crate::topology::Topology;
+use crate::topology::render::{self, RenderedFile};
+use crate::tree::{Entry, Tree, TreePath};
+
+/// The topology where nobody sets one.
+const DEFAULT: &str = "xnet";
+
+struct Rendered {
+    topology: String,
+    files: Vec<(TreePath, RenderedFile)>,
+}
+
+/// The step, if the manifest has the field.
+///
+/// # Errors
+/// When there is no topology of that name, or its file is wrong.
+pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
+    let Some(directory) = &context.manifest.topologies else { return Ok(None) };
+    let directory = context.local(&directory.0);
+    let name = context.params.variables.or("TOPOLOGY", DEFAULT);
+    let file = directory.join(format!("{name}.toml"));
+    if name.contains('/') || !file.is_file() {
+        return Err(unknown(&name, &directory));
+    }
+    let lookup = |variable: &str| context.params.variables.get(variable).map(ToOwned::to_owned);
+    let text = fs::read_to_string(&file)?;
+    let topology = Topology::parse(&file.display().to_string(), &name, &text, &lookup)?;
+    let files = render::files(&topology).into_iter();
+    let files = files.map(|(path, file)| Ok((TreePath::new(path)?, file)));
+    Ok(Some(Box::new(Rendered { topology: name, files: files.collect::<Result<_>>()? })))
+}
+
+fn unknown(name: &str, directory: &Path) -> anyhow::Error {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|e| e.file_name().into_string().ok());
+    let mut names: Vec<String> =
+        names.filter_map(|n| Some(n.strip_suffix(".toml")?.to_owned())).collect();
+    names.sort();
+    let near = did_you_mean(name, names.iter().map(String::as_str));
+    let list = names.join(", ");
+    anyhow!("there is no topology `{name}`{near}\n  TOPOLOGY can be: {list}")
+}
+
+impl Step for Rendered {
+    fn ingredients(&self) -> Vec<Ingredient> {
+        let one = |(path, file): &(TreePath, RenderedFile)| {
+            let value = format!("{:04o} {}", file.mode, Digest::of(file.content.as_bytes()));
+            Ingredient::new(format!("topology /{path}"), value)
+        };
+        let name = Ingredient::new("topology", self.topology.as_str());
+        [name].into_iter().chain(self.files.iter().map(one)).collect()
+    }
+
+    fn yields(&self, _: &Tree) -> Result<Tree> {
+        let mut tree = Tree::new();
+        for (path, file) in &self.files {
+            tree.insert(path.clone(), Entry::file(file.mode, file.content.as_bytes()));
+        }
+        Ok(tree)
+    }
+}
