@@ -5,7 +5,7 @@
 //! | key of | gives |
 //! |---|---|
 //! | a recipe (`layer`) | the blob `layer` |
-//! | an overlay's place (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
+//! | an overlay's name (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
 //!
 //! A key is built by one at a time: others wait for its lock, and find the result when they have it.
 
@@ -82,9 +82,11 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
 
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
     let recipe = Recipe::of(context)?;
-    let origin =
-        Origin { name: context.name, place: context.directory, store: context.packages.store() };
-    origin.get_or_build(&recipe.key(), &recipe.ingredients, || recipe.make())
+    Origin { name: context.name, store: context.packages.store() }.get_or_build(
+        &recipe.key(),
+        &recipe.ingredients,
+        || recipe.make(),
+    )
 }
 
 fn from_tar(file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
@@ -92,8 +94,7 @@ fn from_tar(file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
     let ingredients = [Ingredient::new("tar", digest.to_string())];
     let key = KeyBuilder::new("tar").digest("file", &digest).finish();
     let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-    Origin { name, place: file, store }
-        .get_or_build(&key, &ingredients, || tarball::read(file, store))
+    Origin { name, store }.get_or_build(&key, &ingredients, || tarball::read(file, store))
 }
 
 fn from_script(
@@ -112,10 +113,9 @@ fn put(tree: &Tree, store: &Store) -> Result<BlobRef> {
     writer.commit()
 }
 
-/// An overlay as `--explain` knows it: what was built last from the same place.
+/// An overlay as `--explain` knows it: what was built last under the same name.
 struct Origin<'a> {
     name: &'a str,
-    place: &'a Path,
     store: &'a Store,
 }
 
@@ -147,8 +147,7 @@ impl Origin<'_> {
     }
 
     fn latest(&self) -> Key {
-        let place = self.place.as_os_str().as_encoded_bytes();
-        KeyBuilder::new("latest").text("name", self.name).bytes("place", place).finish()
+        KeyBuilder::new("latest").text("name", self.name).finish()
     }
 
     fn remember(&self, ingredients: &[Ingredient]) -> Result<()> {

@@ -107,6 +107,20 @@ pub fn build(recipe: &Recipe<'_>, packages: &Packages<'_>) -> Result<BaseImage> 
     found(store, &action, sets.root, false)
 }
 
+/// The packages of the root tree, which overlays' packages are resolved over.
+///
+/// # Errors
+/// Those of [`Packages::resolve`].
+pub fn root_packages(packages: &Packages<'_>) -> Result<PackageSet> {
+    let (wants, without) = (contents::names(contents::ROOT), not_installed());
+    packages.resolve(&Request { wants: &wants, without: &without, over: None })
+}
+
+/// Packages that count as installed in every node, though nodes do without them.
+pub fn not_installed() -> Vec<String> {
+    contents::names(contents::WITHOUT)
+}
+
 /// The packages of nodes.
 struct Sets {
     root: PackageSet,
@@ -116,7 +130,7 @@ struct Sets {
 
 impl Sets {
     fn resolve(recipe: &Recipe<'_>, packages: &Packages<'_>) -> Result<Self> {
-        let without = contents::names(contents::WITHOUT);
+        let without = not_installed();
         let resolve = |wants: &[&str], and_without: &[&str]| {
             let without = [without.clone(), contents::names(and_without)].concat();
             let wants = contents::names(wants);
@@ -127,7 +141,7 @@ impl Sets {
             KernelSource::Debian => resolve(contents::KERNEL, &["kmod"])?,
             KernelSource::Own { .. } => PackageSet::default(),
         };
-        let root = resolve(contents::ROOT, &[])?;
+        let root = root_packages(packages)?;
         Ok(Self { root, kernel, initramfs: resolve(contents::INITRAMFS, &[])? })
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::{Context, Ingredient, Step};
+use crate::image::base;
 use crate::image::debian::{PackageSet, Packages, Request, merged_tree};
 use crate::overlay::manifest::{NodePath, Word};
 use crate::tree::Tree;
@@ -23,10 +24,17 @@ pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
         return Ok(None);
     }
     let names = |words: &[Word]| words.iter().map(|w| w.0.clone()).collect::<Vec<_>>();
-    let (wants, without) = (names(&manifest.packages), names(&manifest.without));
-    let request = Request { wants: &wants, without: &without, over: None };
-    let set = packages.resolve(&request).context("its Debian packages")?;
+    let wants = names(&manifest.packages);
+    let without = [names(&manifest.without), base::not_installed()].concat();
+    let set = over_base(packages, &wants, &without).context("its Debian packages")?;
     Ok(Some(Box::new(Unpacked { packages, set, leave_out: &manifest.leave_out })))
+}
+
+fn over_base(packages: &Packages<'_>, wants: &[String], without: &[String]) -> Result<PackageSet> {
+    let base = base::root_packages(packages)?;
+    // What the base image's packages provide stands in their files.
+    packages.fetch(&base)?;
+    packages.resolve(&Request { wants, without, over: Some(&base) })
 }
 
 /// Takes paths out of a tree.
