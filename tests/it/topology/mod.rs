@@ -4,6 +4,7 @@
 mod derived;
 mod lab;
 mod paths;
+mod show;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

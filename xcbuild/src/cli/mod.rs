@@ -14,6 +14,7 @@ mod overlays;
 mod ovld;
 mod rcp;
 mod rsh;
+mod show;
 mod spelling;
 mod start;
 mod status;
@@ -64,6 +65,7 @@ enum Verb {
     Env(env::Arguments),
     Ovld(ovld::Arguments),
     Dns(dns::Arguments),
+    Topology(show::Arguments),
 }
 
 /// Runs the program with a command line and gives its exit code.
@@ -97,6 +99,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Env(a) => env::run(&a, variables),
         Verb::Ovld(a) => ovld::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
+        Verb::Topology(a) => show::run(&a, variables),
     }
 }
 

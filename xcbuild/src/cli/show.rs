@@ -1,0 +1,112 @@
+//! `xcbuild topology show`: a topology to look at.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use super::cluster::{self, ClusterName};
+use super::topology;
+use crate::cluster::status;
+use crate::cluster::status::NodeCondition;
+use crate::settings::{Settings, Variables};
+use crate::topology::address::NodeId;
+use crate::topology::show::{State, View, dot, mermaid, svg, text};
+use crate::topology::{Node, NodeError};
+use crate::ui;
+
+/// Show the topologies
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Show(Show),
+}
+
+/// Print a topology with its networks, nodes and addresses
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// Which [default: that of TOPOLOGY, xnet]
+    name: Option<String>,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The nodes of the running cluster and their state, not those that would be started
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    cluster: ClusterName,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Tables
+    Text,
+    /// A picture
+    Svg,
+    /// Input of Graphviz
+    Dot,
+    /// A graph as Markdown viewers draw it
+    Mermaid,
+    /// All that is known, for programs
+    Json,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is no such topology, or it has no place for a node.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    let Verb::Show(show) = &arguments.verb;
+    variables.set_options(&show.cluster);
+    let mut settings = Settings::resolve(variables)?;
+    if let Some(name) = &show.name {
+        settings.build.topology.clone_from(name);
+    }
+    let view = view(&settings, show.live)?;
+    let text = match show.format {
+        Format::Text => text(&view),
+        Format::Svg => svg(&view),
+        Format::Dot => dot(&view),
+        Format::Mermaid => mermaid(&view),
+        Format::Json => view.json()?,
+    };
+    ui::result_bytes(text.as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn view(settings: &Settings, live: bool) -> Result<View> {
+    let topology = topology::load(settings)?;
+    let overrides = settings.overrides()?;
+    if !live {
+        let nodes = topology.nodes(&settings.counts(&topology), &overrides)?;
+        return Ok(View::of(&topology, &nodes, &overrides));
+    }
+    let running = status(&cluster::run_directory(settings)?)?;
+    let states: Vec<(NodeId, State)> = running
+        .nodes
+        .iter()
+        .filter_map(|node| Some((NodeId::new(node.number)?, state(node.condition))))
+        .collect();
+    let nodes = states.iter().map(|(id, _)| topology.node(*id, &overrides));
+    let nodes = nodes
+        .collect::<Result<Vec<Node>, NodeError>>()
+        .context("the running cluster was started with another topology")?;
+    let mut view = View::of(&topology, &nodes, &overrides);
+    for (id, state) in states {
+        view.set_node(id, state);
+    }
+    Ok(view)
+}
+
+fn state(condition: NodeCondition) -> State {
+    match condition {
+        NodeCondition::Ready => State::Up,
+        NodeCondition::Waiting | NodeCondition::Booting => State::Unknown,
+        NodeCondition::Failed | NodeCondition::Paused | NodeCondition::Dead => State::Down,
+    }
+}
