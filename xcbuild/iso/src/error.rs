@@ -135,6 +135,14 @@ pub enum Error {
     /// The image would have more than 2³² sectors.
     #[error("the image needs more than 4,294,967,295 sectors of 2048 bytes (8 TiB)")]
     ImageTooLarge,
+    /// A file can't be booted as was asked.
+    #[error("{path}: {reason}")]
+    Boot {
+        /// The file.
+        path: ImagePath,
+        /// Why not.
+        reason: &'static str,
+    },
     /// An option has a value that the format does not allow.
     #[error("option {option}: {reason}")]
     BadOption {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use crate::boot::{Boot, BootEntry, Hybrid};
 use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
 use crate::options::Options;
@@ -31,6 +32,7 @@ use crate::write;
 pub struct Image {
     options: Options,
     tree: Tree,
+    boot: Boot,
 }
 
 /// What was written.
@@ -48,7 +50,7 @@ impl Image {
     /// An image with an empty root directory, mode 0755.
     pub fn new(options: Options) -> Self {
         let tree = Tree::new(options.timestamp);
-        Self { options, tree }
+        Self { options, tree, boot: Boot::default() }
     }
 
     /// Sets owner, mode and time of the root directory.
@@ -154,6 +156,17 @@ impl Image {
         scan::add(self, path.as_ref(), host.as_ref())
     }
 
+    /// Makes firmware boot a file of the image. The first entry is the default; the file may be
+    /// added later. At most 32 entries.
+    pub fn boot(&mut self, entry: BootEntry) {
+        self.boot.entries.push(entry);
+    }
+
+    /// Makes the image bootable as a disk as well.
+    pub fn hybrid(&mut self, hybrid: Hybrid) {
+        self.boot.hybrid = Some(hybrid);
+    }
+
     /// Whether something is at `path`.
     pub fn contains(&self, path: impl AsRef<[u8]>) -> bool {
         self.tree.find(path.as_ref()).is_some()
@@ -165,7 +178,7 @@ impl Image {
     /// What the format can't hold is found before the first byte is written. After that only
     /// reading contents and writing can fail; what has been written then is no image.
     pub fn write(&self, out: &mut impl Write) -> Result<Summary, Error> {
-        let layout = Layout::new(&self.tree, &self.options)?;
+        let layout = Layout::new(&self.tree, &self.options, &self.boot)?;
         write::stream(&layout, out)?;
         Ok(layout.summary())
     }
@@ -181,7 +194,7 @@ impl Image {
         if !out.metadata()?.is_file() {
             return self.write(&mut &*out);
         }
-        let layout = Layout::new(&self.tree, &self.options)?;
+        let layout = Layout::new(&self.tree, &self.options, &self.boot)?;
         write::file(&layout, out)?;
         Ok(layout.summary())
     }

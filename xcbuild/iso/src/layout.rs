@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  sector 0   system area, 16 sectors
-//!         16  volume descriptors: primary, Joliet, terminator
+//!         16  volume descriptors: primary, El Torito, Joliet, terminator
+//!         …   boot catalog
 //!         …   path tables: ISO 9660 L and M, Joliet L and M
 //!         …   directories of the ISO 9660 view, each with its continuation area
 //!         …   directories of the Joliet view
 //!         …   file contents, in the order of the tree
+//!         …   for a disk: zeros to a full mebibyte, the copy of the GPT
 //! ```
 //!
 //! Both views name the same contents, and hard links name one content many times.
@@ -15,6 +17,7 @@ use std::ops::Range;
 use std::panic::resume_unwind;
 use std::thread;
 
+use crate::boot::{Boot, Plan};
 use crate::descriptor::{self, PathTables};
 use crate::directory::{Alphabet, Bytes, Writer};
 use crate::error::Error;
@@ -55,13 +58,14 @@ pub(crate) struct Layout<'t> {
     /// The number of each inode, 1 being the root.
     serials: Vec<u32>,
     file_count: u64,
+    pub boot: Plan<'t>,
     /// The size of the image.
     pub end: Sector,
 }
 
 impl<'t> Layout<'t> {
     /// Lays out an image.
-    pub(crate) fn new(tree: &'t Tree, options: &'t Options) -> Result<Self, Error> {
+    pub(crate) fn new(tree: &'t Tree, options: &'t Options, boot: &'t Boot) -> Result<Self, Error> {
         options.check()?;
         let (primary, joliet) = thread::scope(|scope| {
             let joliet = scope.spawn(|| joliet::build(tree, options.joliet));
@@ -80,6 +84,7 @@ impl<'t> Layout<'t> {
             contents: vec![Sector(0); tree.len()],
             serials: vec![0; tree.len()],
             file_count: 0,
+            boot: Plan::new(tree, boot)?,
             end: Sector(0),
         };
         layout.number_inodes()?;
@@ -105,9 +110,13 @@ impl<'t> Layout<'t> {
     }
 
     /// Where the content of a file comes from, and its length.
-    pub(crate) fn source(&self, file: usize) -> (&'t Source, u64) {
+    pub(crate) fn source(&self, file: usize) -> (&Source, u64) {
         static NOTHING: Source = Source::Bytes(Vec::new());
-        match &self.tree.inode(self.files[file]).body {
+        let node = self.files[file];
+        match &self.tree.inode(node).body {
+            Body::File { len, .. } if let Some(patched) = self.boot.patched(node) => {
+                (patched, *len)
+            }
             Body::File { source, len } => (source, *len),
             _ => (&NOTHING, 0),
         }
@@ -159,8 +168,10 @@ impl<'t> Layout<'t> {
     }
 
     fn place(&mut self) -> Result<(), Error> {
-        let descriptors = self.views.len() as u64 + 1;
+        let bootable = u64::from(self.boot.is_bootable());
+        let descriptors = self.views.len() as u64 + 1 + bootable;
         let mut sectors = Allocator::starting_at(u64::from(descriptor::FIRST) + descriptors);
+        self.boot.catalog = sectors.take(bootable)?;
         for placed in &mut self.views {
             let size = pathtable::size(&placed.view);
             let little = sectors.take(u64::from(size))?;
@@ -181,8 +192,11 @@ impl<'t> Layout<'t> {
             sectors.align(self.options.alignment);
             self.contents[node.index()] = sectors.take(self.tree.inode(node).len())?;
         }
-        self.end = sectors.used();
-        Ok(())
+        let (multiple, tail) = self.boot.tail();
+        sectors.take(tail)?;
+        sectors.align(multiple);
+        self.end = sectors.used()?;
+        self.boot.place(self.tree, &self.contents)
     }
 
     /// Takes the sizes of all directories, the views side by side.

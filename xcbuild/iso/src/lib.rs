@@ -1,5 +1,6 @@
 //! ISO 9660 images: a writer, complete, deterministic and streaming.
 
+mod boot;
 mod contents;
 mod descriptor;
 mod directory;
@@ -21,6 +22,7 @@ mod tree;
 mod view;
 mod write;
 
+pub use boot::{BootEntry, Hybrid, Platform};
 pub use directory::EXTENT_MAX;
 pub use error::{Error, ImagePath};
 pub use image::{Image, Summary};

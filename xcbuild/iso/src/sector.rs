@@ -40,12 +40,10 @@ impl Allocator {
 
     /// Takes as many sectors as `bytes` need and returns the first.
     pub(crate) fn take(&mut self, bytes: u64) -> Result<Sector, Error> {
-        let first = self.next;
-        self.next = first.saturating_add(sectors(bytes));
-        if self.next > u64::from(u32::MAX) {
-            return Err(Error::ImageTooLarge);
-        }
-        Ok(Sector(first as u32))
+        let first = self.used()?;
+        self.next = self.next.saturating_add(sectors(bytes));
+        self.used()?;
+        Ok(first)
     }
 
     /// Skips to the next multiple of `bytes`, itself a multiple of the sector.
@@ -54,7 +52,7 @@ impl Allocator {
     }
 
     /// How many sectors have been handed out, those before the first included.
-    pub(crate) fn used(&self) -> Sector {
-        Sector(self.next as u32)
+    pub(crate) fn used(&self) -> Result<Sector, Error> {
+        u32::try_from(self.next).map(Sector).map_err(|_| Error::ImageTooLarge)
     }
 }

@@ -9,7 +9,7 @@ use crate::contents::{ordered, positioned};
 use crate::descriptor::{self, Volume};
 use crate::directory::Bytes;
 use crate::error::Error;
-use crate::layout::Layout;
+use crate::layout::{Layout, Placed};
 use crate::pathtable::{self, Order};
 use crate::sector::Sector;
 
@@ -24,7 +24,9 @@ pub(crate) fn stream(layout: &Layout<'_>, out: &mut impl Write) -> Result<(), Er
         out.skip_to(offset)?;
         Ok(out.put(bytes)?)
     })?;
-    out.skip_to(layout.end.offset())?;
+    let backup = layout.boot.backup(layout.end, &seed(layout)?);
+    out.skip_to(layout.end.offset() - backup.len() as u64)?;
+    out.put(&backup)?;
     Ok(out.out.flush()?)
 }
 
@@ -35,23 +37,39 @@ pub(crate) fn file(layout: &Layout<'_>, out: &File) -> Result<(), Error> {
     out.set_len(layout.end.offset())?;
     let mut front = Forward { out: &mut At { file: out, offset: 0 }, at: 0 };
     front.buffered(|out| metadata(layout, out))?;
+    let backup = layout.boot.backup(layout.end, &seed(layout)?);
+    out.write_all_at(&backup, layout.end.offset() - backup.len() as u64)?;
     positioned::copy(layout, out)
+}
+
+/// What the identifiers of a disk are made of: the primary descriptor.
+fn seed(layout: &Layout<'_>) -> Result<Vec<u8>, Error> {
+    volume_descriptor(layout, &layout.views[0])
+}
+
+fn volume_descriptor(layout: &Layout<'_>, placed: &Placed<'_>) -> Result<Vec<u8>, Error> {
+    let volume = Volume {
+        options: layout.options,
+        alphabet: placed.alphabet,
+        sectors: layout.end,
+        tables: placed.tables,
+        root_record: &layout.records(placed).root_record()?,
+    };
+    volume.descriptor()
 }
 
 /// Writes everything in front of the contents.
 fn metadata(layout: &Layout<'_>, out: &mut Forward<'_, impl Write>) -> Result<(), Error> {
+    out.put(&layout.boot.system_area(layout.end, &seed(layout)?))?;
     out.skip_to(Sector(descriptor::FIRST).offset())?;
+    let mut boot_record = layout.boot.descriptor();
     for placed in &layout.views {
-        let volume = Volume {
-            options: layout.options,
-            alphabet: placed.alphabet,
-            sectors: layout.end,
-            tables: placed.tables,
-            root_record: &layout.records(placed).root_record()?,
-        };
-        out.put(&volume.descriptor()?)?;
+        out.put(&volume_descriptor(layout, placed)?)?;
+        // El Torito wants it second.
+        out.put(&boot_record.take().unwrap_or_default())?;
     }
     out.put(&descriptor::terminator())?;
+    out.put(&layout.boot.catalog_bytes().unwrap_or_default())?;
     for placed in &layout.views {
         let tables = [(placed.tables.little, Order::Little), (placed.tables.big, Order::Big)];
         for (start, order) in tables {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::Batch;
 use super::batch::BATCH;
-use crate::error::Error;
+use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
 use crate::source::Source;
 
@@ -32,10 +32,14 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// The error that names the file.
+    /// The error that names a file of a layout.
     pub(crate) fn of(self, layout: &Layout<'_>, file: usize) -> Error {
-        let path = layout.tree.path_of(layout.files[file]);
         let (source, expected) = layout.source(file);
+        self.named(layout.tree.path_of(layout.files[file]), source, expected)
+    }
+
+    /// The error that names a path.
+    pub(crate) fn named(self, path: ImagePath, source: &Source, expected: u64) -> Error {
         match self {
             Self::Changed => Error::SizeChanged { path, expected },
             Self::Unwritable(error) => Error::Write(error),
@@ -44,6 +48,14 @@ impl Failure {
             }
         }
     }
+}
+
+/// Reads all of a content that is small enough for memory.
+pub(crate) fn read_source(source: &Source, len: u64) -> Result<Vec<u8>, Failure> {
+    let mut content = vec![0; len as usize + 1];
+    whole(source, &mut content)?;
+    content.pop();
+    Ok(content)
 }
 
 /// Reads a batch into `buffer` and returns how many bytes it has, with zeros between the files.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod bsdtar;
+mod digests;
 mod golden;
 mod host;
 mod isoinfo;
