@@ -147,7 +147,7 @@ fn params(settings: &Settings, replace: bool) -> Result<StartParams> {
         prefix: cluster.prefix.clone(),
         append: String::new(),
         net: net(settings),
-        ports: Policy::Given,
+        ports: ports(settings),
         dns: Some(dns_command(settings, &hosts)?),
         parallel: None,
         timeout: None,
@@ -200,6 +200,12 @@ fn net(settings: &Settings) -> UserNet {
         dns_port: cluster.dns_port,
         ..UserNet::default()
     }
+}
+
+/// Scripts rely on the ports of the cluster that has no name of its own; others are shown by
+/// `status`.
+fn ports(settings: &Settings) -> Policy {
+    if settings.cluster.name == "default" { Policy::Given } else { Policy::FirstFree }
 }
 
 /// The DNS proxy is this program; it goes on after this process.

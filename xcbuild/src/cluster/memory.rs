@@ -8,28 +8,35 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
 use crate::topology::Node;
+use crate::vm::command::Accel;
 
-/// What a qemu needs beside its node's memory, in MiB: translated code, device state, its program.
-const QEMU_MIB: u64 = 64;
+/// What a qemu needs beside its node's memory, in MiB: its program, device state, and the code that
+/// it has translated (measured after a boot).
+fn qemu_mib(accel: Accel) -> u64 {
+    match accel {
+        Accel::Kvm => 48,
+        Accel::Tcg => 160,
+    }
+}
 
 /// Looks whether all nodes' memory is available.
 ///
 /// # Errors
 /// When it is not, naming what is needed and what there is.
-pub fn check(nodes: &[Node]) -> Result<()> {
+pub(super) fn check(nodes: &[Node], accel: Accel) -> Result<()> {
     let meminfo = fs::read_to_string("/proc/meminfo")?;
     let available = available_mib(&meminfo).context("/proc/meminfo has no MemAvailable")?;
-    fits(nodes, available)
+    fits(nodes, qemu_mib(accel), available)
 }
 
-fn fits(nodes: &[Node], available: u64) -> Result<()> {
+fn fits(nodes: &[Node], qemu: u64, available: u64) -> Result<()> {
     let memory: u64 = nodes.iter().map(|n| u64::from(n.memory_mib)).sum();
-    let needed = memory + QEMU_MIB * nodes.len() as u64;
+    let needed = memory + qemu * nodes.len() as u64;
     if needed <= available {
         return Ok(());
     }
     bail!(
-        "{} nodes need {needed} MiB of memory ({memory} for themselves, {QEMU_MIB} each for qemu), \
+        "{} nodes need {needed} MiB of memory ({memory} for themselves, {qemu} each for qemu), \
          and the host has {available} MiB available; start fewer (--nvm, --nrouters, --ntesters) \
          or smaller ones (--mem), or start all the same with --overcommit",
         nodes.len()
@@ -57,8 +64,8 @@ mod tests {
     #[test]
     fn nodes_and_their_qemus_have_to_fit() {
         let nodes = [node(1, &[0]), node(2, &[0])];
-        assert!(fits(&nodes, 384).is_ok());
-        let error = fits(&nodes, 383).unwrap_err().to_string();
+        assert!(fits(&nodes, 64, 384).is_ok());
+        let error = fits(&nodes, 64, 383).unwrap_err().to_string();
         assert!(error.starts_with("2 nodes need 384 MiB of memory (256 for"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use crate::net::ports::{self, Reserved};
 use crate::net::user::UserNet;
 use crate::topology::Node;
 use crate::topology::address::{NodeId, Role};
-use crate::vm::command::{Accel, Boot, Machine, command, netdev_id};
+use crate::vm::command::{Boot, Machine, command, netdev_id};
 use crate::vm::kernel_line::{Common, kernel_line};
 use crate::vm::{accel, version};
 
@@ -23,12 +23,12 @@ pub(super) fn cluster(
     progress: &dyn Fn(Event),
 ) -> Result<State> {
     version::check(&params.program)?;
-    if !params.overcommit {
-        memory::check(&params.nodes)?;
-    }
     let chosen = accel::choose(params.accel, &params.program)?;
     if let Some(reason) = &chosen.fallback {
         progress(Event::Fallback(reason.clone()));
+    }
+    if !params.overcommit {
+        memory::check(&params.nodes, chosen.accel)?;
     }
     let ports_lock = run.lock_ports()?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
@@ -50,7 +50,7 @@ pub(super) fn cluster(
 /// accelerator. Saves nothing.
 pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
     if !params.overcommit {
-        memory::check(&params.nodes)?;
+        memory::check(&params.nodes, state.accel)?;
     }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     ports::check(&state.net, &ids, &reserved(run)?)?;
@@ -76,7 +76,7 @@ fn argv(
     common: &Common,
     node: &Node,
 ) -> Result<Vec<String>> {
-    let machine = machine(params, state.accel);
+    let machine = machine(params, state);
     let interfaces = node.interfaces.iter().enumerate();
     let netdevs: Vec<_> = interfaces
         .map(|(i, interface)| {
@@ -87,11 +87,16 @@ fn argv(
     Ok(command(node, &machine, boot, &line, &netdevs, &run.node(node.id, &state.logs))?)
 }
 
-fn machine(params: &StartParams, accel: Accel) -> Machine {
+fn machine(params: &StartParams, state: &State) -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let there =
+        state.nodes.iter().filter(|(n, _)| params.nodes.iter().all(|p| p.id.number() != **n));
+    let processors = there.map(|(_, n)| n.cpus).chain(params.nodes.iter().map(|n| n.cpus));
     Machine {
         program: params.program.clone(),
         kind: params.machine.clone(),
-        accel,
+        accel: state.accel,
+        crowded: processors.sum::<u32>() as usize > cores,
         options: params.qemu_options.clone(),
     }
 }
