@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod elf;
 pub mod image;
 pub mod near;
 pub mod net;

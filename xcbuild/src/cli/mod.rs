@@ -8,6 +8,7 @@ mod base;
 mod cluster;
 mod dns;
 mod env;
+mod install;
 mod lock;
 mod mkcdrom;
 mod overlays;
@@ -66,6 +67,11 @@ enum Verb {
     Ovld(ovld::Arguments),
     Dns(dns::Arguments),
     Topology(show::Arguments),
+    #[command(name = "install_prog")]
+    InstallProg(install::Programs),
+    Cplib(install::Libraries),
+    Libs(install::List),
+    Cploader(install::Loader),
 }
 
 /// Runs the program with a command line and gives its exit code.
@@ -100,6 +106,10 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Ovld(a) => ovld::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
         Verb::Topology(a) => show::run(&a, variables),
+        Verb::InstallProg(a) => install::programs(&a, variables),
+        Verb::Cplib(a) => install::libraries(&a, variables),
+        Verb::Libs(a) => install::list(&a),
+        Verb::Cploader(a) => install::loader(&a, variables),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn run(directory: &Path, params: &Params, store: &Store) -> Result<Tree> {
 }
 
 /// The user's umask must not show in the layer.
-const WITH_UMASK: &str = r#"umask 022; exec "$@""#;
+pub(super) const WITH_UMASK: &str = r#"umask 022; exec "$@""#;
 
 #[cfg(test)]
 mod tests {

@@ -212,6 +212,109 @@ fn keys_change_with_what_counts_and_with_nothing_else() {
     }
 }
 
+const STEPS: &str = r#"
+description = "steps that run or copy something of the host"
+programs = ["prog"]
+[variables]
+WORD = "one"
+[script]
+run = "build"
+inputs = ["src"]
+programs = ["prog"]
+variables = ["WORD"]
+[[archive]]
+name = "a.tar"
+sha256 = "DIGEST"
+to = "/opt"
+strip = 1
+only = ["bin"]
+"#;
+
+/// A place whose overlay has every step that reads the host: a script, a program, an archive.
+fn host_steps() -> Place {
+    let mut place = Place::new();
+    let host = place.root.path().join("host");
+    std::fs::create_dir(&host).unwrap();
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in ["a-1/bin/tool", "a-1/doc/tool"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o755);
+        header.set_size(4);
+        tar.append_data(&mut header, name, &b"tool"[..]).unwrap();
+    }
+    let tar = tar.into_inner().unwrap();
+    std::fs::write(host.join("a.tar"), &tar).unwrap();
+    std::fs::write(host.join("prog"), "#! /bin/sh\necho prog\n").unwrap();
+    std::fs::set_permissions(host.join("prog"), PermissionsExt::from_mode(0o755)).unwrap();
+    let digest = crate::image::key::Digest::of(&tar).to_string();
+    place.write("ovl.toml", &STEPS.replace("DIGEST", &digest));
+    let build = "#! /bin/sh\nmkdir $1/etc; (cat ${0%/*}/src/in; prog; echo $WORD) > $1/etc/made\n";
+    place.write("build", build);
+    place.mode("build", 0o755);
+    place.write("src/in", "in\n");
+    place.params.programs = format!("{}:/usr/bin:/bin", host.display()).into();
+    place.params.archive = host;
+    place
+}
+
+#[test]
+fn scripts_programs_and_archives_are_taken_and_keyed() {
+    type Do = fn(&mut Place);
+    let place = host_steps();
+    let list = crate::sys::exec::Exec::new("tar").args(["-xOf", "-", "etc/made"]);
+    assert_eq!(list.stdin_bytes(place.bytes()).output().unwrap(), b"in\nprog\none\n");
+    let names = crate::sys::exec::Exec::new("tar").args(["-tf", "-"]);
+    let names = String::from_utf8(names.stdin_bytes(place.bytes()).output().unwrap()).unwrap();
+    assert!(names.contains("opt/bin/tool") && names.contains("usr/bin/prog"), "{names}");
+    assert!(!names.contains("doc"), "{names}");
+    let rows: &[(&str, Do, Option<&str>)] = &[
+        ("input", |p| p.write("src/in", "new"), Some("script src/in changed")),
+        ("input's name", |p| p.write("src/new", ""), Some("script src/new appeared")),
+        ("script", |p| p.write("build", "#! /bin/sh\ntouch $1/x"), Some("script build changed")),
+        ("variable", |p| p.set(&[("WORD", "two")]), Some("script variable WORD one -> two")),
+        (
+            "host program",
+            |p| std::fs::write(p.params.archive.join("prog"), "#! /bin/sh\n").unwrap(),
+            Some("host /usr/bin/prog changed, script program prog changed"),
+        ),
+        ("archive gone", |p| std::fs::remove_file(p.params.archive.join("a.tar")).unwrap(), None),
+        ("undeclared file", |p| p.write("other", ""), None),
+    ];
+    for (what, change, expected) in rows {
+        let mut place = host_steps();
+        place.layer();
+        change(&mut place);
+        let told = place.layer().built.map(|reason| reason.to_string());
+        assert_eq!(told.as_deref(), *expected, "{what}");
+    }
+}
+
+#[test]
+fn what_the_host_lacks_is_named() {
+    type Do = fn(&mut Place);
+    let rows: &[(Do, &str)] = &[
+        (|p| p.params.programs = "/nowhere".into(), "the program `prog` is not on the host's PATH"),
+        (|p| p.params.archive = "/nowhere".into(), "put it at `/nowhere/a.tar`, or set ARCHIVE"),
+        (
+            |p| std::fs::write(p.params.archive.join("a.tar"), "other").unwrap(),
+            "/host/a.tar` has the SHA-256",
+        ),
+        (|p| std::fs::remove_dir_all(p.at("src")).unwrap(), "/o/src"),
+        (|p| p.write("build", "#! /bin/sh\necho why >&2; exit 3"), "exit code 3\n    why"),
+    ];
+    for (change, message) in rows {
+        let mut place = host_steps();
+        change(&mut place);
+        let planned = plan(&place.params.search, &["o"]).unwrap();
+        let e = layers(&planned, &place.params, &place.store()).unwrap_err();
+        let text = crate::ui::causes(&e);
+        assert!(
+            text.starts_with("can't build the overlay `o`") && text.contains(message),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn lost_blobs_are_built_again() {
     let place = Place::new();

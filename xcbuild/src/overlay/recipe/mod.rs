@@ -15,10 +15,10 @@
 //! | `modules` | the names, in order | |
 //! | `package NAME` | version, digest of the .deb | from the workspace's lock file |
 //! | `leave out` | the paths | |
-//! | `program NAME`, `library /path` | digest of the content | host files count by content, not by name |
+//! | `host /path` | digest of the content | programs and libraries of the host, by content |
 //! | `archive NAME` | digest, `to`, `strip`, `only` | |
 //! | `topology`, `topology /path` | its name, digest of the rendered content | |
-//! | `script …` | digest of the program, of each input, and each variable's value | |
+//! | `script FILE`, `script program NAME`, `script variable NAME` | digest of each; the value | what the script declares |
 //! | `tar` | digest of the file | an overlay that is a tar file |
 //!
 //! Not in it: times, owners and absolute paths on the host, umask, locale, the overlay's name and
@@ -26,10 +26,13 @@
 //! encoding is in every key ([`crate::image::key`]); [`FORMAT`] is raised when a step comes to yield
 //! something else from the same ingredients.
 
+mod archives;
 mod entries;
 mod files;
 mod listing;
 mod packages;
+mod programs;
+mod script;
 mod topologies;
 mod trees;
 
@@ -119,6 +122,9 @@ impl<'a> Recipe<'a> {
     pub fn of(context: &Context<'a>) -> Result<Self> {
         let mut steps: Vec<Box<dyn Step + 'a>> = Vec::new();
         steps.extend(packages::step(context)?);
+        steps.extend(archives::steps(context));
+        steps.extend(programs::step(context)?);
+        steps.extend(script::step(context)?);
         steps.extend(trees::steps(context)?);
         steps.extend(topologies::step(context)?);
         steps.extend(files::steps(context)?);

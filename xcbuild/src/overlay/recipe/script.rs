@@ -1,0 +1,102 @@
+//! `[script]`: a program of the overlay that fills a directory.
+//!
+//! It runs in a working directory of its own, with `PATH`, `TMPDIR` and the declared variables as
+//! its whole environment, and gets the directory to fill as its argument. What it declares decides
+//! the layer: the program, its inputs, the host programs that it names, the variables.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+
+use super::listing::{digest, ingredients};
+use super::{Context, Ingredient, Step};
+use crate::image::store::Store;
+use crate::overlay::manifest::{LocalPath, Script};
+use crate::overlay::script::WITH_UMASK;
+use crate::sys::exec::{Exec, find_program};
+use crate::tree::{Blob, Content, Modes, Tree, from_directory, from_tar, write_tar};
+
+struct Filled<'a> {
+    script: &'a Script,
+    directory: PathBuf,
+    variables: Vec<(String, String)>,
+    path: std::ffi::OsString,
+    ingredients: Vec<Ingredient>,
+    store: &'a Store,
+}
+
+/// The step, if there is a script.
+///
+/// # Errors
+/// When the script, one of its inputs or a program that it needs is not there.
+pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
+    let Some(script) = &context.manifest.script else { return Ok(None) };
+    let value = |name: &String| (name.clone(), context.variable(name).unwrap_or_default());
+    let variables: Vec<_> = script.variables.iter().map(|n| value(n.get_ref())).collect();
+    let mut all = vec![input(context, &script.run)?];
+    all.extend(script.inputs.iter().map(|i| inputs(context, i)).collect::<Result<Vec<_>>>()?);
+    let mut all: Vec<Ingredient> = all.into_iter().flatten().collect();
+    for program in &script.programs {
+        all.push(host_program(context, &program.0)?);
+    }
+    for (name, value) in &variables {
+        all.push(Ingredient::new(format!("script variable {name}"), value));
+    }
+    Ok(Some(Box::new(Filled {
+        script,
+        directory: context.directory.to_path_buf(),
+        variables,
+        path: context.params.programs.clone(),
+        ingredients: all,
+        store: context.packages.store(),
+    })))
+}
+
+fn input(context: &Context<'_>, file: &LocalPath) -> Result<Vec<Ingredient>> {
+    let path = context.local(&file.0);
+    let len = fs::metadata(&path)?.len();
+    let value = digest(&Content::Path { path, len })?;
+    Ok(vec![Ingredient::new(format!("script {}", file.0), value.to_string())])
+}
+
+fn inputs(context: &Context<'_>, given: &LocalPath) -> Result<Vec<Ingredient>> {
+    let path = context.local(&given.0);
+    if !path.is_dir() {
+        return input(context, given);
+    }
+    ingredients(&format!("script {}", given.0), &from_directory(&path, Modes::Checkout)?)
+}
+
+fn host_program(context: &Context<'_>, name: &str) -> Result<Ingredient> {
+    let Some(path) = find_program(name, &context.params.programs) else {
+        bail!("its script needs the program `{name}`, which is not on PATH");
+    };
+    let len = fs::metadata(&path)?.len();
+    let value = digest(&Content::Path { path, len })?;
+    Ok(Ingredient::new(format!("script program {name}"), value.to_string()))
+}
+
+impl Step for Filled<'_> {
+    fn ingredients(&self) -> Vec<Ingredient> {
+        self.ingredients.clone()
+    }
+
+    fn yields(&self, _: &Tree) -> Result<Tree> {
+        let work = self.store.work_directory()?;
+        let (out, tmp) = (work.path().join("out"), work.path().join("tmp"));
+        fs::create_dir(&out)?;
+        fs::create_dir(&tmp)?;
+        let script = self.directory.join(&self.script.run.0);
+        let mut exec = Exec::new("sh").args(["-c", WITH_UMASK, "sh"]).arg(&script).arg(&out);
+        exec = exec.env_clear().cwd(&tmp).env("PATH", &self.path).env("TMPDIR", &tmp);
+        for (name, value) in &self.variables {
+            exec = exec.env(name, value);
+        }
+        exec.output().with_context(|| format!("the script `{}` failed", script.display()))?;
+        // The directory goes, and the layer is written later: a tar that stays open keeps all.
+        let mut tar = self.store.temporary()?;
+        write_tar(&from_directory(&out, Modes::Kept)?, &mut tar)?;
+        Ok(from_tar(&Blob::open(tar.path())?)?)
+    }
+}
