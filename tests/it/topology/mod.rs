@@ -152,6 +152,24 @@ fn masqueraded_networks_reach_the_outside() {
     assert_eq!(reached(&lab, &pings), []);
 }
 
+/// User-space networks give a node back what it floods, as ports in hairpin mode do: without the
+/// overlay's remedy, frames go round in the router's bridge for ever and reach the tester manifold.
+#[test]
+fn a_bridge_in_a_node_bears_echoes() {
+    let bridge = topology("bridge", &[]);
+    let Some(lab) = lab(&bridge, &Setup { counts: with_tester(&bridge), ..Setup::default() })
+    else {
+        return;
+    };
+    lab.must("bridge link set dev lab201-1 hairpin on; bridge link set dev lab201-2 hairpin on");
+    for to in both_families("192.168.1.221") {
+        let said = lab.said(1, &format!("ping -n -c3 -i0.2 -W2 {to}"));
+        assert!(said.contains(" 3 received") && !said.contains("duplicates"), "{said}");
+    }
+    let dropped = lab.said(201, "cat /sys/class/net/br1/statistics/rx_packets");
+    assert!(dropped.trim().parse::<u32>().unwrap() < 1000, "{dropped} packets for six pings");
+}
+
 #[test]
 fn nothing_stays_behind() {
     let xnet = topology("xnet", &[]);

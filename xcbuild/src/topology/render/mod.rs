@@ -11,7 +11,7 @@
 //!                       /GROUP/ip       lines for `ip -batch`: bridges, links, addresses, routes
 //!                             /ip6      lines for `ip -6 -batch`: what doesn't show its family
 //!                             /sysctl   forwarding, multipath hash, no duplicate address detection
-//!                             /nft      an nftables table of our own: NAT; only where there is some
+//!                             /nft      nftables tables of our own: NAT, no echoes on bridges
 //!                             /modules  kernel modules needed first; only where there are some
 //!                             /tc-N     lines for `tc -batch` of node N; only where links are bad
 //! ```
@@ -101,10 +101,10 @@ fn groups(topology: &Topology) -> String {
 fn modules(group: &Group) -> String {
     let mut modules = Vec::new();
     if !group.bridges.is_empty() {
-        modules.push("bridge");
+        modules.extend(["bridge", "nft_meta_bridge"]);
     }
     if !group.masquerade.is_empty() {
-        modules.extend(["nf_tables", "nft_chain_nat", "nft_masq"]);
+        modules.extend(["nft_chain_nat", "nft_masq"]);
     }
     if modules.is_empty() { String::new() } else { modules.join(" ") + "\n" }
 }
