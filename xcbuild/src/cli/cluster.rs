@@ -33,6 +33,17 @@ pub fn table(status: &Status) -> String {
     aligned(heads, status.nodes.iter().map(node))
 }
 
+/// Clusters as a table for people.
+pub fn clusters(all: &[Status]) -> String {
+    let row = |s: &Status| {
+        let port = s.net.as_ref().map_or("-".into(), |net| format!("{}+N", net.ssh_base));
+        let state = if s.interrupted { "broken off" } else { "" };
+        let nodes = format!("{} of {}", s.alive(), s.nodes.len());
+        [s.cluster.clone(), nodes, port, state.to_owned()]
+    };
+    aligned(["CLUSTER", "ALIVE", "SSH PORT", ""], all.iter().map(row))
+}
+
 /// What a check found as a table for people.
 pub fn checks(outcomes: &[Outcome]) -> String {
     let row = |o: &Outcome| {

@@ -6,15 +6,22 @@
 
 mod base;
 mod cluster;
+mod console;
 mod dns;
 mod env;
+mod exec;
 mod install;
 mod lock;
 mod mkcdrom;
+mod node;
 mod overlays;
 mod ovld;
+mod params;
+mod ps;
 mod rcp;
 mod rsh;
+mod scalein;
+mod scaleout;
 mod show;
 mod spelling;
 mod start;
@@ -61,6 +68,24 @@ enum Verb {
     Status(status::Arguments),
     Rsh(rsh::Arguments),
     Rcp(rcp::Arguments),
+    Exec(exec::Arguments),
+    Logs(console::LogsArguments),
+    Console(console::ConsoleArguments),
+    Scaleout(scaleout::Arguments),
+    Scalein(scalein::Arguments),
+    /// End nodes' virtual machines, start them anew, and wait until they are ready
+    Restart(node::Nodes),
+    /// Press nodes' reset buttons, let them go on if paused, and wait until they are ready
+    #[command(name = "reset_vm", visible_alias = "reset-vm")]
+    Reset(node::Nodes),
+    /// Pause nodes
+    #[command(name = "stop_vm", visible_alias = "stop-vm")]
+    Pause(node::Nodes),
+    /// Let paused nodes go on
+    Cont(node::Nodes),
+    /// Wait until nodes are ready
+    Wait(node::Waiting),
+    Ps(ps::Arguments),
     Stop(stop::Arguments),
     Lock(lock::Arguments),
     Env(env::Arguments),
@@ -100,6 +125,17 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Status(a) => status::run(&a, variables),
         Verb::Rsh(a) => rsh::run(&a, variables),
         Verb::Rcp(a) => rcp::run(&a, variables),
+        Verb::Exec(a) => exec::run(&a, variables),
+        Verb::Logs(a) => console::logs(&a, variables),
+        Verb::Console(a) => console::attach(&a, variables),
+        Verb::Scaleout(a) => scaleout::run(&a, variables),
+        Verb::Scalein(a) => scalein::run(&a, variables),
+        Verb::Restart(a) => node::restart(&a, variables),
+        Verb::Reset(a) => node::reset(&a, variables),
+        Verb::Pause(a) => node::pause(&a, variables),
+        Verb::Cont(a) => node::resume(&a, variables),
+        Verb::Wait(a) => node::wait(&a, variables),
+        Verb::Ps(a) => ps::run(&a, variables),
         Verb::Stop(a) => stop::run(&a, variables),
         Verb::Lock(a) => lock::run(&a, variables),
         Verb::Env(a) => env::run(&a, variables),

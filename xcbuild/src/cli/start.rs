@@ -1,19 +1,15 @@
 //! `xcbuild start`: the cluster, from finished images.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::{Event, Report, StartParams};
-use crate::net::ports::Policy;
-use crate::net::user::UserNet;
+use super::{params, topology};
+use crate::cluster::{Event, Report};
 use crate::settings::{Settings, Variables};
 use crate::ui::{self, Progress};
-use crate::vm::accel::Choice;
-use crate::vm::command::Boot;
 
 /// Start the cluster from the base image and the cdrom; stop a running one of the name first
 #[derive(Debug, clap::Args)]
@@ -77,6 +73,15 @@ pub struct StartOptions {
     /// kvm, tcg, or auto: KVM where it works
     #[arg(long, value_name = "KIND")]
     accel: Option<String>,
+    /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<String>,
+    /// How many nodes boot at once [default: as the host's cores allow]
+    #[arg(long, value_name = "N")]
+    parallel: Option<String>,
+    /// Start even if the host has not enough memory for all nodes
+    #[arg(long)]
+    overcommit: bool,
     /// Ask these DNS servers in place of those of /etc/resolv.conf
     #[arg(long, value_name = "SERVER")]
     dns_upstream: Vec<String>,
@@ -102,7 +107,9 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
 /// # Errors
 /// Whatever keeps a node from being ready; nothing of the cluster is left then.
 pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
-    let params = params(settings, replace)?;
+    let topology = topology::load(settings)?;
+    let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides()?)?;
+    let params = params::params(settings, &topology, nodes, replace)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
     let report = crate::cluster::start(&params, &|event| show(&bar, &event))?;
     drop(bar);
@@ -112,7 +119,8 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
     Ok(report)
 }
 
-fn show(bar: &Progress, event: &Event) {
+/// Shows a step of a start, or of whatever else boots nodes.
+pub fn show(bar: &Progress, event: &Event) {
     match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
@@ -126,96 +134,4 @@ fn show(bar: &Progress, event: &Event) {
         }
         Event::Unwinding => ui::status("Undoing", "what was started"),
     }
-}
-
-fn params(settings: &Settings, replace: bool) -> Result<StartParams> {
-    let topology = super::topology::load(settings)?;
-    let logs = settings.places.tmp.join(format!("cluster-{}", settings.cluster.name));
-    let hosts = super::topology::write_hosts(settings, &topology, &logs)?;
-    let cluster = &settings.cluster;
-    Ok(StartParams {
-        run_root: settings.places.run.clone(),
-        cluster: cluster.name.clone(),
-        logs,
-        nodes: topology.nodes(&settings.counts(&topology), &settings.overrides()?)?,
-        counts: None,
-        program: cluster.qemu.clone(),
-        machine: cluster.machine.clone(),
-        qemu_options: words(&cluster.qemu_options),
-        accel: accelerator(settings)?,
-        boot: boot(settings)?,
-        prefix: cluster.prefix.clone(),
-        append: String::new(),
-        net: net(settings),
-        ports: ports(settings),
-        dns: Some(dns_command(settings, &hosts)?),
-        parallel: None,
-        timeout: None,
-        overcommit: false,
-        replace,
-    })
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(ToOwned::to_owned).collect()
-}
-
-fn accelerator(settings: &Settings) -> Result<Choice> {
-    Ok(match settings.variables.or("__accel", "auto").as_str() {
-        "auto" => Choice::Auto,
-        "kvm" => Choice::Kvm,
-        "tcg" => Choice::Tcg,
-        other => anyhow::bail!("--accel={other}: kvm, tcg or auto is expected"),
-    })
-}
-
-/// The images that a node boots from, which have to be there.
-fn boot(settings: &Settings) -> Result<Boot> {
-    let places = &settings.places;
-    let readable = |path: &Path, what: &str, hint: &str| -> Result<PathBuf> {
-        fs_err::File::open(path)
-            .with_context(|| format!("no {what} to start nodes with; `{hint}` makes it"))?;
-        Ok(path.to_path_buf())
-    };
-    let base_hint = "xcbuild up";
-    let mut disks = vec![("base".to_owned(), readable(&places.image, "base image", base_hint)?)];
-    // Nodes come up without overlays, too: `mkcdrom` without any removes the ISO.
-    if places.cdrom.exists() {
-        disks.push(("cdrom".to_owned(), readable(&places.cdrom, "cdrom", "xcbuild mkcdrom")?));
-    }
-    Ok(Boot {
-        kernel: Some(readable(&places.kernel, "kernel", base_hint)?),
-        initrd: Some(readable(&places.initramfs, "initramfs", base_hint)?),
-        disks,
-    })
-}
-
-fn net(settings: &Settings) -> UserNet {
-    let cluster = &settings.cluster;
-    UserNet {
-        telnet_base: cluster.telnet_base,
-        ssh_base: cluster.ssh_base,
-        k8s_port: cluster.kubernetes_port,
-        mcast_base: cluster.multicast_base,
-        dns_port: cluster.dns_port,
-        ..UserNet::default()
-    }
-}
-
-/// Scripts rely on the ports of the cluster that has no name of its own; others are shown by
-/// `status`.
-fn ports(settings: &Settings) -> Policy {
-    if settings.cluster.name == "default" { Policy::Given } else { Policy::FirstFree }
-}
-
-/// The DNS proxy is this program; it goes on after this process.
-fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
-    let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
-    let mut words = vec![program.display().to_string(), "dns".into(), "serve".into()];
-    words.push(format!("--hosts={}", hosts.display()));
-    words.push(format!("--zone={}", super::topology::ZONE));
-    for upstream in &settings.cluster.dns_upstream {
-        words.push(format!("--dns-upstream={upstream}"));
-    }
-    Ok(words)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::stop;
+use crate::cluster::{RunDir, stop};
 use crate::settings::{Settings, Variables};
 use crate::ui;
 
@@ -14,6 +14,9 @@ use crate::ui;
 pub struct Arguments {
     #[command(flatten)]
     cluster: ClusterName,
+    /// Stop all clusters of the user on this host
+    #[arg(long, conflicts_with = "cluster")]
+    all: bool,
 }
 
 /// Runs the verb. That there is no cluster is a success: it is as the user wants it.
@@ -23,11 +26,21 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
-    let stopped = stop(&cluster::run_directory(&settings)?)?;
-    if stopped.existed {
-        ui::status("Stopped", format_args!("cluster `{}`", settings.cluster.name));
+    if arguments.all {
+        let all = RunDir::all(&settings.places.run)?;
+        all.iter().try_for_each(end)?;
     } else {
-        ui::status("Stopped", format_args!("nothing: no cluster `{}`", settings.cluster.name));
+        end(&cluster::run_directory(&settings)?)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn end(run: &RunDir) -> Result<()> {
+    let name = run.name();
+    if stop(run)?.existed {
+        ui::status("Stopped", format_args!("cluster `{name}`"));
+    } else {
+        ui::status("Stopped", format_args!("nothing: no cluster `{name}`"));
+    }
+    Ok(())
 }

@@ -1,0 +1,64 @@
+//! `xcbuild logs` and `xcbuild console`: what a node writes to its serial console.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::cluster::{self, ClusterName};
+use crate::cluster::{RunDir, console};
+use crate::settings::{Settings, Variables};
+use crate::topology::address::NodeId;
+use crate::ui;
+
+/// Print what a node has written to its console
+#[derive(Debug, clap::Args)]
+pub struct LogsArguments {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// Go on with what it writes, until it ends
+    #[arg(long, short)]
+    follow: bool,
+    /// The node, as in 1 or vm-001
+    node: NodeId,
+}
+
+/// Join a node's console; Ctrl-] leaves it
+#[derive(Debug, clap::Args)]
+pub struct ConsoleArguments {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// The node, as in 1 or vm-001
+    node: NodeId,
+}
+
+/// `logs`.
+///
+/// # Errors
+/// When the cluster has no such node.
+pub fn logs(arguments: &LogsArguments, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    if arguments.follow {
+        console::follow(&run, arguments.node, &mut ui::result_bytes)?;
+    } else {
+        ui::result_bytes(&fs_err::read(console::log(&run, arguments.node)?)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `console`.
+///
+/// # Errors
+/// When the node does not run.
+pub fn attach(arguments: &ConsoleArguments, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    ui::hint("Ctrl-] leaves the console");
+    console::attach(&run, arguments.node, io::stdin().as_fd(), &mut ui::result_bytes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
+    variables.set_options(name);
+    cluster::run_directory(&Settings::resolve(variables)?)
+}

@@ -1,0 +1,99 @@
+//! What is done to single nodes: `restart`, `reset_vm`, `stop_vm`, `cont`, and `wait` for them.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::cluster::{self, ClusterName};
+use super::start::show;
+use crate::cluster::{RunDir, life};
+use crate::settings::{Settings, Variables};
+use crate::topology::address::NodeId;
+use crate::ui::{self, Progress};
+
+/// How long `wait` waits unless told otherwise, in seconds.
+const WAIT: u64 = 300;
+
+/// Nodes, each as in 1 or vm-001, of a cluster.
+#[derive(Debug, clap::Args)]
+pub struct Nodes {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// The nodes, as in 1 or vm-001
+    #[arg(required = true, value_name = "N")]
+    nodes: Vec<NodeId>,
+}
+
+/// All nodes of a cluster, or some.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// How many seconds to wait
+    #[arg(long, value_name = "SECONDS", default_value_t = WAIT)]
+    timeout: u64,
+    /// The nodes, as in 1 or vm-001 [default: all]
+    #[arg(value_name = "N")]
+    nodes: Vec<NodeId>,
+}
+
+/// `restart`: ends nodes' qemus and starts them anew.
+///
+/// # Errors
+/// When a node is not in the cluster, or does not come up.
+pub fn restart(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    let bar = Progress::sized("restarting", arguments.nodes.len() as u64, false);
+    life::restart(&run, &arguments.nodes, None, &|event| show(&bar, &event))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `reset_vm`: presses nodes' reset buttons and lets them go on.
+///
+/// # Errors
+/// When a node does not run, or does not come up.
+pub fn reset(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    let bar = Progress::sized("resetting", arguments.nodes.len() as u64, false);
+    for node in &arguments.nodes {
+        life::reset(&run, *node, None, &|event| show(&bar, &event))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `stop_vm`: stops nodes' processors for now.
+///
+/// # Errors
+/// When a node does not run.
+pub fn pause(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    arguments.nodes.iter().try_for_each(|node| life::pause(&run, *node))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cont`: lets paused nodes go on.
+///
+/// # Errors
+/// When a node does not run.
+pub fn resume(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    arguments.nodes.iter().try_for_each(|node| life::resume(&run, *node))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `wait`: returns when nodes are ready.
+///
+/// # Errors
+/// When one has failed or died, or the time is up.
+pub fn wait(arguments: &Waiting, variables: Variables) -> Result<ExitCode> {
+    let run = run_directory(&arguments.cluster, variables)?;
+    let status = life::wait(&run, &arguments.nodes, Duration::from_secs(arguments.timeout))?;
+    ui::status("Ready", format_args!("cluster `{}`", status.cluster));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
+    variables.set_options(name);
+    cluster::run_directory(&Settings::resolve(variables)?)
+}

@@ -1,0 +1,120 @@
+//! From settings to what a cluster is started with.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cluster::StartParams;
+use crate::net::ports::Policy;
+use crate::net::user::UserNet;
+use crate::settings::Settings;
+use crate::topology::{Node, Topology};
+use crate::vm::accel::Choice;
+use crate::vm::command::Boot;
+
+/// What is started when these nodes of the topology are.
+///
+/// # Errors
+/// When a setting is no such thing, or an image is not there.
+pub fn params(
+    settings: &Settings,
+    topology: &Topology,
+    nodes: Vec<Node>,
+    replace: bool,
+) -> Result<StartParams> {
+    let logs = settings.places.tmp.join(format!("cluster-{}", settings.cluster.name));
+    let hosts = super::topology::write_hosts(settings, topology, &logs)?;
+    let cluster = &settings.cluster;
+    Ok(StartParams {
+        run_root: settings.places.run.clone(),
+        cluster: cluster.name.clone(),
+        logs,
+        nodes,
+        counts: None,
+        program: cluster.qemu.clone(),
+        machine: cluster.machine.clone(),
+        qemu_options: words(&cluster.qemu_options),
+        accel: accelerator(settings)?,
+        boot: boot(settings)?,
+        prefix: cluster.prefix.clone(),
+        append: String::new(),
+        net: net(settings),
+        ports: ports(settings),
+        dns: Some(dns_command(settings, &hosts)?),
+        parallel: number(settings, "__parallel")?,
+        timeout: number(settings, "__timeout")?.map(|s| Duration::from_secs(s as u64)),
+        overcommit: settings.variables.get("__overcommit").is_some(),
+        replace,
+    })
+}
+
+fn number(settings: &Settings, name: &str) -> Result<Option<usize>> {
+    let Some(text) = settings.variables.get(name) else { return Ok(None) };
+    let number = text.parse().ok().filter(|n| *n > 0);
+    Ok(Some(number.with_context(|| format!("{name}={text}: a number from 1 on is expected"))?))
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(ToOwned::to_owned).collect()
+}
+
+fn accelerator(settings: &Settings) -> Result<Choice> {
+    Ok(match settings.variables.or("__accel", "auto").as_str() {
+        "auto" => Choice::Auto,
+        "kvm" => Choice::Kvm,
+        "tcg" => Choice::Tcg,
+        other => anyhow::bail!("--accel={other}: kvm, tcg or auto is expected"),
+    })
+}
+
+/// The images that a node boots from, which have to be there.
+fn boot(settings: &Settings) -> Result<Boot> {
+    let places = &settings.places;
+    let readable = |path: &Path, what: &str, hint: &str| -> Result<PathBuf> {
+        fs_err::File::open(path)
+            .with_context(|| format!("no {what} to start nodes with; `{hint}` makes it"))?;
+        Ok(path.to_path_buf())
+    };
+    let base_hint = "xcbuild up";
+    let mut disks = vec![("base".to_owned(), readable(&places.image, "base image", base_hint)?)];
+    // Nodes come up without overlays, too: `mkcdrom` without any removes the ISO.
+    if places.cdrom.exists() {
+        disks.push(("cdrom".to_owned(), readable(&places.cdrom, "cdrom", "xcbuild mkcdrom")?));
+    }
+    Ok(Boot {
+        kernel: Some(readable(&places.kernel, "kernel", base_hint)?),
+        initrd: Some(readable(&places.initramfs, "initramfs", base_hint)?),
+        disks,
+    })
+}
+
+fn net(settings: &Settings) -> UserNet {
+    let cluster = &settings.cluster;
+    UserNet {
+        telnet_base: cluster.telnet_base,
+        ssh_base: cluster.ssh_base,
+        k8s_port: cluster.kubernetes_port,
+        mcast_base: cluster.multicast_base,
+        dns_port: cluster.dns_port,
+        ..UserNet::default()
+    }
+}
+
+/// Scripts rely on the ports of the cluster that has no name of its own; others are shown by
+/// `status`.
+fn ports(settings: &Settings) -> Policy {
+    if settings.cluster.name == "default" { Policy::Given } else { Policy::FirstFree }
+}
+
+/// The DNS proxy is this program; it goes on after this process.
+fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
+    let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
+    let mut words = vec![program.display().to_string(), "dns".into(), "serve".into()];
+    words.push(format!("--hosts={}", hosts.display()));
+    words.push(format!("--zone={}", super::topology::ZONE));
+    for upstream in &settings.cluster.dns_upstream {
+        words.push(format!("--dns-upstream={upstream}"));
+    }
+    Ok(words)
+}

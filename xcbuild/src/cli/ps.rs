@@ -1,0 +1,32 @@
+//! `xcbuild ps`: all clusters of the user on this host.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::cluster;
+use crate::cluster::{RunDir, status};
+use crate::settings::{Settings, Variables};
+use crate::ui;
+
+/// List all clusters of the user on this host
+#[derive(Debug, clap::Args)]
+pub struct Arguments {}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the run directories can't be read.
+pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let settings = Settings::resolve(variables)?;
+    let mut all = Vec::new();
+    for run in RunDir::all(&settings.places.run)? {
+        match status(&run) {
+            Ok(status) if status.exists => all.push(status),
+            Ok(_) => {}
+            Err(e) => ui::warn(format_args!("{e:#}")),
+        }
+    }
+    ui::result(cluster::clusters(&all));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! `xcbuild scaleout`: more nodes for a running cluster.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::start::{StartOptions, show};
+use super::{cluster, params, topology};
+use crate::cluster::life::scale_out;
+use crate::settings::{Settings, Variables};
+use crate::topology::address::NodeId;
+use crate::ui::{self, Progress};
+
+/// Add nodes to the running cluster, and print all of its nodes
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: StartOptions,
+    /// The nodes, as in 5 or vm-005
+    #[arg(required = true, value_name = "N")]
+    nodes: Vec<NodeId>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Whatever keeps a new node from being ready; none of the new ones is left then.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    variables.set_options(&arguments.options);
+    let settings = Settings::resolve(variables)?;
+    let (topology, overrides) = (topology::load(&settings)?, settings.overrides()?);
+    let nodes = arguments.nodes.iter().map(|id| topology.node(*id, &overrides));
+    let params = params::params(&settings, &topology, nodes.collect::<Result<_, _>>()?, false)?;
+    let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
+    let status = scale_out(&params, &|event| show(&bar, &event))?;
+    drop(bar);
+    ui::result(cluster::table(&status));
+    Ok(ExitCode::SUCCESS)
+}
