@@ -8,6 +8,7 @@
 
 mod common;
 mod frame;
+mod iso;
 mod mkcdrom;
 mod topology;
 mod up;

@@ -10,7 +10,7 @@ use crate::layout::Layout;
 use crate::options::Options;
 use crate::scan;
 use crate::source::Source;
-use crate::tree::{Body, DeviceKind, Entries, MAJOR_MAX, MINOR_MAX, Meta, TARGET_MAX, Tree};
+use crate::tree::{Body, DeviceKind, MAJOR_MAX, MINOR_MAX, Meta, TARGET_MAX, Tree};
 use crate::write;
 
 /// An image in the making. Paths are bytes, relative to the root and separated by `/`; the
@@ -58,13 +58,13 @@ impl Image {
         self.tree.set_root(meta);
     }
 
-    /// Adds a directory.
+    /// Adds a directory, or gives one that is there these attributes.
     ///
     /// # Errors
     /// This and the other calls that add an entry fail on a path that is not a list of proper
     /// names, is there already, or has no directory above it.
     pub fn dir(&mut self, path: impl AsRef<[u8]>, meta: Meta) -> Result<(), Error> {
-        self.tree.add(path.as_ref(), meta, Body::Directory(Entries::new()))
+        self.tree.add_directory(path.as_ref(), meta)
     }
 
     /// Adds a regular file. The content is read when the image is written; its size is taken now.

@@ -136,6 +136,17 @@ impl Tree {
         }
     }
 
+    /// Adds a directory, or gives one that is there other attributes.
+    pub(crate) fn add_directory(&mut self, path: &[u8], meta: Meta) -> Result<(), Error> {
+        match self.find(path).filter(|&id| id != Self::ROOT && self.inode(id).is_directory()) {
+            Some(id) => {
+                self.inodes[id.index()].meta = Meta { mode: meta.mode & 0o7777, ..meta };
+                Ok(())
+            }
+            None => self.add(path, meta, Body::Directory(Entries::new())),
+        }
+    }
+
     /// Adds a new inode under `path`.
     pub(crate) fn add(&mut self, path: &[u8], meta: Meta, body: Body) -> Result<(), Error> {
         let (parent, name) = self.vacancy(path)?;

@@ -136,7 +136,8 @@ fn what_cannot_be_added_is_an_error_that_names_the_path() {
     let long = "n".repeat(256);
     let nothing = || Source::Bytes(Vec::new());
     let table = [
-        (image.dir("dir", META), "/dir: already in the image"),
+        (image.dir("file", META), "/file: already in the image"),
+        (image.fifo("dir", META), "/dir: already in the image"),
         (image.file("no/file", META, nothing()), "/no/file: its directory is not in the image"),
         (image.file("file/file", META, nothing()), "/file/file: its directory is not in the image"),
         (image.dir("", META), "/: an empty name"),

@@ -11,6 +11,7 @@ mod dns;
 mod env;
 mod exec;
 mod install;
+mod iso;
 mod lock;
 mod mkcdrom;
 mod node;
@@ -89,6 +90,7 @@ enum Verb {
     Stop(stop::Arguments),
     Lock(lock::Arguments),
     Env(env::Arguments),
+    Iso(iso::Arguments),
     Ovld(ovld::Arguments),
     Dns(dns::Arguments),
     Topology(show::Arguments),
@@ -103,7 +105,7 @@ enum Verb {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     start_log();
     let mut variables = Variables::of_process();
-    let arguments = spelling::normal(arguments, &mut variables);
+    let arguments = iso::normal(spelling::normal(arguments, &mut variables));
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(e) => return usage(&e),
@@ -139,6 +141,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Stop(a) => stop::run(&a, variables),
         Verb::Lock(a) => lock::run(&a, variables),
         Verb::Env(a) => env::run(&a, variables),
+        Verb::Iso(a) => iso::run(&a, variables),
         Verb::Ovld(a) => ovld::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
         Verb::Topology(a) => show::run(&a, variables),

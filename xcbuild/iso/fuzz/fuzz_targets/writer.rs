@@ -103,7 +103,8 @@ fn build(bytes: &mut Bytes<'_>, image: &mut Image) -> Model {
             }
         };
         if added.is_ok() {
-            if kind == Kind::Directory {
+            // A directory that is there gets new attributes.
+            if kind == Kind::Directory && !model.contains_key(&path) {
                 directories.push(path.clone());
             }
             model.insert(path, (kind, meta, content));

@@ -1,0 +1,173 @@
+//! `xcbuild iso create`.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+use xc_iso::{BootEntry, Hybrid, Image, IsoNames, Joliet, Options, Platform, Summary};
+
+use super::sources;
+use crate::settings::Variables;
+use crate::sys::files;
+use crate::ui;
+
+/// Make an image of directories and tar archives
+///
+/// The same input gives the same bytes. Options are those of genisoimage and xorrisofs; Rock Ridge
+/// is on by default. What ISO 9660 can't hold is an error, nothing is dropped or renamed.
+#[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Arguments {
+    /// Directories, whose content goes to the root, and uncompressed tar archives
+    #[arg(required = true, value_name = "DIR|TAR")]
+    inputs: Vec<PathBuf>,
+    /// The image, `-` for stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Volume identifier, up to 32 characters
+    #[arg(short = 'V', long, default_value = "CDROM", value_name = "ID")]
+    volume_id: String,
+    /// Rock Ridge: on by default, and here for those who give it
+    #[arg(short = 'R', conflicts_with = "plain")]
+    rock_ridge: bool,
+    /// No Rock Ridge: plain ISO 9660 and what else is asked for
+    #[arg(long)]
+    plain: bool,
+    /// Joliet names, of up to 64 characters
+    #[arg(short = 'J', long)]
+    joliet: bool,
+    /// Joliet names of up to 103 characters
+    #[arg(long)]
+    joliet_long: bool,
+    /// ISO 9660 names of 8 and 3 characters instead of 31
+    #[arg(long)]
+    short_names: bool,
+    /// File that a BIOS boots, by its path in the image
+    #[arg(short = 'b', value_name = "PATH")]
+    bios: Vec<String>,
+    /// FAT image that UEFI boots, by its path in the image
+    #[arg(short = 'e', value_name = "PATH")]
+    efi: Vec<String>,
+    /// Tell the BIOS's boot file where it is, as isolinux and GRUB need
+    #[arg(long)]
+    boot_info_table: bool,
+    /// Sectors of 512 bytes that a BIOS loads
+    #[arg(long, value_name = "N")]
+    boot_load_size: Option<u16>,
+    /// MBR for booting the image from a disk, such as isolinux's `isohdpfx.bin`
+    #[arg(long, value_name = "FILE")]
+    isohybrid_mbr: Option<PathBuf>,
+    /// A GPT that names the FAT image, beside the MBR
+    #[arg(long, requires = "isohybrid_mbr")]
+    isohybrid_gpt_basdat: bool,
+    /// No floppy is emulated: always so, and here for those who give it
+    #[arg(long)]
+    no_emul_boot: bool,
+    /// Between two boot files: not needed, and here for those who give it
+    #[arg(long)]
+    eltorito_alt_boot: bool,
+    /// Publisher
+    #[arg(long, default_value = "", hide_default_value = true)]
+    publisher: String,
+    /// Data preparer
+    #[arg(short = 'p', long, default_value = "", hide_default_value = true)]
+    preparer: String,
+    /// Application
+    #[arg(short = 'A', long, default_value = "", hide_default_value = true)]
+    appid: String,
+    /// System identifier
+    #[arg(long, default_value = "LINUX")]
+    sysid: String,
+    /// Volume set identifier
+    #[arg(long, default_value = "", hide_default_value = true)]
+    volset: String,
+    /// Let contents start at multiples of so many bytes; 4096 lets file systems share blocks
+    #[arg(long, default_value_t = 2048, value_name = "BYTES")]
+    alignment: u32,
+    /// Time of the volume in seconds since 1970; else that in `SOURCE_DATE_EPOCH`, else 0
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    timestamp: Option<i64>,
+}
+
+/// Runs the verb.
+pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
+    let mut image = Image::new(arguments.options(variables)?);
+    for input in &arguments.inputs {
+        sources::add(&mut image, input)?;
+    }
+    for entry in arguments.boot_entries() {
+        image.boot(entry);
+    }
+    if let Some(mbr) = &arguments.isohybrid_mbr {
+        image.hybrid(Hybrid { mbr: fs::read(mbr)?, gpt: arguments.isohybrid_gpt_basdat });
+    }
+    let Summary { bytes, directories, files } = write(&image, &arguments.output)?;
+    let path = arguments.output.display();
+    ui::status(
+        "Made",
+        format_args!("{path}: {files} files, {directories} directories, {bytes} bytes"),
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn options(&self, variables: &Variables) -> Result<Options> {
+        let from_environment = || variables.get("SOURCE_DATE_EPOCH").map(str::parse).transpose();
+        let timestamp = match self.timestamp {
+            Some(timestamp) => Some(timestamp),
+            None => {
+                from_environment().context("SOURCE_DATE_EPOCH: a number of seconds is needed")?
+            }
+        };
+        Ok(Options {
+            volume_id: self.volume_id.clone(),
+            system_id: self.sysid.clone(),
+            volume_set_id: self.volset.clone(),
+            publisher: self.publisher.clone(),
+            preparer: self.preparer.clone(),
+            application: self.appid.clone(),
+            timestamp: timestamp.unwrap_or(0),
+            rock_ridge: !self.plain,
+            joliet: match (self.joliet, self.joliet_long) {
+                (_, true) => Joliet::Long,
+                (true, false) => Joliet::Standard,
+                (false, false) => Joliet::Off,
+            },
+            iso_names: if self.short_names { IsoNames::Short } else { IsoNames::Long },
+            alignment: self.alignment,
+        })
+    }
+
+    fn boot_entries(&self) -> impl Iterator<Item = BootEntry> {
+        let entry = |path: &String, platform| BootEntry {
+            path: path.trim_start_matches('/').into(),
+            platform,
+            load_sectors: self.boot_load_size.filter(|_| platform == Platform::Bios),
+            info_table: self.boot_info_table && platform == Platform::Bios,
+        };
+        let bios = self.bios.iter().map(move |path| entry(path, Platform::Bios));
+        bios.chain(self.efi.iter().map(move |path| entry(path, Platform::Efi)))
+    }
+}
+
+/// Writes to stdout, to a device or pipe as it is, or to a new file that takes its name when done.
+fn write(image: &Image, output: &Path) -> Result<Summary> {
+    if output == Path::new("-") {
+        return image.write(&mut io::stdout().lock()).context("stdout");
+    }
+    let special = fs::metadata(output).is_ok_and(|found| !found.is_file());
+    if special {
+        let file = fs::OpenOptions::new().write(true).open(output)?;
+        return image.write_to_file(file.file()).with_context(|| output.display().to_string());
+    }
+    let temporary = tempfile::Builder::new()
+        .permissions(PermissionsExt::from_mode(0o666))
+        .tempfile_in(files::parent(output))
+        .with_context(|| format!("can't write `{}`", output.display()))?;
+    let summary = image.write_to_file(temporary.as_file())?;
+    temporary.persist(output).with_context(|| format!("can't write `{}`", output.display()))?;
+    Ok(summary)
+}

@@ -1,0 +1,60 @@
+//! `xcbuild iso`: images of ISO 9660, made and looked at.
+
+mod create;
+mod diff;
+mod extract;
+mod ls;
+mod show;
+mod sources;
+mod spelling;
+mod verify;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use fs_err as fs;
+use xc_iso::read::Reader;
+
+use crate::settings::Variables;
+
+/// Make ISO 9660 images, list, extract, check and compare them
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Create(Box<create::Arguments>),
+    Ls(ls::Arguments),
+    Extract(extract::Arguments),
+    Verify(verify::Arguments),
+    Diff(diff::Arguments),
+}
+
+/// Runs the verb.
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    match &arguments.verb {
+        Verb::Create(a) => create::run(a, &variables),
+        Verb::Ls(a) => ls::run(a),
+        Verb::Extract(a) => extract::run(a),
+        Verb::Verify(a) => verify::run(a),
+        Verb::Diff(a) => diff::run(a),
+    }
+}
+
+/// The command line with the options of `iso create` that genisoimage spells with one `-`.
+pub fn normal(arguments: Vec<OsString>) -> Vec<OsString> {
+    spelling::normal(arguments)
+}
+
+/// Opens an image.
+fn open(path: &Path) -> Result<Reader<File>> {
+    let file = fs::File::open(path)?.into_parts().0;
+    Reader::open(file).with_context(|| format!("`{}`", path.display()))
+}
