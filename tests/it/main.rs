@@ -10,5 +10,6 @@ mod common;
 mod frame;
 mod iso;
 mod mkcdrom;
+mod netns;
 mod topology;
 mod up;

@@ -5,6 +5,7 @@
 //! an end by Ctrl-C. `status` and `rsh` have codes of their own, given with them.
 
 mod base;
+mod br_setup;
 mod cluster;
 mod console;
 mod dns;
@@ -14,7 +15,11 @@ mod install;
 mod iso;
 mod lock;
 mod mkcdrom;
+mod namespace;
 mod node;
+mod nsadd;
+mod nsdel;
+mod nsenter;
 mod overlays;
 mod ovld;
 mod params;
@@ -93,6 +98,11 @@ enum Verb {
     Iso(iso::Arguments),
     Ovld(ovld::Arguments),
     Dns(dns::Arguments),
+    Nsadd(nsadd::Arguments),
+    Nsdel(nsdel::Arguments),
+    Nsenter(nsenter::Arguments),
+    #[command(name = "br_setup")]
+    BrSetup(br_setup::Arguments),
     Topology(show::Arguments),
     #[command(name = "install_prog")]
     InstallProg(install::Programs),
@@ -144,6 +154,10 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Iso(a) => iso::run(&a, variables),
         Verb::Ovld(a) => ovld::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
+        Verb::Nsadd(a) => nsadd::run(&a, variables),
+        Verb::Nsdel(a) => nsdel::run(&a, &variables),
+        Verb::Nsenter(a) => nsenter::run(&a, &variables),
+        Verb::BrSetup(a) => br_setup::run(&a, variables),
         Verb::Topology(a) => show::run(&a, variables),
         Verb::InstallProg(a) => install::programs(&a, variables),
         Verb::Cplib(a) => install::libraries(&a, variables),

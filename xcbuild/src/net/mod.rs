@@ -5,10 +5,18 @@
 //! | kind | network 0 | the others | needs |
 //! |---|---|---|---|
 //! | [`user`] | qemu's own TCP/IP stack, one per node, with forwarded ports on 127.0.0.1 | multicast groups on the loopback interface | nothing |
+//! | netns ([`bridges`] in a [`namespace`]) | a bridge, joined to the host by a veth | bridges | root, once, for `nsadd` |
 //!
-//! This module knows interfaces and qemu's `-netdev` options, not processes: [`user`] is pure and
-//! tells which ports a cluster will want, [`ports`] looks whether the host has them. Who starts
-//! qemu is `cluster`, and how its command line is put together is `vm`.
+//! This module knows interfaces and qemu's `-netdev` options, not processes. Plans are pure:
+//! [`user`], [`bridges`], [`namespace`], [`forwarding`], made of the steps in [`op`]. What touches
+//! the machine is thin: [`ports`] looks which ports are free, [`apply`] does steps, [`host`] keeps
+//! the namespaces. Who starts qemu is `cluster`, and how its command line is put together is `vm`.
 
+pub mod apply;
+pub mod bridges;
+pub mod forwarding;
+pub mod host;
+pub mod namespace;
+pub mod op;
 pub mod ports;
 pub mod user;

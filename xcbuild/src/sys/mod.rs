@@ -1,6 +1,9 @@
-//! What touches the machine: other programs, files, signals. The only module with `unsafe`, and
-//! the only one that starts a process.
+//! What touches the machine: other programs, files, signals, links and namespaces. The only module
+//! with `unsafe`, and the only one that starts a process.
 
 pub mod cancel;
 pub mod exec;
 pub mod files;
+pub mod namespace;
+pub mod netlink;
+pub mod tap;

@@ -1,0 +1,168 @@
+//! Namespaces joined to the host, on hosts to throw away: they work, and leave no trace.
+
+use std::process::Output;
+
+use crate::common::throwaway::Throwaway;
+use crate::common::{Workspace, tool};
+
+/// All of a host that `nsadd` may touch, as text. Counters, timers and what belongs to single links
+/// that come and go are not in it.
+const SNAPSHOT: &str = "nft list ruleset
+    ip -o link | sed 's/^[0-9]*: //'
+    ip -o address | sed 's/^[0-9]*: //; s/valid_lft.*//; s/tentative//'
+    ip -4 route show table all
+    ip -6 route show table all | sed 's/expires [0-9]*sec//'
+    ip rule; ip -6 rule
+    sysctl -a 2>/dev/null | grep -E '^net\\.ipv[46]\\.(ip_|conf\\.|icmp|fib)' | sort
+    ls /run/netns /run/xcbuild";
+
+/// A link to a neighbour that knows no way back to anything but the host's own address, an IPv6
+/// default route that a router announced, a firewall table and settings that are not the default.
+const SETTLED: &str = "set -e
+    ip netns add world
+    ip link add lan type veth peer name uplink netns world
+    ip address add 10.9.0.1/24 dev lan; ip address add fd09::1/64 dev lan nodad
+    ip link set lan up
+    ip -n world address add 10.9.0.2/24 dev uplink
+    ip -n world address add fd09::2/64 dev uplink nodad
+    ip -n world link set uplink up
+    sysctl -qw net.ipv4.conf.lan.forwarding=1 net.ipv4.conf.all.accept_redirects=0
+    ip route add default via 10.9.0.2
+    ip -6 route add default via fd09::2 dev lan proto ra expires 9000
+    nft add table inet mine
+    nft add chain inet mine forward '{ type filter hook forward priority 0; policy accept; }'
+    mkdir -p /run/xcbuild; touch /run/xcbuild/lock";
+
+struct Host {
+    host: Throwaway,
+    workspace: Workspace,
+}
+
+impl Host {
+    fn new() -> Option<Self> {
+        if !["ip", "nft", "nsenter", "ping"].iter().all(|program| tool::present(program)) {
+            return None;
+        }
+        let host = Throwaway::new()?;
+        let mut workspace = Workspace::new();
+        workspace.set("USER", "kim");
+        Some(Self { host, workspace })
+    }
+
+    fn xcbuild(&self, arguments: &[&str]) -> Output {
+        let mut command = self.host.command(env!("CARGO_BIN_EXE_xcbuild"));
+        command.args(arguments).env_clear().envs(self.workspace.environment()).output().unwrap()
+    }
+
+    /// Compares the host with a snapshot.
+    fn assert_is(&self, before: &str) {
+        let after = self.host.said(SNAPSHOT);
+        let gone: Vec<_> = before.lines().filter(|l| !after.lines().any(|a| a == *l)).collect();
+        let new: Vec<_> = after.lines().filter(|l| !before.lines().any(|b| b == *l)).collect();
+        assert!(gone.is_empty() && new.is_empty(), "gone: {gone:#?}\nnew: {new:#?}");
+        assert_eq!(after.lines().count(), before.lines().count());
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let done = self.xcbuild(arguments);
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {stderr}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    fn fails(&self, arguments: &[&str]) -> String {
+        let done = self.xcbuild(arguments);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(done.stderr).unwrap()
+    }
+}
+
+#[test]
+fn host_is_the_same_before_and_after() {
+    let Some(host) = Host::new() else { return };
+    host.host.said(SETTLED);
+    let before = host.host.said(SNAPSHOT);
+    assert!(before.contains("net.ipv4.ip_forward = 0"), "{before}");
+    host.ok(&["nsadd", "1"]);
+    host.ok(&["nsadd", "--ipv4-base=172.30.0.0/24", "2"]);
+    assert_ne!(host.host.said(SNAPSHOT), before);
+    host.ok(&["nsdel", "1"]);
+    let forwards = host.host.said("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding");
+    assert_eq!(forwards, "1\n1\n", "the second namespace still needs it");
+    host.ok(&["nsdel", "2"]);
+    host.assert_is(&before);
+}
+
+/// Out of the namespace by two masquerades: the neighbour knows no way back to either network.
+#[test]
+fn world_is_reached_from_the_nodes_network() {
+    let Some(host) = Host::new() else { return };
+    host.host.said(SETTLED);
+    host.ok(&["nsadd", "7"]);
+    let inside = |script: &str| host.ok(&["nsenter", "7", "sh", "-c", script]);
+    for (from, to) in [("192.168.0.250", "10.9.0.2"), ("1000::1:192.168.0.250", "fd09::2")] {
+        inside(&format!("ping -c1 -W5 -I {from} {to}"));
+    }
+    let links = inside("ip -br address");
+    for address in ["172.30.0.30/30", "192.168.2.250/24", "1000::1:c0a8:2fa/120"] {
+        assert!(links.contains(address), "{links}");
+    }
+    host.ok(&["nsenter", "7", env!("CARGO_BIN_EXE_xcbuild"), "br_setup", "5", "mtu", "9000"]);
+    let bridge = inside("ip address show xcbr5");
+    assert!(bridge.contains("mtu 9000") && bridge.contains("192.168.5.250/24"), "{bridge}");
+}
+
+#[test]
+fn what_can_not_be_is_refused_and_leaves_nothing() {
+    let Some(host) = Host::new() else { return };
+    host.host.said(SETTLED);
+    let before = host.host.said(SNAPSHOT);
+    let rows: &[(&[&str], &str)] = &[
+        (&["nsadd", "--ipv4-base=nonsense", "1"], "`nonsense` is not an IPv4 network"),
+        (&["nsadd", "64"], "room for the namespaces 0 to 63"),
+        (
+            &["nsdel", "1"],
+            "there is no namespace kim_xcluster1; those that `xcbuild nsadd` made: none",
+        ),
+        (&["nsenter", "1"], "there is no namespace kim_xcluster1; `xcbuild nsadd 1` makes it"),
+    ];
+    for (arguments, message) in rows {
+        let error = host.fails(arguments);
+        assert!(error.contains(message), "{error}");
+    }
+    host.assert_is(&before);
+    host.host.said("ip link add xcluster1 type bridge");
+    let error = host.fails(&["nsadd", "1"]);
+    assert!(error.contains("the host has a link xcluster1 already"), "{error}");
+    host.host.said("ip link delete xcluster1");
+    host.ok(&["nsadd", "1"]);
+    let error = host.fails(&["nsadd", "1"]);
+    assert!(error.contains("there is a namespace kim_xcluster1 already"), "{error}");
+    // The namespace of whoever asks is one that a process runs in.
+    let error = host.xcbuild(&["nsenter", "1", env!("CARGO_BIN_EXE_xcbuild"), "nsdel", "1"]);
+    let error = String::from_utf8_lossy(&error.stderr).into_owned();
+    assert!(error.contains("processes run in kim_xcluster1"), "{error}");
+}
+
+/// nft refuses the last table: what was made until then goes again.
+#[test]
+fn failure_half_way_is_unwound() {
+    let Some(host) = Host::new() else { return };
+    host.host.said(SETTLED);
+    let before = host.host.said(SNAPSHOT);
+    let program = env!("CARGO_BIN_EXE_xcbuild");
+    let done = host.host.shell(&format!(
+        "cp /usr/sbin/nft /run/nft; mount -t tmpfs tmpfs /usr/sbin
+         printf '%s\\n' '#!/bin/sh' 'rules=$(cat)' 'case $rules in *host1*) exit 7; esac' \
+             'echo \"$rules\" | /run/nft -f -' >/usr/sbin/nft
+         chmod 755 /usr/sbin/nft
+         USER=kim HOME=/ {program} nsadd 1; code=$?
+         umount /usr/sbin
+         exit $code"
+    ));
+    let error = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{error}");
+    assert!(error.contains("`nft -f -` ended with exit code 7"), "{error}");
+    assert!(!error.contains("not all of it"), "{error}");
+    host.assert_is(&before);
+}

@@ -1,0 +1,37 @@
+//! `xcbuild br_setup`: one more bridge in a cluster's namespace.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::net::apply::{apply, existing};
+use crate::net::bridges;
+use crate::settings::{Settings, Variables};
+use crate::sys::exec::Exec;
+use crate::topology::address::NetworkId;
+
+/// Make the bridge xcbr<N> here, with the host's addresses of network N on it
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The network
+    network: NetworkId,
+    /// Options for `ip link set`, as in: mtu 9000
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
+}
+
+/// Runs the verb. A bridge that is there is kept; the options are set all the same.
+///
+/// # Errors
+/// When we may not change this namespace's network, or an option is none.
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let settings = Settings::resolve(variables)?;
+    let name = bridges::bridge(arguments.network);
+    if existing([name.as_str()])?.is_empty() {
+        apply(&bridges::bridge_ops(arguments.network, &settings.cluster.prefix))?;
+    }
+    if !arguments.options.is_empty() {
+        Exec::new("ip").args(["link", "set", "dev", &name]).args(&arguments.options).output()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

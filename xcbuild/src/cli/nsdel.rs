@@ -1,0 +1,28 @@
+//! `xcbuild nsdel`: takes a cluster's network namespace away.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::namespace::Caller;
+use crate::net::host;
+use crate::settings::Variables;
+use crate::ui;
+
+/// Remove a network namespace of `nsadd`, and leave the host as it was before
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Its number
+    index: u8,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is none, something runs in it, or something of it can't be removed.
+pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
+    let name = Caller::of(variables)?.namespace(arguments.index);
+    host::remove(&name)?;
+    ui::status("Removed", format_args!("namespace {name}"));
+    Ok(ExitCode::SUCCESS)
+}
