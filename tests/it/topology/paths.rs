@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use xcbuild::topology::address::{NetworkId, NodeId};
+
 use super::lab::{Lab, Setup};
 use super::{Ping, both_families, lab, ping_both, reached, topology, with_tester};
 
@@ -195,6 +197,38 @@ fn all_pairs(lab: &Lab, name: &str) {
     }
     assert!(pings.len() >= 4, "{name} has no pairs");
     assert_eq!(reached(lab, &pings), pings, "{name}");
+}
+
+/// The way that the topology tells is the table's: it is what running clusters are held to.
+#[test]
+fn ways_are_those_of_the_table() {
+    for case in CASES {
+        let topology = topology(case.topology, case.set);
+        let counts = with_tester(&topology);
+        for path in case.paths {
+            let [hops @ .., goal] = path.hops else { panic!("a path has a goal") };
+            let [_, _, network, host] = octets(goal[0]);
+            if goal[0].starts_with("169.254.") {
+                continue; // Templates have no routes.
+            }
+            let node = |number: u8| NodeId::new(number).unwrap();
+            let way = topology.way(&counts, node(path.from), node(host), NetworkId(network));
+            let wanted =
+                hops.iter().map(|hop| hop.iter().map(|one| node(octets(one)[3])).collect());
+            assert_eq!(
+                way,
+                Some(wanted.collect()),
+                "{}: {} to {}",
+                case.topology,
+                path.from,
+                goal[0]
+            );
+        }
+    }
+}
+
+fn octets(address: &str) -> [u8; 4] {
+    address.parse::<std::net::Ipv4Addr>().unwrap().octets()
 }
 
 fn check_path(lab: &Lab, name: &str, path: &Path) {

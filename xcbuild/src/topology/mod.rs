@@ -19,6 +19,7 @@ pub mod impairment;
 pub mod network;
 pub mod nodes;
 pub mod parse;
+pub mod path;
 pub mod render;
 pub mod route;
 pub mod show;
