@@ -16,8 +16,8 @@ use crate::ui;
 
 /// The overlays of a first cluster.
 const OVERLAYS: &[&str] = &["network-topology", "iptools"];
-/// A tester, so that there is something to reach through the routers.
-const TESTERS: &str = "1";
+/// A tester at least, so that there is something to reach through the routers.
+const TESTERS: u8 = 1;
 
 /// Build the base image and the overlays, start the cluster, and check that it works
 #[derive(Debug, clap::Args)]
@@ -36,10 +36,11 @@ pub struct Arguments {
 /// # Errors
 /// When something is missing on the host, can't be built or doesn't start. Nothing runs then.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    if variables.get("__ntesters").is_none() {
-        variables.set("__ntesters", TESTERS);
-    }
     variables.set_options(&arguments.options);
+    let topology = topology::load(&Settings::resolve(variables.clone())?)?;
+    if variables.get("__ntesters").is_none() {
+        variables.set("__ntesters", topology.counts.testers.max(TESTERS).to_string());
+    }
     let settings = Settings::resolve(variables)?;
     tools::check(&settings)?;
     refuse_second(&settings)?;
@@ -48,9 +49,9 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;
     let run = cluster::run_directory(&settings)?;
-    let mut outcomes = check(&run, &format!("{}.{}", topology::HOST, topology::ZONE))?;
+    let mut outcomes = check(&run, &topology, &format!("{}.{}", topology::HOST, topology::ZONE))?;
     if let Some(name) = &arguments.check_name {
-        outcomes.extend(check(&run, name)?);
+        outcomes.extend(check(&run, &topology, name)?);
     }
     ui::result(cluster::table(&report.status));
     ui::result("");

@@ -1,9 +1,9 @@
 //! Whether the networks of a running cluster work, seen from inside its nodes.
 //!
-//! What is tried is derived from the addresses alone: the first vm and the first tester ping each
-//! other on a network that the other is not on, by IPv4 and IPv6, and see a router on the way; and
-//! every node resolves a name by its own DNS server. Where there is no tester, the first two vms
-//! ping each other, and no router is expected.
+//! What is tried is derived from the topology: the first node of each group of vms and the first of
+//! each group of testers ping each other at the addresses of their names, by IPv4 and IPv6, and see
+//! the way that the topology's routes give; and every node resolves a name by its own DNS server.
+//! Where there is no tester, the first two vms ping each other.
 //!
 //! One ssh per node runs a script of all its probes, all nodes at once. The script frames what each
 //! probe prints, and a pure part reads the frames:
@@ -13,6 +13,7 @@
 //!   PING 192.168.2.221…  what it printed
 //! ```
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use anyhow::Result;
@@ -23,6 +24,7 @@ use super::access::Target;
 use super::state::{InterfaceState, NodeState, State};
 use crate::sys::exec::Exec;
 use crate::topology::address::{NodeId, Role};
+use crate::topology::{Group, Topology};
 
 /// Starts the frame of a probe's output.
 const FRAME: &str = "@probe ";
@@ -32,8 +34,8 @@ const FRAME: &str = "@probe ";
 enum Probe {
     /// An address answers.
     Ping(IpAddr),
-    /// The way to an address goes by one of these.
-    Way(IpAddr, Vec<IpAddr>),
+    /// The way to an address goes by these, hop by hop: by one of each set.
+    Way(IpAddr, Vec<BTreeSet<NodeId>>),
     /// The node's own DNS server knows a name.
     Resolve(String),
 }
@@ -63,17 +65,17 @@ pub struct Outcome {
     pub detail: String,
 }
 
-/// Checks a running cluster; every node resolves `name`.
+/// Checks a running cluster of that topology; every node resolves `name`.
 ///
 /// # Errors
 /// When the cluster does not run, ssh can't be started, or the user cancels. What doesn't work in
 /// the cluster is no error but a [`Verdict`].
-pub fn check(run: &RunDir, name: &str) -> Result<Vec<Outcome>> {
+pub fn check(run: &RunDir, topology: &Topology, name: &str) -> Result<Vec<Outcome>> {
     let targets = Target::all(run)?;
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
-    let nodes: Vec<_> =
-        state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
-    let probed = targets.iter().map(|t| (t, probes(&nodes, t.node, name))).collect::<Vec<_>>();
+    let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
+    let plan = Plan { topology, nodes };
+    let probed = targets.iter().map(|t| (t, plan.probes(t.node, name))).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let run = |target: &'_ Target, probes: &'_ [Probe]| on_node(target, probes);
         let threads: Vec<_> = probed
@@ -89,51 +91,55 @@ pub fn check(run: &RunDir, name: &str) -> Result<Vec<Outcome>> {
     })
 }
 
-/// What is to be tried on a node.
-fn probes(nodes: &[(NodeId, &NodeState)], node: NodeId, name: &str) -> Vec<Probe> {
-    let first = |role, skip| nodes.iter().filter(move |(id, _)| id.role() == role).nth(skip);
-    let vm = first(Role::Vm, 0);
-    let partner = first(Role::Tester, 0).or_else(|| first(Role::Vm, 1));
-    let mut probes = Vec::new();
-    if let (Some((one, one_state)), Some((other, other_state))) = (vm, partner) {
-        if node == *one {
-            probes.extend(towards(nodes, one_state, other_state));
-        } else if node == *other {
-            probes.extend(towards(nodes, other_state, one_state));
-        }
-    }
-    probes.push(Probe::Resolve(name.into()));
-    probes
+/// What is known of the cluster when probes are chosen.
+struct Plan<'a> {
+    topology: &'a Topology,
+    nodes: BTreeMap<NodeId, &'a NodeState>,
 }
 
-/// Pings of one node's addresses, and the routers on the way if there must be some.
-fn towards(nodes: &[(NodeId, &NodeState)], from: &NodeState, to: &NodeState) -> Vec<Probe> {
-    let is_on = |i: &&InterfaceState| from.interfaces.iter().any(|own| own.network == i.network);
-    let addressed = |i: &&InterfaceState| i.network != 0 && i.ipv4.is_some();
-    let far = to.interfaces.iter().filter(addressed).find(|i| !is_on(i));
-    let Some(target) = far.or_else(|| to.interfaces.iter().find(addressed)) else {
-        return Vec::new();
-    };
-    let routers = nodes.iter().filter(|(id, _)| id.role() == Role::Router);
-    let gates: Vec<_> =
-        routers.flat_map(|(_, router)| addresses_on_networks_of(router, from)).collect();
-    let mut probes = Vec::new();
-    for address in addresses(target) {
-        probes.push(Probe::Ping(address));
-        if far.is_some() {
-            let same_kind = |gate: &&IpAddr| gate.is_ipv4() == address.is_ipv4();
-            probes.push(Probe::Way(address, gates.iter().filter(same_kind).copied().collect()));
+impl Plan<'_> {
+    /// What is to be tried on a node.
+    fn probes(&self, node: NodeId, name: &str) -> Vec<Probe> {
+        let (vms, mut testers) = (self.firsts(Role::Vm), self.firsts(Role::Tester));
+        if testers.is_empty() {
+            let is_vm = |id: &&NodeId| id.role() == Role::Vm;
+            testers.extend(self.nodes.keys().filter(is_vm).nth(1));
         }
+        let mut probes = Vec::new();
+        if vms.contains(&node) {
+            probes.extend(testers.iter().flat_map(|to| self.towards(node, *to)));
+        }
+        if testers.contains(&node) {
+            probes.extend(vms.iter().flat_map(|to| self.towards(node, *to)));
+        }
+        probes.push(Probe::Resolve(name.into()));
+        probes
     }
-    probes
-}
 
-/// A router's addresses on the networks, other than the maintenance one, that a node is on.
-fn addresses_on_networks_of(router: &NodeState, node: &NodeState) -> Vec<IpAddr> {
-    let shared = |i: &&InterfaceState| {
-        i.network != 0 && node.interfaces.iter().any(|own| own.network == i.network)
-    };
-    router.interfaces.iter().filter(shared).flat_map(addresses).collect()
+    /// The first node that runs of each group of a role.
+    fn firsts(&self, role: Role) -> Vec<NodeId> {
+        let groups = self.topology.groups.iter().filter(|group| group.role() == role);
+        let first =
+            |group: &Group| self.nodes.keys().find(|id| group.nodes.contains(**id)).copied();
+        groups.filter_map(first).collect()
+    }
+
+    /// Pings of a node at the address of its name, and the ways to it where the topology tells them.
+    fn towards(&self, from: NodeId, to: NodeId) -> Vec<Probe> {
+        let named = self.topology.group_of(to).map(|group| group.name_on);
+        let interface = self.nodes.get(&to).zip(named).and_then(|(node, network)| {
+            node.interfaces.iter().find(|interface| interface.network == network.0)
+        });
+        let Some((interface, network)) = interface.zip(named) else { return Vec::new() };
+        let present: BTreeSet<NodeId> = self.nodes.keys().copied().collect();
+        let way = self.topology.way(&present, from, to, network);
+        let mut probes = Vec::new();
+        for address in addresses(interface) {
+            probes.push(Probe::Ping(address));
+            probes.extend(way.clone().map(|way| Probe::Way(address, way)));
+        }
+        probes
+    }
 }
 
 fn addresses(interface: &InterfaceState) -> impl Iterator<Item = IpAddr> + use<> {
@@ -187,7 +193,7 @@ impl Probe {
         let end = || output.lines().rfind(|l| !l.trim().is_empty()).unwrap_or_default().trim();
         match self {
             _ if code == 127 => (Verdict::Skipped, end().into()),
-            Probe::Way(to, gates) if code == 0 => way(*to, gates, output),
+            Probe::Way(to, hops) if code == 0 => way(*to, hops, output),
             Probe::Resolve(_) if code == 0 => resolved(output),
             Probe::Ping(_) if code == 0 => (Verdict::Ok, round_trip(output)),
             _ => (Verdict::Failed, end().into()),
@@ -201,8 +207,9 @@ fn round_trip(output: &str) -> String {
     time.unwrap_or_default().trim().into()
 }
 
-/// The hops that traceroute shows: numbered lines with an address each.
-fn way(to: IpAddr, gates: &[IpAddr], output: &str) -> (Verdict, String) {
+/// The hops that traceroute shows: numbered lines with an address each, whose last byte is the
+/// node's number.
+fn way(to: IpAddr, expected: &[BTreeSet<NodeId>], output: &str) -> (Verdict, String) {
     let hop = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         words.next()?.parse::<u8>().ok()?;
@@ -212,9 +219,20 @@ fn way(to: IpAddr, gates: &[IpAddr], output: &str) -> (Verdict, String) {
     let hops: Vec<_> = output.lines().filter_map(hop).collect();
     let shown = hops.iter().map(|h| h.as_ref().map_or_else(Clone::clone, ToString::to_string));
     let shown = shown.collect::<Vec<_>>().join(" → ");
-    let by_gate = hops.first().is_some_and(|h| h.as_ref().is_ok_and(|a| gates.contains(a)));
-    let arrives = hops.last().is_some_and(|h| h.as_ref() == Ok(&to));
-    (if by_gate && arrives { Verdict::Ok } else { Verdict::Failed }, shown)
+    let Some((last, between)) = hops.split_last() else { return (Verdict::Failed, shown) };
+    let passes = |(hop, allowed): (&Result<IpAddr, String>, &BTreeSet<NodeId>)| {
+        hop.as_ref().ok().and_then(node_of).is_some_and(|node| allowed.contains(&node))
+    };
+    let as_told = between.len() == expected.len() && between.iter().zip(expected).all(passes);
+    (if as_told && *last == Ok(to) { Verdict::Ok } else { Verdict::Failed }, shown)
+}
+
+fn node_of(address: &IpAddr) -> Option<NodeId> {
+    let last = match address {
+        IpAddr::V4(v4) => v4.octets().last().copied(),
+        IpAddr::V6(v6) => v6.octets().last().copied(),
+    };
+    last.and_then(NodeId::new)
 }
 
 /// The address in nslookup's answer, after the server's own.
@@ -245,70 +263,103 @@ fn read(node: NodeId, probes: &[Probe], output: &str) -> Vec<Outcome> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use insta::assert_snapshot;
 
-    use super::{NodeState, Outcome, Probe, Verdict, probes, read, script};
+    use super::{NodeState, Outcome, Plan, Probe, Verdict, read, script};
     use crate::topology::address::NodeId;
-    use crate::vm::tests::node;
+    use crate::topology::{Counts, Overrides, Topology};
 
-    const XNET: &[(u8, &[u8])] =
-        &[(1, &[0, 1]), (2, &[0, 1]), (201, &[0, 1, 2]), (202, &[0, 1, 2]), (221, &[0, 2])];
+    const XNET: &str = include_str!("../../../ovl/network-topology/topologies/xnet.toml");
+    const EVIL: &str = include_str!("../../../ovl/network-topology/topologies/evil_tester.toml");
 
-    fn planned(cluster: &[(u8, &[u8])], on: u8) -> Vec<Probe> {
-        let states: Vec<_> =
-            cluster.iter().map(|(n, nets)| NodeState::new(&node(*n, nets), vec![])).collect();
-        let ids = cluster.iter().map(|(n, _)| NodeId::new(*n).unwrap());
-        let nodes: Vec<_> = ids.zip(&states).collect();
-        probes(&nodes, NodeId::new(on).unwrap(), "a.b")
+    fn planned(topology: &str, testers: u8, on: u8) -> Vec<Probe> {
+        let topology = Topology::parse("t.toml", "t", topology, &|_| None).unwrap();
+        let counts = Counts { vm: 2, routers: 2, testers };
+        let nodes = topology.nodes(&counts, &Overrides::default()).unwrap();
+        let states: Vec<_> = nodes.iter().map(|node| NodeState::new(node, vec![])).collect();
+        let nodes = nodes.iter().map(|node| node.id).zip(&states).collect();
+        Plan { topology: &topology, nodes }.probes(NodeId::new(on).unwrap(), "a.b")
     }
 
     fn shown(probes: &[Probe]) -> String {
-        probes.iter().map(|p| format!("{p:?}\n")).collect()
+        let line = |p: &Probe| match p {
+            Probe::Way(to, hops) => {
+                let names = |hop: &BTreeSet<NodeId>| {
+                    hop.iter().map(NodeId::to_string).collect::<Vec<_>>().join("|")
+                };
+                let hops: Vec<String> = hops.iter().map(names).collect();
+                format!("Way({to} by {})\n", hops.join(", "))
+            }
+            other => format!("{other:?}\n"),
+        };
+        probes.iter().map(line).collect()
     }
 
     #[test]
     fn vm_and_tester_go_by_the_routers() {
-        assert_snapshot!(shown(&planned(XNET, 1)), @r#"
+        assert_snapshot!(shown(&planned(XNET, 1, 1)), @r#"
         Ping(192.168.2.221)
-        Way(192.168.2.221, [192.168.1.201, 192.168.1.202])
+        Way(192.168.2.221 by vm-201|vm-202)
         Ping(1000::1:c0a8:2dd)
-        Way(1000::1:c0a8:2dd, [1000::1:c0a8:1c9, 1000::1:c0a8:1ca])
+        Way(1000::1:c0a8:2dd by vm-201|vm-202)
         Resolve("a.b")
         "#);
-        assert_snapshot!(shown(&planned(XNET, 221)), @r#"
+        assert_snapshot!(shown(&planned(XNET, 1, 221)), @r#"
         Ping(192.168.1.1)
-        Way(192.168.1.1, [192.168.2.201, 192.168.2.202])
+        Way(192.168.1.1 by vm-201|vm-202)
         Ping(1000::1:c0a8:101)
-        Way(1000::1:c0a8:101, [1000::1:c0a8:2c9, 1000::1:c0a8:2ca])
+        Way(1000::1:c0a8:101 by vm-201|vm-202)
         Resolve("a.b")
         "#);
-        assert_snapshot!(shown(&planned(XNET, 202)), @r#"
+        assert_snapshot!(shown(&planned(XNET, 1, 202)), @r#"
         Resolve("a.b")
         "#);
     }
 
     #[test]
     fn without_a_tester_two_vms_do() {
-        assert_snapshot!(shown(&planned(&XNET[..4], 2)), @r#"
+        assert_snapshot!(shown(&planned(XNET, 0, 2)), @r#"
         Ping(192.168.1.1)
+        Way(192.168.1.1 by )
         Ping(1000::1:c0a8:101)
+        Way(1000::1:c0a8:101 by )
         Resolve("a.b")
         "#);
-        assert_eq!(planned(&XNET[..1], 1).len(), 1);
+    }
+
+    #[test]
+    fn each_group_of_testers_has_its_way() {
+        assert_snapshot!(shown(&planned(EVIL, 2, 1)), @r#"
+        Ping(192.168.2.221)
+        Way(192.168.2.221 by vm-201|vm-202, vm-222)
+        Ping(1000::1:c0a8:2dd)
+        Way(1000::1:c0a8:2dd by vm-201|vm-202, vm-222)
+        Ping(192.168.3.222)
+        Way(192.168.3.222 by vm-201|vm-202)
+        Ping(1000::1:c0a8:3de)
+        Way(1000::1:c0a8:3de by vm-201|vm-202)
+        Resolve("a.b")
+        "#);
     }
 
     #[test]
     fn script_frames_each_probe() {
-        assert_snapshot!(script(&planned(&XNET[..4], 2)), @r#"
+        let script = script(&planned(XNET, 0, 2));
+        assert_snapshot!(script.lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
         out=$({ ping -c1 -W5 192.168.1.1 || ping -c1 -W5 192.168.1.1; } 2>&1); echo "@probe 0 $?"; echo "$out"
-        out=$({ ping -c1 -W5 1000::1:c0a8:101 || ping -c1 -W5 1000::1:c0a8:101; } 2>&1); echo "@probe 1 $?"; echo "$out"
-        out=$({ nslookup a.b 127.0.0.1; } 2>&1); echo "@probe 2 $?"; echo "$out"
+        out=$({ traceroute -n -m 8 -q 1 -w 3 192.168.1.1; } 2>&1); echo "@probe 1 $?"; echo "$out"
         "#);
+        assert!(
+            script.contains("nslookup a.b 127.0.0.1; } 2>&1); echo \"@probe 4 $?\""),
+            "{script}"
+        );
     }
 
     #[test]
     fn output_is_judged() {
-        let probes = planned(XNET, 1);
+        let probes = planned(XNET, 1, 1);
         let output = "banner\n\
             @probe 0 0\nPING 192.168.2.221\n64 bytes from 192.168.2.221: seq=0 ttl=63 time=1.2 ms\n\n1 packets\n\
             @probe 1 0\ntraceroute to 192.168.2.221, 8 hops max\n 1  192.168.1.202  1.1 ms\n 2  192.168.2.221  2.2 ms\n\
@@ -331,13 +382,17 @@ mod tests {
     }
 
     #[test]
-    fn ways_need_a_router_first_and_the_target_last() {
-        let probe = &planned(XNET, 1)[1];
+    fn ways_are_held_to_every_hop() {
+        let probe = &planned(XNET, 1, 1)[1];
         let rows = [
             (" 1  192.168.1.201  1 ms\n 2  192.168.2.221  1 ms\n", Verdict::Ok),
             (" 1  192.168.2.221  1 ms\n", Verdict::Failed),
             (" 1  192.168.1.201  1 ms\n 2  *\n", Verdict::Failed),
             (" 1  192.168.1.7  1 ms\n 2  192.168.2.221  1 ms\n", Verdict::Failed),
+            (
+                " 1  192.168.1.201  1 ms\n 2  10.0.0.202  1 ms\n 3  192.168.2.221  1 ms\n",
+                Verdict::Failed,
+            ),
             ("", Verdict::Failed),
         ];
         for (output, expected) in rows {

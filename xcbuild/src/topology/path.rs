@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::address::{NetworkId, NodeId};
 use super::route::{Destination, Route, Via};
-use super::{Addressing, Counts, Group, Topology};
+use super::{Addressing, Group, Topology};
 
 /// Longer ways are circles.
 const MOST_HOPS: usize = 16;
@@ -17,9 +17,10 @@ impl Topology {
     /// The nodes between two nodes, hop by hop, when `to` is asked for at its address of `network`:
     /// for each hop the nodes of which one is passed (several with ECMP). Empty where the two are
     /// neighbours; none where the one doesn't reach the other through nodes of the cluster.
+    /// `present` are the nodes that the cluster was started with.
     pub fn way(
         &self,
-        counts: &Counts,
+        present: &BTreeSet<NodeId>,
         from: NodeId,
         to: NodeId,
         network: NetworkId,
@@ -41,7 +42,7 @@ impl Topology {
                 if self.is_in_subnet(group, subnet) {
                     arrived += 1;
                 } else {
-                    next.extend(self.next_hops(counts, group, subnet)?);
+                    next.extend(self.next_hops(present, group, subnet)?);
                 }
             }
             match (arrived, next.is_empty()) {
@@ -61,14 +62,18 @@ impl Topology {
         group.networks.iter().any(|id| addressing(id) == Some(Addressing::Subnet(subnet)))
     }
 
-    fn next_hops(&self, counts: &Counts, group: &Group, subnet: NetworkId) -> Option<Vec<NodeId>> {
+    fn next_hops(
+        &self,
+        present: &BTreeSet<NodeId>,
+        group: &Group,
+        subnet: NetworkId,
+    ) -> Option<Vec<NodeId>> {
         let main = |route: &&Route| route.leaving_by.is_none();
         let to = |wanted: Destination| {
             group.routes.iter().filter(main).find(move |route| route.to == wanted)
         };
         let route = to(Destination::Network(subnet)).or_else(|| to(Destination::Default))?;
         let Via::Nodes(hops) = &route.via else { return None };
-        let present: BTreeSet<NodeId> = counts.nodes().collect();
         let live = hops.iter().filter(|hop| !hop.if_present || present.contains(&hop.node));
         Some(live.map(|hop| hop.node).collect())
     }
