@@ -11,7 +11,8 @@ use crate::image::cdrom::{Layout, Options};
 use crate::image::store::Store;
 use crate::overlay::Params;
 use crate::overlay::build::Layer;
-use crate::overlay::mkcdrom::{Report, mkcdrom};
+use crate::overlay::inspect::Hidden;
+use crate::overlay::mkcdrom::{self, Report};
 use crate::settings::{Settings, Variables};
 use crate::ui;
 
@@ -46,6 +47,14 @@ struct BuildOptions {
     #[arg(long)]
     #[serde(skip)]
     explain: bool,
+    /// Only say what would be built, and why
+    #[arg(long)]
+    #[serde(skip)]
+    dry_run: bool,
+    /// Print a report in JSON instead of the path
+    #[arg(long)]
+    #[serde(skip)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum, Serialize)]
@@ -74,10 +83,42 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         script: options.script.as_deref(),
         cidata: options.cidata.as_deref(),
     };
-    if build(&settings, &store, &names, &iso, options.explain)? {
-        ui::result(settings.places.cdrom.display());
+    if options.dry_run {
+        return dry_run(&settings, &store, &names);
+    }
+    match build_report(&settings, &store, &names, &iso, options.explain)? {
+        Some(report) if options.json => ui::result(json(&report, &settings)),
+        Some(_) => ui::result(settings.places.cdrom.display()),
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn dry_run(settings: &Settings, store: &Store, names: &[String]) -> Result<ExitCode> {
+    for forecast in mkcdrom::dry_run(names, &params(settings, store)?, store)? {
+        match forecast.reason {
+            None => ui::result(format_args!("{:24} cached", forecast.name)),
+            Some(reason) => ui::result(format_args!("{:24} {reason}", forecast.name)),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(report: &Report, settings: &Settings) -> serde_json::Value {
+    let layer = |l: &Layer| {
+        let reason = l.built.as_ref().map(ToString::to_string);
+        serde_json::json!({
+            "name": l.name, "digest": l.blob.digest, "size": l.blob.size,
+            "cached": l.built.is_none(), "reason": reason, "seconds": l.took.as_secs_f64(),
+        })
+    };
+    let hidden = |h: &Hidden| serde_json::json!({ "path": h.path.to_string(), "by": h.by });
+    serde_json::json!({
+        "cdrom": settings.places.cdrom, "digest": report.iso.digest, "size": report.iso.size,
+        "cached": report.cached, "seconds": report.took.as_secs_f64(),
+        "layers": report.layers.iter().map(layer).collect::<Vec<_>>(),
+        "hidden": report.hidden.iter().map(hidden).collect::<Vec<_>>(),
+    })
 }
 
 /// Builds the ISO, says what was built and what was there; gives whether there is an ISO now.
@@ -91,17 +132,29 @@ pub fn build(
     options: &Options<'_>,
     explain: bool,
 ) -> Result<bool> {
+    Ok(build_report(settings, store, names, options, explain)?.is_some())
+}
+
+fn build_report(
+    settings: &Settings,
+    store: &Store,
+    names: &[String],
+    options: &Options<'_>,
+    explain: bool,
+) -> Result<Option<Report>> {
+    let params = params(settings, store)?;
+    let report = mkcdrom::mkcdrom(names, &params, options, store, &settings.places.cdrom)?;
+    match &report {
+        Some(report) => show(report, explain),
+        None => ui::status("Removed", settings.places.cdrom.display()),
+    }
+    Ok(report)
+}
+
+fn params(settings: &Settings, store: &Store) -> Result<Params> {
     let current = std::env::current_dir().context("can't tell the current directory")?;
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
-    let params = Params::of(settings, store, &current, &program)?;
-    match mkcdrom(names, &params, options, store, &settings.places.cdrom)? {
-        Some(report) => show(&report, explain),
-        None => {
-            ui::status("Removed", settings.places.cdrom.display());
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Params::of(settings, store, &current, &program)
 }
 
 fn show(report: &Report, explain: bool) {
@@ -110,6 +163,14 @@ fn show(report: &Report, explain: bool) {
     }
     for layer in &report.layers {
         show_layer(layer, explain);
+    }
+    if let Some(first) = report.hidden.first() {
+        ui::warn(format_args!(
+            "{} files are hidden by later overlays, the first is /{} by `{}`; `xcbuild ovl why` says more",
+            report.hidden.len(),
+            first.path,
+            first.by
+        ));
     }
     let (verb, size) = (if report.cached { "Cached" } else { "Built" }, report.iso.size);
     ui::status(verb, format_args!("ISO, {}, {} in all", megabytes(size), time(report.took)));

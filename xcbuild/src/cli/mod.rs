@@ -15,12 +15,14 @@ mod install;
 mod iso;
 mod lock;
 mod mkcdrom;
+mod mkovl;
 mod namespace;
 mod node;
 mod nsadd;
 mod nsdel;
 mod nsenter;
 mod overlays;
+mod ovl;
 mod ovld;
 mod params;
 mod ps;
@@ -97,6 +99,8 @@ enum Verb {
     Env(env::Arguments),
     Iso(iso::Arguments),
     Ovld(ovld::Arguments),
+    Ovl(ovl::Arguments),
+    Mkovl(mkovl::Arguments),
     Dns(dns::Arguments),
     Nsadd(nsadd::Arguments),
     Nsdel(nsdel::Arguments),
@@ -153,6 +157,8 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Env(a) => env::run(&a, variables),
         Verb::Iso(a) => iso::run(&a, variables),
         Verb::Ovld(a) => ovld::run(&a, variables),
+        Verb::Ovl(a) => ovl::run(&a, variables),
+        Verb::Mkovl(a) => mkovl::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
         Verb::Nsadd(a) => nsadd::run(&a, variables),
         Verb::Nsdel(a) => nsdel::run(&a, &variables),

@@ -29,7 +29,7 @@ use crate::sys::cancel;
 use crate::tree::{Tree, write_tar};
 
 /// Debian's name of the nodes' architecture.
-const ARCHITECTURE: &str = "amd64";
+pub(super) const ARCHITECTURE: &str = "amd64";
 /// The blob of an action that is the layer.
 const LAYER: &str = "layer";
 /// The blob of an action that is the list of ingredients.
@@ -68,7 +68,7 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
     let name = &planned.overlay.name;
     let found = match (&planned.overlay.source, &planned.manifest) {
         (Source::Script(directory), _) => from_script(directory, params, store),
-        (Source::Tar(file), _) => from_tar(file, store),
+        (Source::Tar(file), _) => from_tar(name, file, store),
         (Source::Manifest(directory), Some(manifest)) => {
             from_manifest(&Context { name, directory, manifest, params, packages })
         }
@@ -80,6 +80,43 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
     Ok(Layer { name: name.clone(), blob, built, took: start.elapsed() })
 }
 
+/// What a build would do with an overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    /// The overlay's name.
+    pub name: String,
+    /// Why it would be built; `None` if it is in the store.
+    pub reason: Option<Reason>,
+}
+
+/// What a build would do, without doing it. Scripts are not run.
+///
+/// # Errors
+/// When what an overlay names is not there.
+pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Forecast>> {
+    let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
+    let one = |planned: &Planned| -> Result<Forecast> {
+        let name = &planned.overlay.name;
+        let reason = match (&planned.overlay.source, &planned.manifest) {
+            (Source::Manifest(directory), Some(manifest)) => {
+                let context = Context { name, directory, manifest, params, packages: &packages };
+                let recipe = Recipe::of(&context)?;
+                Origin { name, store }.forecast(&recipe.key(), &recipe.ingredients)?
+            }
+            (Source::Tar(file), _) => {
+                let (key, ingredients) = tar_key(file)?;
+                Origin { name, store }.forecast(&key, &ingredients)?
+            }
+            _ => Some(Reason::Untraced),
+        };
+        Ok(Forecast { name: name.clone(), reason })
+    };
+    let named = |planned: &Planned| {
+        one(planned).with_context(|| format!("the overlay `{}`", planned.overlay.name))
+    };
+    plan.par_iter().map(named).collect()
+}
+
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
     let recipe = Recipe::of(context)?;
     Origin { name: context.name, store: context.packages.store() }.get_or_build(
@@ -89,12 +126,15 @@ fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
     )
 }
 
-fn from_tar(file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
-    let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
-    let ingredients = [Ingredient::new("tar", digest.to_string())];
-    let key = KeyBuilder::new("tar").digest("file", &digest).finish();
-    let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+fn from_tar(name: &str, file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
+    let (key, ingredients) = tar_key(file)?;
     Origin { name, store }.get_or_build(&key, &ingredients, || tarball::read(file, store))
+}
+
+fn tar_key(file: &Path) -> Result<(Key, [Ingredient; 1])> {
+    let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
+    let key = KeyBuilder::new("tar").digest("file", &digest).finish();
+    Ok((key, [Ingredient::new("tar", digest.to_string())]))
 }
 
 fn from_script(
@@ -140,6 +180,13 @@ impl Origin<'_> {
         self.store.record(key, &action)?;
         self.remember(ingredients)?;
         Ok((blob, Some(reason)))
+    }
+
+    fn forecast(&self, key: &Key, ingredients: &[Ingredient]) -> Result<Option<Reason>> {
+        if self.stored(key)?.is_some() {
+            return Ok(None);
+        }
+        self.reason(ingredients).map(Some)
     }
 
     fn stored(&self, key: &Key) -> Result<Option<BlobRef>> {

@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
 use super::Params;
-use super::build::{Layer, layers};
-use super::plan::plan;
+use super::build::{Forecast, Layer, forecast, layers};
+use super::inspect::{Hidden, conflicts};
+use super::plan::{Planned, plan};
+use super::recipe::DEFAULT_TOPOLOGY;
 use crate::image::cdrom::{self, NamedLayer, Options};
 use crate::image::publish::publish;
 use crate::image::store::{BlobRef, Store};
@@ -21,6 +23,8 @@ pub struct Report {
     pub layers: Vec<Layer>,
     /// Overlays that nobody named, each with the one that needs it.
     pub added: Vec<(String, String)>,
+    /// Paths that overlays hide from each other; looked for when the ISO is new.
+    pub hidden: Vec<Hidden>,
     /// The ISO.
     pub iso: BlobRef,
     /// Whether the ISO was in the store.
@@ -46,13 +50,39 @@ pub fn mkcdrom(
         return remove(to).map(|()| None);
     }
     let plan = plan(&params.search, names)?;
+    check_topology(&plan, params)?;
     let layers = layers(&plan, params, store)?;
     let named = layers.iter().map(|l| NamedLayer { name: l.name.clone(), blob: l.blob });
     let iso = cdrom::build(&named.collect::<Vec<_>>(), options, store)?;
     publish(store, &iso.blob, to)?;
     let added = plan.into_iter().filter_map(|p| Some((p.overlay.name, p.needed_by?)));
     let (iso, cached) = (iso.blob, iso.cached);
-    Ok(Some(Report { layers, added: added.collect(), iso, cached, took: start.elapsed() }))
+    let hidden = if cached { Vec::new() } else { conflicts(&layers, store)? };
+    let added = added.collect();
+    Ok(Some(Report { layers, added, hidden, iso, cached, took: start.elapsed() }))
+}
+
+/// An overlay that is made for one topology works in no other.
+fn check_topology(plan: &[Planned], params: &Params) -> Result<()> {
+    let topology = params.variables.or("TOPOLOGY", DEFAULT_TOPOLOGY);
+    for planned in plan {
+        let wanted = planned.manifest.as_ref().and_then(|m| m.topology.as_ref());
+        if let Some(wanted) = wanted.filter(|w| w.0 != topology) {
+            let name = &planned.overlay.name;
+            bail!("`{name}` needs TOPOLOGY={0}, it is {topology}; export TOPOLOGY={0}", wanted.0);
+        }
+    }
+    Ok(())
+}
+
+/// What [`mkcdrom`] would do with each overlay, without doing it.
+///
+/// # Errors
+/// When an overlay is unknown, or what it names is not there.
+pub fn dry_run(names: &[String], params: &Params, store: &Store) -> Result<Vec<Forecast>> {
+    let plan = plan(&params.search, names)?;
+    check_topology(&plan, params)?;
+    forecast(&plan, params, store)
 }
 
 fn remove(iso: &Path) -> Result<()> {

@@ -13,8 +13,11 @@
 //! This module knows no cluster, network or VM, and reads no environment: [`Params`] brings all.
 
 pub mod build;
+pub mod create;
 pub mod embedded;
 pub mod find;
+pub mod inspect;
+pub mod lint;
 pub mod manifest;
 pub mod mkcdrom;
 pub mod params;

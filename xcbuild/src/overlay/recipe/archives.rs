@@ -64,6 +64,10 @@ impl Unpacked<'_> {
 }
 
 impl Step for Unpacked<'_> {
+    fn label(&self) -> String {
+        format!("archive {}", self.archive.name.0)
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let Archive { name, sha256, to, strip, only } = self.archive;
         let only: Vec<&str> = only.iter().map(|o| o.0.as_str()).collect();

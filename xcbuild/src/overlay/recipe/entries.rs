@@ -67,6 +67,10 @@ impl One {
 }
 
 impl Step for One {
+    fn label(&self) -> String {
+        format!("[{}]", self.what)
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         vec![Ingredient::new(format!("{} /{}", self.what, self.path), self.value())]
     }
@@ -91,6 +95,10 @@ struct Modules {
 }
 
 impl Step for Modules {
+    fn label(&self) -> String {
+        "modules".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         vec![Ingredient::new("modules", format!("{}: {}", self.overlay, self.names))]
     }
@@ -110,6 +118,10 @@ struct Changed {
 }
 
 impl Step for Changed {
+    fn label(&self) -> String {
+        "[attributes]".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let mode = self.to.mode.map(|m| format!("{:04o}", m.0)).unwrap_or_default();
         let owner = self.to.owner.map(|o| format!("{}:{}", o.uid, o.gid)).unwrap_or_default();

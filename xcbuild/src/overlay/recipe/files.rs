@@ -89,6 +89,10 @@ fn exports<'a>(context: &Context<'_>, patterns: impl Iterator<Item = &'a str>) -
 }
 
 impl Step for Written {
+    fn label(&self) -> String {
+        "[[file]]".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let Entry { mode, uid, gid, .. } = self.entry;
         let value = format!("{mode:04o} {uid}:{gid} {}", self.digest);
@@ -124,6 +128,10 @@ impl Joined {
 }
 
 impl Step for Joined {
+    fn label(&self) -> String {
+        "[[file]]".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let Self { path, from, mode, uid, gid } = self;
         let from: Vec<String> = from.iter().map(|p| format!("/{p}")).collect();

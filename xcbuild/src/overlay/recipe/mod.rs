@@ -36,15 +36,18 @@ mod script;
 mod topologies;
 mod trees;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+
+pub use topologies::DEFAULT as DEFAULT_TOPOLOGY;
 
 use super::Params;
 use super::manifest::Manifest;
 use crate::image::debian::Packages;
 use crate::image::key::{Key, KeyBuilder};
-use crate::tree::{Conflict, Tree, merge, usr_merge};
+use crate::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
 const FORMAT: u64 = 1;
@@ -67,6 +70,9 @@ impl Ingredient {
 
 /// A part of a recipe.
 trait Step {
+    /// What it is in the manifest, for people.
+    fn label(&self) -> String;
+
     /// All that decides what the step yields.
     fn ingredients(&self) -> Vec<Ingredient>;
 
@@ -106,6 +112,17 @@ impl Context<'_> {
     }
 }
 
+/// A path of a layer, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The path.
+    pub path: TreePath,
+    /// What is there.
+    pub entry: Entry,
+    /// The step that gave it.
+    pub step: String,
+}
+
 /// All that decides a layer, and how it is made from it.
 pub struct Recipe<'a> {
     steps: Vec<Box<dyn Step + 'a>>,
@@ -137,6 +154,26 @@ impl<'a> Recipe<'a> {
     pub fn key(&self) -> Key {
         let builder = KeyBuilder::new("layer").number("format", FORMAT);
         self.ingredients.iter().fold(builder, |b, i| b.text(&i.what, &i.value)).finish()
+    }
+
+    /// Every path of the layer, and the step that gave it.
+    ///
+    /// # Errors
+    /// As for [`Recipe::make`].
+    pub fn origins(&self) -> Result<Vec<Origin>> {
+        let mut labels = BTreeMap::new();
+        let mut tree = Tree::new();
+        for step in &self.steps {
+            let yields = usr_merge(step.yields(&tree)?)?;
+            let label = step.label();
+            labels.extend(yields.iter().map(|(path, _)| (path.clone(), label.clone())));
+            merge(&mut tree, yields)?;
+        }
+        let origin = |(path, entry): (TreePath, Entry)| {
+            let step = labels.get(&path).cloned().unwrap_or_default();
+            Origin { path, entry, step }
+        };
+        Ok(tree.into_iter().map(origin).collect())
     }
 
     /// Makes the layer's tree. Later steps win over earlier ones; that is the manifest's meaning,

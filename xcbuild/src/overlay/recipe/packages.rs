@@ -46,6 +46,10 @@ pub(super) fn without(mut tree: Tree, leave_out: &[NodePath]) -> Tree {
 }
 
 impl Step for Unpacked<'_> {
+    fn label(&self) -> String {
+        "packages".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let package = |p: &crate::image::debian::Package| {
             Ingredient::new(format!("package {}", p.name), format!("{} {}", p.version, p.sha256))

@@ -81,6 +81,10 @@ fn ingredient((place, path): &(TreePath, PathBuf)) -> Result<Ingredient> {
 }
 
 impl Step for Copied {
+    fn label(&self) -> String {
+        "programs".into()
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         self.ingredients.clone()
     }

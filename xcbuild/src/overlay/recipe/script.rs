@@ -78,6 +78,10 @@ fn host_program(context: &Context<'_>, name: &str) -> Result<Ingredient> {
 }
 
 impl Step for Filled<'_> {
+    fn label(&self) -> String {
+        format!("script {}", self.script.run.0)
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         self.ingredients.clone()
     }

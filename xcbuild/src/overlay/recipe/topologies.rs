@@ -13,7 +13,7 @@ use crate::topology::render::{self, RenderedFile};
 use crate::tree::{Entry, Tree, TreePath};
 
 /// The topology where nobody sets one.
-const DEFAULT: &str = "xnet";
+pub const DEFAULT: &str = "xnet";
 
 struct Rendered {
     topology: String,
@@ -52,6 +52,10 @@ fn unknown(name: &str, directory: &Path) -> anyhow::Error {
 }
 
 impl Step for Rendered {
+    fn label(&self) -> String {
+        format!("topology {}", self.topology)
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         let one = |(path, file): &(TreePath, RenderedFile)| {
             let value = format!("{:04o} {}", file.mode, Digest::of(file.content.as_bytes()));

@@ -12,6 +12,7 @@ use crate::tree::{Modes, Tree, TreePath, from_directory};
 const KNOWN_MODES: &[(&str, u32)] = &[("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)];
 
 struct Copied {
+    name: String,
     tree: Tree,
     ingredients: Vec<Ingredient>,
 }
@@ -61,11 +62,15 @@ impl Copied {
             }
         }
         let ingredients = listing::ingredients(name, &tree)?;
-        Ok(Self { tree, ingredients })
+        Ok(Self { name: name.to_owned(), tree, ingredients })
     }
 }
 
 impl Step for Copied {
+    fn label(&self) -> String {
+        format!("{}/", self.name)
+    }
+
     fn ingredients(&self) -> Vec<Ingredient> {
         self.ingredients.clone()
     }

@@ -1,0 +1,39 @@
+//! `xcbuild mkovl`: a new overlay from a template.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::overlay::create::{DEFAULT, create};
+use crate::overlay::embedded::Carried;
+use crate::settings::{Settings, Variables};
+use crate::ui;
+
+/// Make a new overlay from a template, and print its directory
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// plain, or tested: with test cases that run on a cluster of their own
+    #[arg(long, default_value = DEFAULT)]
+    template: String,
+    /// Where to make it [default: the first directory of XCLUSTER_OVLPATH, or the current one]
+    #[arg(long, value_name = "DIR")]
+    ovldir: Option<PathBuf>,
+    /// The overlay's name
+    name: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When it is there already, or can't be made.
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let settings = Settings::resolve(variables)?;
+    let first = settings.places.overlays.first().cloned();
+    let directory = arguments.ovldir.clone().or(first).unwrap_or_else(|| PathBuf::from("."));
+    let templates = Carried::Templates.directory(&settings.places.store)?;
+    let made = create(&templates, &arguments.template, &arguments.name, &directory)?;
+    ui::result(made.display());
+    ui::hint(format_args!("xcbuild mkcdrom network-topology {}", made.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,170 @@
+//! `xcbuild ovl`: looking at overlays.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::overlays;
+use crate::image::store::Store;
+use crate::overlay::inspect::{show, why};
+use crate::overlay::lint::lint;
+use crate::overlay::plan::Planned;
+use crate::overlay::recipe::Origin;
+use crate::overlay::{Overlay, Params, Source};
+use crate::settings::{Settings, Variables};
+use crate::tree::{Entry, Kind, TreePath};
+use crate::ui;
+
+/// Look at overlays: which there are, what they bring, who wins
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List the overlays that are found by name
+    List,
+    /// List all that an overlay puts into a node, with sizes and where it comes from
+    Show {
+        /// The overlay
+        overlay: String,
+    },
+    /// Say what is probably wrong with overlays
+    Lint {
+        /// The overlays; all that are found by name, if none are given
+        overlays: Vec<String>,
+    },
+    /// Say which overlay a path comes from, and which ones it hides
+    Why {
+        /// The path in a node
+        path: String,
+        /// The overlays, in their order
+        #[arg(required = true)]
+        overlays: Vec<String>,
+    },
+    /// Print an index page of all overlays, in Markdown
+    Index,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When an overlay is unknown, wrong, or can't be built.
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let settings = Settings::resolve(variables)?;
+    match &arguments.verb {
+        Verb::List => list(&settings),
+        Verb::Show { overlay } => show_overlay(&settings, overlay),
+        Verb::Lint { overlays } => lint_overlays(&settings, overlays),
+        Verb::Why { path, overlays } => why_path(&settings, path, overlays),
+        Verb::Index => index(&settings),
+    }
+}
+
+fn list(settings: &Settings) -> Result<ExitCode> {
+    let search = overlays::search(settings)?;
+    for overlay in search.all() {
+        let description = description(&search, &overlay);
+        ui::result(format_args!("{:24} {description}", overlay.name));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line on an overlay, whatever it is made of; a manifest that is wrong says so.
+fn description(search: &crate::overlay::Search, overlay: &Overlay) -> String {
+    match &overlay.source {
+        Source::Script(_) => "(made by a script)".into(),
+        Source::Tar(_) => "(a tar file)".into(),
+        Source::Manifest(_) => match Planned::find(search, &overlay.name) {
+            Ok(planned) => planned.manifest.map(|m| m.description).unwrap_or_default(),
+            Err(e) => format!("({})", ui::causes(&e)),
+        },
+    }
+}
+
+fn show_overlay(settings: &Settings, name: &str) -> Result<ExitCode> {
+    let (params, store) = params(settings)?;
+    let origins = show(name, &params, &store)?;
+    for origin in &origins {
+        ui::result(line(origin));
+    }
+    let files = origins.iter().filter(|o| !o.entry.is_directory()).count();
+    let bytes: u64 = origins.iter().map(|o| size(&o.entry)).sum();
+    ui::status("Total", format_args!("{files} files, {:.1} MB", bytes as f64 / 1e6));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(origin: &Origin) -> String {
+    let Origin { path, entry, step } = origin;
+    let mut name = format!("/{path}");
+    match &entry.kind {
+        Kind::Directory => name.push('/'),
+        Kind::Symlink(to) => name += &format!(" -> {}", String::from_utf8_lossy(to)),
+        Kind::Hardlink(to) => name += &format!(" = /{to}"),
+        _ => {}
+    }
+    let owner = format!("{}:{}", entry.uid, entry.gid);
+    format!("{:04o} {owner:>5} {:>10} {name:60} {step}", entry.mode, size(entry))
+}
+
+fn size(entry: &Entry) -> u64 {
+    match &entry.kind {
+        Kind::File(content) => content.len(),
+        _ => 0,
+    }
+}
+
+fn lint_overlays(settings: &Settings, names: &[String]) -> Result<ExitCode> {
+    let search = overlays::search(settings)?;
+    let all = || search.all().into_iter().map(|o| o.name).collect();
+    let names: Vec<String> = if names.is_empty() { all() } else { names.to_vec() };
+    let mut count = 0;
+    for name in &names {
+        for finding in lint(&Planned::find(&search, name)?)? {
+            ui::result(format_args!("{}: {}", finding.path.display(), finding.message));
+            count += 1;
+        }
+    }
+    if count > 0 {
+        bail!("{count} findings in {} overlays", names.len());
+    }
+    ui::status("Checked", format_args!("{} overlays", names.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn why_path(settings: &Settings, path: &str, names: &[String]) -> Result<ExitCode> {
+    let (params, store) = params(settings)?;
+    let path = TreePath::new(path)?;
+    let claims = why(&path, names, &params, &store)?;
+    if claims.is_empty() {
+        bail!("none of these overlays has `/{path}`");
+    }
+    for claim in claims {
+        let what = if claim.wins { "a node gets it" } else { "hidden by a later one" };
+        let (mode, size) = (claim.entry.mode, size(&claim.entry));
+        ui::result(format_args!("{:24} {mode:04o} {size:>10} {what}", claim.overlay));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn index(settings: &Settings) -> Result<ExitCode> {
+    let search = overlays::search(settings)?;
+    let mut text = String::from("# Overlays\n\n| overlay | what it is for |\n|---|---|\n");
+    for overlay in search.all() {
+        let description = description(&search, &overlay).replace('|', "\\|");
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "| [{0}]({0}/README.md) | {description} |", overlay.name);
+    }
+    ui::result(text.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn params(settings: &Settings) -> Result<(Params, Store)> {
+    let store = Store::open(&settings.places.store)?;
+    let (current, program) = (std::env::current_dir()?, std::env::current_exe()?);
+    let params = Params::of(settings, &store, &current, &program)?;
+    Ok((params, store))
+}
