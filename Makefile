@@ -5,7 +5,7 @@ CARGO ?= cargo
 INSTALL_FLAGS ?=
 PROFILE_DIR = target/release
 
-.PHONY: help up install-deps build test lint bench clean derived
+.PHONY: help up install-deps build test lint bench clean derived test-topologies
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -32,6 +32,9 @@ lint: ## formatting and lints only
 bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand
 	./xcbuild/setup/install-deps $(INSTALL_FLAGS) run build bench
 	./bench/run
+
+test-topologies: build ## every topology on real nodes, one after another; a table
+	./tests/topologies
 
 derived: ## write what is made from the topologies: Envsettings, docs/topologies
 	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --test it topology::derived -- --test-threads=1
