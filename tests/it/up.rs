@@ -5,9 +5,6 @@ use std::process::{Command, Stdio};
 
 use crate::common::{Workspace, dns, tool};
 
-/// What the tools on a node print for `dig +short` and `nslookup` of the test's name.
-const LOOK_UPS: &str = "dig +short www.test.example @192.168.0.250 -p 10053";
-
 /// Programs whose command line names something of the workspace: its qemus, its DNS proxy.
 fn processes(workspace: &Workspace) -> Vec<String> {
     let mark = workspace.run_directory().to_str().unwrap().to_owned();
@@ -48,7 +45,7 @@ fn a_cluster_comes_up_works_and_goes() {
     assert!(!table.contains("FAILED"), "{table}");
 
     let again = workspace.fails(&up, 1);
-    assert!(again.contains("the cluster `default` is running (7 nodes alive)"), "{again}");
+    assert!(again.contains("the cluster `tests` is running (7 nodes alive)"), "{again}");
     workspace.xcbuild(&["status"]).assert().code(7);
 
     nodes_reach_each_other(&workspace);
@@ -79,8 +76,12 @@ fn nodes_reach_each_other(workspace: &Workspace) {
 }
 
 fn names_resolve(workspace: &Workspace) {
+    let status: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
+    let port = &status["net"]["dns_port"];
+    let direct = format!("dig +short {} @192.168.0.250 -p {port}", dns::NAME);
     for node in ["1", "201", "221"] {
-        let short = workspace.ok(&["rsh", node, LOOK_UPS]);
+        let short = workspace.ok(&["rsh", node, &direct]);
         assert_eq!(short.trim(), dns::V4);
         let looked_up = workspace.ok(&["rsh", node, "nslookup", dns::NAME]);
         assert!(looked_up.contains(dns::V4), "{looked_up}");

@@ -19,6 +19,8 @@ const TELNET_BASE: &str = "42000";
 const SSH_BASE: &str = "42300";
 const KUBERNETES_PORT: &str = "42800";
 const MULTICAST_BASE: &str = "160";
+/// A cluster with a name of its own takes free ports where those are taken.
+const CLUSTER: &str = "tests";
 
 /// An empty home with its own run directory, lock file and images. The cache is shared by all
 /// tests, so that packages are fetched once; a test of the cache takes one of its own.
@@ -65,7 +67,7 @@ impl Workspace {
 
     /// The environment of the program in this workspace, whole.
     pub fn environment(&self) -> Vec<(String, OsString)> {
-        let own: [(&str, OsString); 8] = [
+        let own: [(&str, OsString); 9] = [
             ("PATH", std::env::var_os("PATH").unwrap_or_default()),
             ("HOME", self.home.path().into()),
             ("XCBUILD_STORE", self.store.clone().into()),
@@ -74,6 +76,7 @@ impl Workspace {
             ("XCLUSTER_SSH_BASE", SSH_BASE.into()),
             ("XCLUSTER_K8S_PORT", KUBERNETES_PORT.into()),
             ("XCLUSTER_MCAST_BASE", MULTICAST_BASE.into()),
+            ("__cluster", CLUSTER.into()),
         ];
         let own = own.into_iter().map(|(n, v)| (n.to_owned(), v));
         own.chain(self.variables.iter().map(|(n, v)| (n.clone(), v.into()))).collect()
