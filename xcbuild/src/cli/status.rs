@@ -52,5 +52,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     if status.interrupted {
         ui::warn("the start of this cluster was broken off; `xcbuild stop` cleans up");
     }
+    if status.dns == Some(false) && status.alive() > 0 {
+        ui::warn("the cluster's DNS proxy has ended; nodes resolve only each other's names");
+    }
     Ok(ExitCode::from(u8::try_from(status.alive()).unwrap_or(u8::MAX)))
 }

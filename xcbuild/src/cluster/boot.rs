@@ -7,26 +7,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::spawn::{remove_if_there, spawn};
 use super::state::State;
 use super::watch::{Agent, Tail, Watch, Woken, end_of, panic_line};
-use super::{Event, RunDir};
-use crate::sys::exec::Exec;
+use super::{Event, RunDir, dns};
 use crate::topology::address::NodeId;
 use crate::vm::command::{Accel, Paths};
 use crate::vm::process::{Held, ProcessId};
 
 /// How many lines of a console are shown when its node fails.
 const CONSOLE_LINES: usize = 20;
-
-/// How long the DNS proxy may take to bind its ports.
-const DNS_LIMIT: Duration = Duration::from_secs(20);
 
 /// A node that did not come up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +99,7 @@ struct Boot<'a> {
     state: &'a mut State,
     booting: BTreeMap<NodeId, Booting>,
     ready: BTreeMap<NodeId, Held>,
+    dns: Option<Held>,
     limits: Limits,
     progress: &'a dyn Fn(Event),
 }
@@ -123,7 +119,9 @@ pub(super) fn nodes(
     let watch = Watch::new(&[&run.path(), &state.logs])?;
     let mut waiting: VecDeque<_> = nodes.iter().copied().collect();
     let (booting, ready) = (BTreeMap::new(), BTreeMap::new());
-    let mut boot = Boot { run, state, booting, ready, limits, progress };
+    let dns =
+        state.dns.as_ref().and_then(|d| d.process).map(ProcessId::hold).transpose()?.flatten();
+    let mut boot = Boot { run, state, booting, ready, dns, limits, progress };
     loop {
         while boot.booting.len() < limits.parallel
             && let Some((node, way)) = waiting.pop_front()
@@ -131,7 +129,8 @@ pub(super) fn nodes(
             boot.begin(node, way)?;
         }
         let Some(deadline) = boot.deadline() else { return Ok(()) };
-        let all = boot.booting.values().map(|b| &b.held).chain(boot.ready.values());
+        let all =
+            boot.booting.values().map(|b| &b.held).chain(boot.ready.values()).chain(&boot.dns);
         let woken = watch.wait(&all.collect::<Vec<_>>(), deadline)?;
         boot.look(woken)?;
     }
@@ -190,10 +189,13 @@ impl Boot<'_> {
         for id in self.booting.keys().copied().collect::<Vec<_>>() {
             self.look_at(id, now, woken == Woken::TimedOut)?;
         }
-        match self.ready.iter().find(|(_, held)| held.wait(now)) {
-            Some((id, _)) => Err(self.died(*id).into()),
-            None => Ok(()),
+        if let Some((id, _)) = self.ready.iter().find(|(_, held)| held.wait(now)) {
+            return Err(self.died(*id).into());
         }
+        if self.dns.as_ref().is_some_and(|dns| dns.wait(now)) {
+            bail!(dns::ended(&self.state.logs));
+        }
+        Ok(())
     }
 
     fn look_at(&mut self, id: NodeId, now: Instant, timed_out: bool) -> Result<()> {
@@ -249,54 +251,4 @@ impl Boot<'_> {
 /// The log of a node's qemu itself.
 fn qemu_log(logs: &Path, node: NodeId) -> PathBuf {
     logs.join(format!("{node}.qemu.log"))
-}
-
-pub(super) fn remove_if_there(path: &Path) -> Result<()> {
-    match fs_err::remove_file(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        result => Ok(result?),
-    }
-}
-
-/// Starts the cluster's DNS proxy, if it has one, and returns when its ports are bound.
-///
-/// # Errors
-/// When it ends instead, or takes too long; with what it said.
-pub(super) fn dns(run: &RunDir, state: &mut State) -> Result<()> {
-    let log = state.logs.join("dns.log");
-    let watch = Watch::new(&[&state.logs])?;
-    let Some(dns) = &mut state.dns else { return Ok(()) };
-    remove_if_there(&log)?;
-    dns.process = spawn(&dns.argv, &log)?;
-    let process = dns.process;
-    state.save(run)?;
-    let held = process.map(ProcessId::hold).transpose()?.flatten();
-    let mut words = Tail::new(&log);
-    let deadline = Instant::now() + DNS_LIMIT;
-    loop {
-        let ended = held.as_ref().is_none_or(|held| held.wait(Instant::now()));
-        if words.lines().iter().any(|line| line.starts_with("ready")) {
-            return Ok(());
-        }
-        if ended {
-            bail!("the DNS proxy has ended; the log is {}: {}", log.display(), end_of(&log, 5));
-        }
-        if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
-            bail!(
-                "the DNS proxy is not ready after {} s; the log is {}",
-                DNS_LIMIT.as_secs(),
-                log.display()
-            );
-        }
-    }
-}
-
-/// Starts a process that outlives us. `None` if it has already ended.
-fn spawn(argv: &[String], log: &Path) -> Result<Option<ProcessId>> {
-    let (program, args) = argv.split_first().context("an empty command")?;
-    let open = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(log);
-    let out = open.with_context(|| format!("can't write `{}`", log.display()))?;
-    let err = out.try_clone().with_context(|| format!("can't write `{}`", log.display()))?;
-    let child = Exec::new(program).args(args).cwd("/").detached(out, err)?;
-    Ok(i32::try_from(child.id()).ok().and_then(ProcessId::of))
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::boot::{self, Limits, Way};
 use super::rundir::ClusterLock;
+use super::spawn::remove_if_there;
 use super::start::StartError;
 use super::state::State;
 use super::status::{NodeCondition, NodeStatus};
@@ -204,7 +205,7 @@ fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
         let paths = run.node(*id, &state.logs);
         let lock = console::lock_of(&paths.console);
         for file in [paths.console, paths.qmp, paths.agent_log, lock] {
-            boot::remove_if_there(&file)?;
+            remove_if_there(&file)?;
         }
     }
     state.save(run)

@@ -29,6 +29,8 @@
 //! |---|---|
 //! | [`rundir`], [`state`] | the directory, its locks, its state file |
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
+//! | `dns`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
+//! | [`life`], [`console`] | what happens to single nodes, and their consoles |
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`access`], [`check`] | commands on nodes, and whether the networks work |
 //!
@@ -40,10 +42,12 @@ mod boot;
 pub mod check;
 
 pub mod console;
+mod dns;
 pub mod life;
 mod memory;
 mod plan;
 pub mod rundir;
+mod spawn;
 pub mod start;
 pub mod state;
 pub mod status;

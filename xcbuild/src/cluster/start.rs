@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use super::boot::{self, Limits, Way};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
-use super::{RunDir, Status, plan, stop};
+use super::{RunDir, Status, dns, plan, stop};
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::sys::cancel;
@@ -164,7 +164,7 @@ fn bring_up(
 ) -> Result<Duration> {
     private_directory(&state.logs)?;
     if state.dns.is_some() {
-        boot::dns(run, state)?;
+        dns::start(run, state)?;
         progress(Event::Dns(state.net.dns_port));
     }
     let began = Instant::now();

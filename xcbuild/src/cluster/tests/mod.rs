@@ -1,0 +1,128 @@
+//! The life of clusters, with real qemus that have nothing to boot: the test speaks in their
+//! nodes' place, by writing into their agent files once their control sockets answer.
+
+mod consoles;
+mod nodes;
+mod starting;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::watch::Watch;
+use super::{Event, Report, RunDir, StartParams, start, stop};
+use crate::net::ports::Policy;
+use crate::net::user::UserNet;
+use crate::topology::address::{NodeId, Prefix};
+use crate::vm::accel::Choice;
+use crate::vm::command::Boot;
+use crate::vm::process::end;
+use crate::vm::qmp::Qmp;
+use crate::vm::tests::node;
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// A cluster to be: its directory is removed, and what runs is ended, whatever the test does.
+struct Bench {
+    directory: tempfile::TempDir,
+    params: StartParams,
+}
+
+impl Bench {
+    /// Nodes of no networks but the maintenance one; each test has ports of its own by its slot.
+    fn new(slot: u16, nodes: &[u8]) -> Self {
+        let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
+        let params = StartParams {
+            run_root: directory.path().join("run"),
+            cluster: "c".into(),
+            logs: directory.path().join("logs"),
+            nodes: nodes.iter().map(|n| node(*n, &[0, 1])).collect(),
+            counts: None,
+            program: "qemu-system-x86_64".into(),
+            machine: "pc".into(),
+            qemu_options: vec![],
+            accel: Choice::Tcg,
+            boot: Boot { kernel: None, initrd: None, disks: vec![] },
+            prefix: Prefix::default(),
+            append: String::new(),
+            net: UserNet::default().in_slot(slot),
+            ports: Policy::Given,
+            dns: None,
+            parallel: None,
+            timeout: Some(LONG),
+            overcommit: false,
+            replace: false,
+        };
+        Self { directory, params }
+    }
+
+    fn run(&self) -> RunDir {
+        RunDir::new(&self.params.run_root, "c").unwrap()
+    }
+
+    /// Starts it; each node says `words` once its qemu is there.
+    fn start(&self, words: &str) -> anyhow::Result<Report> {
+        self.speaking(words, start)
+    }
+
+    /// Does something during which nodes are launched; each says that it is ready.
+    fn by_event<T>(&self, act: impl FnOnce(&StartParams, &dyn Fn(Event)) -> T) -> T {
+        self.speaking("hello\nready vm\n", act)
+    }
+
+    fn speaking<T>(&self, words: &str, act: impl FnOnce(&StartParams, &dyn Fn(Event)) -> T) -> T {
+        let run = &self.run();
+        std::thread::scope(|scope| {
+            act(&self.params, &|event| {
+                if let Event::Launched(node) = event {
+                    scope.spawn(move || speak(run, node, &agent(run, node), words));
+                }
+            })
+        })
+    }
+
+    fn started(&self) -> Report {
+        self.start("hello\nready vm\n").unwrap()
+    }
+
+    fn assert_nothing_left(&self) {
+        assert_eq!(stop::find(&self.run()), []);
+        let left: Vec<_> = std::fs::read_dir(&self.params.run_root).unwrap().flatten().collect();
+        let names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
+        assert_eq!(names, ["ports.lock"]);
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let processes = stop::find(&self.run());
+        end(&processes.into_iter().map(|(process, _)| process).collect::<Vec<_>>());
+    }
+}
+
+fn id(number: u8) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+/// The file of what a node says.
+fn agent(run: &RunDir, node: NodeId) -> PathBuf {
+    run.node(node, Path::new("/")).agent_log
+}
+
+/// Says something in a node's place: when its control socket answers, qemu has opened its files.
+fn speak(run: &RunDir, node: NodeId, file: &Path, words: &str) {
+    let paths = run.node(node, Path::new("/"));
+    let Ok(watch) = Watch::new(&[&run.path()]) else { return };
+    let deadline = Instant::now() + LONG;
+    while Qmp::connect(&paths.qmp, LONG).is_err() {
+        // A start that was given up has removed the directory.
+        if !run.path().exists() || Instant::now() > deadline {
+            return;
+        }
+        watch.wait(&[], Instant::now() + Duration::from_millis(20)).unwrap();
+    }
+    if let Ok(mut file) = OpenOptions::new().append(true).open(file) {
+        file.write_all(words.as_bytes()).unwrap();
+    }
+}

@@ -1,0 +1,246 @@
+//! Starting and stopping, and what goes wrong with it.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
+
+use super::{Bench, LONG, agent, speak};
+use crate::cluster::boot::NodeFailed;
+use crate::cluster::start::StartError;
+use crate::cluster::state::{NodeState, Phase, State};
+use crate::cluster::status::NodeCondition;
+use crate::cluster::{Event, Stopped, start, status, stop};
+use crate::net::user::UserNet;
+use crate::sys::exec::Exec;
+use crate::vm::command::Accel;
+use crate::vm::process::{ProcessId, end};
+use crate::vm::tests::node;
+
+/// A process that has nothing to do with any cluster.
+fn bystander(directory: &Path) -> (Child, ProcessId) {
+    let fifo = directory.join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let null = || File::options().write(true).open("/dev/null").unwrap();
+    let child = Exec::new("cat").arg(&fifo).detached(null(), null()).unwrap();
+    let id = ProcessId::of(child.id() as i32).unwrap();
+    (child, id)
+}
+
+#[test]
+fn cluster_from_start_to_stop() {
+    let bench = Bench::new(1, &[1, 201]);
+    let run = bench.run();
+    assert!(!status(&run).unwrap().exists);
+    let report = bench.started();
+    assert!(report.status.nodes.iter().all(|n| n.condition == NodeCondition::Ready));
+    assert_eq!(status(&run).unwrap().contract_lines(), "alive 1\nalive 201\nAlive; 2");
+    for name in ["001.qmp", "201.console"] {
+        let mode = std::fs::metadata(run.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+    let again = bench.start("").unwrap_err();
+    let running = StartError::Running { cluster: "c".into(), alive: 2 };
+    assert_eq!(again.downcast_ref(), Some(&running));
+    assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 2 });
+    assert_eq!(stop(&run).unwrap(), Stopped { existed: false, processes: 0 });
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn logs_of_a_former_cluster_are_not_taken_for_this_ones() {
+    let bench = Bench::new(11, &[1]);
+    std::fs::create_dir(&bench.params.logs).unwrap();
+    let console = bench.params.logs.join("vm-001.console.log");
+    std::fs::write(console, "Kernel panic - not syncing: long ago\n").unwrap();
+    assert_eq!(bench.started().status.alive(), 1);
+    assert_eq!(stop(&bench.run()).unwrap().processes, 1);
+}
+
+#[test]
+fn kernel_that_panics_ends_the_start() {
+    let bench = Bench::new(12, &[1]);
+    let run = &bench.run();
+    let console = &bench.params.logs.join("vm-001.console.log");
+    let error = std::thread::scope(|scope| {
+        start(&bench.params, &|event| {
+            if let Event::Launched(node) = event {
+                let words = "[ 0.5] Kernel panic - not syncing: no init\n---\n";
+                scope.spawn(move || speak(run, node, console, words));
+            }
+        })
+    });
+    let failed = error.unwrap_err().downcast::<NodeFailed>().unwrap();
+    assert_eq!(failed.reason, "Kernel panic - not syncing: no init");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn replacing_ends_the_former_cluster() {
+    let mut bench = Bench::new(2, &[1]);
+    let former = bench.started().status.nodes[0].pid;
+    bench.params.replace = true;
+    let latter = bench.started().status.nodes[0].pid;
+    assert_ne!(former, latter);
+    assert_eq!(stop(&bench.run()).unwrap().processes, 1);
+}
+
+#[test]
+fn killed_node_is_dead_and_the_rest_is_stopped() {
+    let bench = Bench::new(3, &[1, 2]);
+    let run = bench.run();
+    bench.started();
+    let state = State::load(&run).unwrap().unwrap();
+    let victim = state.nodes[&1].process.unwrap().hold().unwrap().unwrap();
+    victim.signal(Signal::KILL).unwrap();
+    assert!(victim.wait(Instant::now() + LONG));
+    let now = status(&run).unwrap();
+    assert_eq!(now.nodes[0].condition, NodeCondition::Dead);
+    assert_eq!(now.contract_lines(), "dead  1\nalive 2\nAlive; 1");
+    assert_eq!(stop(&run).unwrap().processes, 1);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn node_that_fails_ends_the_start_and_leaves_nothing() {
+    let rows = [
+        ("failed 20sshd.rc\n", LONG, "it says that 20sshd.rc failed"),
+        ("", Duration::ZERO, "not ready within 0 s (--timeout gives it longer)"),
+    ];
+    for (words, timeout, reason) in rows {
+        let mut bench = Bench::new(4, &[1]);
+        bench.params.timeout = Some(timeout);
+        let error = bench.start(words).unwrap_err();
+        assert_eq!(error.downcast_ref::<NodeFailed>().unwrap().reason, reason);
+        bench.assert_nothing_left();
+    }
+}
+
+#[test]
+fn what_qemu_refuses_is_told_in_its_words() {
+    let mut bench = Bench::new(5, &[1]);
+    bench.params.qemu_options = vec!["-device".into(), "nonesuch".into()];
+    let failed = bench.start("").unwrap_err().downcast::<NodeFailed>().unwrap();
+    assert_eq!(failed.reason, "its qemu has ended");
+    assert!(failed.end.contains("'nonesuch' is not a valid device model name"), "{failed}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn node_that_dies_while_others_boot_ends_the_start() {
+    let mut bench = Bench::new(6, &[1, 2]);
+    bench.params.parallel = Some(1);
+    let run = &bench.run();
+    let error = std::thread::scope(|scope| {
+        start(&bench.params, &|event| match event {
+            Event::Launched(node) if node.number() == 1 => {
+                scope.spawn(move || speak(run, node, &agent(run, node), "ready\n"));
+            }
+            Event::Launched(_) => {
+                let first = State::load(run).unwrap().unwrap().nodes[&1].process.unwrap();
+                first.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+            }
+            _ => {}
+        })
+    });
+    let failed = error.unwrap_err().downcast::<NodeFailed>().unwrap();
+    assert_eq!((failed.node.number(), failed.reason.as_str()), (1, "its qemu has ended"));
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn processes_that_were_not_recorded_are_found() {
+    let bench = Bench::new(7, &[1, 2]);
+    let run = bench.run();
+    bench.started();
+    let mut state = State::load(&run).unwrap().unwrap();
+    // As an xcbuild leaves it that is killed right after it started node 2.
+    state.nodes.get_mut(&2).unwrap().process = None;
+    state.phase = Phase::Starting;
+    state.owner.start = 0;
+    state.save(&run).unwrap();
+    let now = status(&run).unwrap();
+    assert_eq!((now.alive(), now.interrupted), (2, true));
+    std::fs::write(run.state_file(), "{ half").unwrap();
+    assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 2 });
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn processes_of_others_are_left_alone() {
+    let bench = Bench::new(8, &[1]);
+    let (mut child, bystander) = bystander(bench.directory.path());
+    let run = bench.run();
+    bench.started();
+    assert_eq!(stop(&run).unwrap().processes, 1);
+    let reused = ProcessId { start: bystander.start - 1, ..bystander };
+    for (boot_id, process) in [(None, reused), (Some("another"), bystander)] {
+        run.create().unwrap();
+        let net = UserNet::default();
+        let accel = Accel::Tcg;
+        let mut state = State::new(&run, accel, net, "/".into()).unwrap();
+        state.boot_id = boot_id.map_or(state.boot_id, str::to_owned);
+        state.nodes.insert(1, NodeState::new(&node(1, &[0]), vec![]));
+        state.nodes.get_mut(&1).unwrap().process = Some(process);
+        state.save(&run).unwrap();
+        assert_eq!(status(&run).unwrap().nodes[0].condition, NodeCondition::Dead);
+        assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 0 });
+        assert!(bystander.is_alive());
+    }
+    end(&[bystander]);
+    child.wait().unwrap();
+}
+
+#[test]
+fn dns_proxy_is_started_first_and_stopped_last() {
+    let mut bench = Bench::new(9, &[1]);
+    let fifo = bench.directory.path().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let script = format!("echo ready on $1; read -r _ <{}", fifo.display());
+    bench.params.dns = Some(["sh", "-c", &script, "dns"].map(str::to_owned).to_vec());
+    let report = bench.started();
+    assert_eq!(report.status.dns, Some(true));
+    let log = std::fs::read_to_string(bench.params.logs.join("dns.log")).unwrap();
+    assert_eq!(log, format!("ready on --port={}\n", report.net.dns_port));
+    assert_eq!(stop(&bench.run()).unwrap().processes, 2);
+    bench.assert_nothing_left();
+
+    let run = &bench.run();
+    let killed = start(&bench.params, &|event| {
+        if let Event::Launched(_) = event {
+            let dns = State::load(run).unwrap().unwrap().dns.unwrap();
+            dns.process.unwrap().hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+        }
+    });
+    let error = killed.unwrap_err().to_string();
+    assert!(error.starts_with("the DNS proxy has ended; "), "{error}");
+    bench.assert_nothing_left();
+
+    let deaf = ["sh", "-c", "echo no port for me >&2; exit 1"].map(str::to_owned).to_vec();
+    bench.params.dns = Some(deaf);
+    let error = bench.start("").unwrap_err().to_string();
+    assert!(error.starts_with("the DNS proxy has ended; "), "{error}");
+    assert!(error.ends_with(": no port for me"), "{error}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn what_is_missing_is_told_before_anything_is_made() {
+    let mut bench = Bench::new(10, &[1]);
+    bench.params.program = "qemu-system-none".into();
+    let error = bench.start("").unwrap_err().to_string();
+    assert!(error.contains("`qemu-system-none` is not installed"), "{error}");
+    bench.params.program = "qemu-system-x86_64".into();
+    bench.params.boot.kernel = Some("/nonexistent/bzImage".into());
+    let error = format!("{:#}", bench.start("").unwrap_err());
+    assert!(error.contains("/nonexistent/bzImage"), "{error}");
+    bench.params.boot.kernel = None;
+    bench.params.nodes[0].memory_mib = 1 << 30;
+    let error = bench.start("").unwrap_err().to_string();
+    assert!(error.contains("MiB available"), "{error}");
+    bench.assert_nothing_left();
+}
