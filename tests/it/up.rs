@@ -1,6 +1,7 @@
 //! From nothing to a running, checked cluster, and back to nothing.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use crate::common::{Workspace, dns, tool};
@@ -42,7 +43,9 @@ fn a_cluster_comes_up_works_and_goes() {
     let up = ["up", &upstream_option, "--check-name", dns::NAME];
     let table = workspace.ok(&up);
     assert_eq!(table.matches(" ready ").count(), 7, "{table}");
-    assert!(!table.contains("FAILED"), "{table}");
+    // Two pings and two ways in each direction, and two names a node.
+    assert_eq!(table.matches(" ok ").count(), 8 + 2 * 7, "{table}");
+    assert!(!table.contains("FAILED") && !table.contains("SKIPPED"), "{table}");
 
     let again = workspace.fails(&up, 1);
     assert!(again.contains("the cluster `tests` is running (7 nodes alive)"), "{again}");
@@ -115,7 +118,8 @@ fn a_cancelled_start_leaves_nothing() {
     if !tool::present("qemu-system-x86_64") {
         return;
     }
-    for signal in ["INT", "TERM"] {
+    // DNS is the first thing that runs: from there on there is something to undo.
+    for (signal, moment) in [("INT", "Serving"), ("TERM", "Checking")] {
         let workspace = Workspace::new();
         let cluster = workspace.cluster();
         let mut up = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
@@ -131,8 +135,7 @@ fn a_cancelled_start_leaves_nothing() {
         let mut signalled = false;
         let mut said = String::new();
         for line in lines.map_while(Result::ok) {
-            // DNS is the first thing that runs: from here on there is something to undo.
-            if line.contains("Serving") && !signalled {
+            if line.contains(moment) && !signalled {
                 tool::run("kill", &[&format!("-{signal}"), &id]);
                 signalled = true;
             }
@@ -167,7 +170,7 @@ fn a_killed_start_is_cleaned_up_by_stop() {
             up.kill().unwrap();
         }
     }
-    up.wait().unwrap();
+    assert_eq!(up.wait().unwrap().signal(), Some(9), "it was killed half way");
     assert!(!processes(&workspace).is_empty(), "qemus outlive a killed xcbuild");
     workspace.ok(&["stop"]);
     assert_nothing_left(&workspace);

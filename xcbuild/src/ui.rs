@@ -117,7 +117,8 @@ pub fn result_bytes(bytes: &[u8]) {
     if e.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(READER_GONE);
     }
-    warn(format_args!("can't write to stdout: {e}"));
+    error(&anyhow::anyhow!("can't write to stdout: {e}"));
+    std::process::exit(1);
 }
 
 /// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.

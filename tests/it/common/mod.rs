@@ -14,10 +14,11 @@ use tempfile::TempDir;
 /// The machine's two cores bear one cluster at a time.
 static CLUSTERS: Mutex<()> = Mutex::new(());
 
-/// Ports and groups of the tests, apart from a developer's own cluster.
-const TELNET_BASE: &str = "42000";
-const SSH_BASE: &str = "42300";
-const KUBERNETES_PORT: &str = "42800";
+/// Ports and groups of the tests, apart from a developer's own cluster and from those that the kernel
+/// gives to clients.
+const TELNET_BASE: &str = "16000";
+const SSH_BASE: &str = "16300";
+const KUBERNETES_PORT: &str = "16800";
 const MULTICAST_BASE: &str = "160";
 /// A cluster with a name of its own takes free ports where those are taken.
 const CLUSTER: &str = "tests";

@@ -1,5 +1,7 @@
 //! What verbs need of the base image: built, and its files in the places that the settings name.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::image::base::{self, BaseImage, KernelSource, Program, Recipe};
@@ -16,7 +18,12 @@ const ARCHITECTURE: &str = "amd64";
 
 /// The packages that the user's lock file pins.
 pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
-    Packages::new(store, &settings.places.package_lock(), ARCHITECTURE)
+    packages_of(&settings.places.package_lock(), store)
+}
+
+/// The packages that a lock file pins.
+pub fn packages_of<'s>(lock_file: &Path, store: &'s Store) -> Packages<'s> {
+    Packages::new(store, lock_file, ARCHITECTURE)
 }
 
 /// Builds the base image, or finds it in the store, and puts it where nodes are started from.
@@ -24,9 +31,17 @@ pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
 /// # Errors
 /// When packages can't be had, or a place can't be written.
 pub fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
+    build_from(&packages(settings, store), settings)
+}
+
+/// As [`build`], with packages that another lock file pins.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> {
     let programs = [Program { path: "usr/bin/xc-dns", bytes: XC_DNS }];
     let recipe = Recipe { kernel: KernelSource::Debian, programs: &programs };
-    let image = base::build(&recipe, &packages(settings, store))?;
+    let image = base::build(&recipe, packages)?;
     let places = &settings.places;
     let base_libs = places.home.join("base-libs.txt");
     for (from, to) in [

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use fs_err as fs;
 
 use super::base;
 use crate::image::debian::{LockFile, Package};
 use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
+use crate::sys::files;
 use crate::ui;
 
 /// Print which Debian packages are pinned, or bring them up to date
@@ -33,13 +35,7 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let packages = base::packages(&settings, &store);
     let path = settings.places.package_lock();
     if arguments.update {
-        let before = packages.locked()?;
-        packages.forget(&arguments.packages)?;
-        base::build(&settings, &store)?;
-        let changes = changes(&before, &packages.locked()?);
-        ui::status("Updated", format_args!("{}, {} changes", path.display(), changes.len()));
-        changes.iter().for_each(ui::result);
-        return Ok(ExitCode::SUCCESS);
+        return update(&arguments.packages, &settings, &store, &packages.locked()?);
     }
     let locked = packages.locked()?;
     if locked.packages().is_empty() {
@@ -49,6 +45,35 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
         let Package { name, version, architecture, size, sha256, .. } = package;
         ui::result(format_args!("{name} {version} {architecture} {size} {sha256}"));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves into a lock file beside the user's, which takes its place only when all went well.
+fn update(
+    names: &[String],
+    settings: &Settings,
+    store: &Store,
+    before: &LockFile,
+) -> Result<ExitCode> {
+    let path = settings.places.package_lock();
+    let beside = path.with_extension("lock.new");
+    files::write_atomic(&beside, before.render().as_bytes())?;
+    let packages = base::packages_of(&beside, store);
+    let resolved = packages.forget(names).and_then(|()| {
+        base::build_from(&packages, settings)?;
+        packages.locked()
+    });
+    let after = match resolved {
+        Ok(after) => after,
+        Err(e) => {
+            let _ = fs::remove_file(&beside);
+            return Err(e.context(format!("`{}` is as it was", path.display())));
+        }
+    };
+    fs::rename(&beside, &path)?;
+    let changes = changes(before, &after);
+    ui::status("Updated", format_args!("{}, {} changes", path.display(), changes.len()));
+    changes.iter().for_each(ui::result);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
 use crate::image::cdrom::{Layout, Options};
@@ -29,7 +30,7 @@ pub struct Arguments {
 #[derive(Debug, clap::Args, Serialize)]
 struct BuildOptions {
     /// The ISO's volume id [default: xcluster, or cidata with --cidata]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
     /// A file that becomes `script` in the ISO
     #[arg(long, value_name = "FILE")]

@@ -43,7 +43,7 @@ pub fn params(
         ports: ports(settings),
         dns: Some(dns_command(settings, &hosts)?),
         parallel: number(settings, "__parallel")?,
-        timeout: number(settings, "__timeout")?.map(|s| Duration::from_secs(s as u64)),
+        timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
         replace,
     })
@@ -51,8 +51,10 @@ pub fn params(
 
 fn number(settings: &Settings, name: &str) -> Result<Option<usize>> {
     let Some(text) = settings.variables.get(name) else { return Ok(None) };
-    let number = text.parse().ok().filter(|n| *n > 0);
-    Ok(Some(number.with_context(|| format!("{name}={text}: a number from 1 on is expected"))?))
+    let number = text.parse().ok().filter(|n| (1..=86_400).contains(n));
+    Ok(Some(
+        number.with_context(|| format!("{name}={text}: a number from 1 to 86400 is expected"))?,
+    ))
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -112,6 +114,10 @@ fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
     let mut words = vec![program.display().to_string(), "dns".into(), "serve".into()];
     words.push(format!("--hosts={}", hosts.display()));
+    if let Some(spoof) = &settings.cluster.dns_spoof {
+        // The proxy has another working directory.
+        words.push(format!("--hosts={}", std::path::absolute(spoof)?.display()));
+    }
     words.push(format!("--zone={}", super::topology::ZONE));
     for upstream in &settings.cluster.dns_upstream {
         words.push(format!("--dns-upstream={upstream}"));

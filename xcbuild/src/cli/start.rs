@@ -74,8 +74,9 @@ pub struct StartOptions {
     #[arg(long, value_name = "KIND")]
     accel: Option<String>,
     /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<String>,
+    // The setting is __boot_timeout: __timeout is a variable of the contract's test library.
+    #[arg(long = "timeout", value_name = "SECONDS")]
+    boot_timeout: Option<String>,
     /// How many nodes boot at once [default: as the host's cores allow]
     #[arg(long, value_name = "N")]
     parallel: Option<String>,

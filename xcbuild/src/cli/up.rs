@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 
 use super::start::{StartOptions, start};
 use super::{base, cluster, mkcdrom, tools, topology};
-use crate::cluster::check::{Verdict, check};
+use crate::cluster::check::{Outcome, Verdict, check};
 use crate::cluster::start::StartError;
-use crate::cluster::status;
+use crate::cluster::{RunDir, status, stop};
 use crate::image::cdrom::Options;
 use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
@@ -49,10 +49,11 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;
     let run = cluster::run_directory(&settings)?;
-    let mut outcomes = check(&run, &topology, &format!("{}.{}", topology::HOST, topology::ZONE))?;
-    if let Some(name) = &arguments.check_name {
-        outcomes.extend(check(&run, &topology, name)?);
-    }
+    let host = format!("{}.{}", topology::HOST, topology::ZONE);
+    let names = std::iter::once(host.as_str()).chain(arguments.check_name.as_deref());
+    ui::status("Checking", "that the nodes reach each other and know names");
+    let checked = check(&run, &topology, &names.collect::<Vec<_>>());
+    let outcomes = checked.or_else(|e| undone(&run, e))?;
     ui::result(cluster::table(&report.status));
     ui::result("");
     ui::result(cluster::checks(&outcomes));
@@ -63,8 +64,20 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
             outcomes.len()
         );
     }
+    if outcomes.iter().any(|o| o.verdict != Verdict::Ok) {
+        ui::warn("not everything could be checked");
+    }
     ui::hint("go on with `xcbuild rsh 1`, `xcbuild status --table`, `xcbuild stop`");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A check that was cancelled or could not be made: nothing is left running.
+fn undone(run: &RunDir, error: anyhow::Error) -> Result<Vec<Outcome>> {
+    ui::status("Undoing", "what was started");
+    match stop(run) {
+        Ok(_) => Err(error),
+        Err(left) => Err(error.context(format!("and not all of it could be undone: {left:#}"))),
+    }
 }
 
 fn overlays(arguments: &Arguments, settings: &Settings) -> Vec<String> {

@@ -40,6 +40,8 @@ impl Agent {
         let (word, rest) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
         match word {
             "hello" => *self = Self::Silent,
+            // The later scripts are run even so: what failed stays the news until the next boot.
+            "ready" if matches!(self, Self::Failed(_)) => {}
             "ready" => *self = Self::Ready,
             "failed" => *self = Self::Failed(rest.into()),
             _ => {}
@@ -234,6 +236,8 @@ mod tests {
             ("hello\r\nready vm-001\r\n", Agent::Ready),
             ("hello\nready vm-001\nhello\n", Agent::Silent),
             ("hello\nfailed 10net.rc: no eth0\n", Agent::Failed("10net.rc: no eth0".into())),
+            ("hello\nfailed x\nready vm-001\n", Agent::Failed("x".into())),
+            ("failed x\nhello\nready vm-001\n", Agent::Ready),
             ("hello\nload 3\nreadily\n", Agent::Silent),
         ];
         for (text, expected) in rows {

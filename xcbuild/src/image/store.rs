@@ -18,8 +18,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
@@ -28,6 +29,8 @@ use tempfile::NamedTempFile;
 
 use super::key::{Digest, Hasher, Key};
 use crate::sys::files::{self, Lock};
+use crate::tree::TIMESTAMP;
+use crate::ui;
 
 const FORMAT: &str = "xcbuild-store 1\n";
 /// Blobs are shared by all builds: nobody writes to them in place.
@@ -180,11 +183,27 @@ impl Store {
     }
 
     fn has(&self, blob: &BlobRef) -> Result<bool> {
-        match fs::metadata(self.path("cas", &blob.digest)) {
-            Ok(found) => Ok(found.len() == blob.size),
+        let path = self.path("cas", &blob.digest);
+        match fs::metadata(&path) {
+            Ok(found) if found.len() == blob.size && is_untouched(&found) => Ok(true),
+            Ok(_) => self.restored(&path, blob),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Whether a blob that somebody has touched still is what it was; one that isn't is removed, and
+    /// built again.
+    fn restored(&self, path: &Path, blob: &BlobRef) -> Result<bool> {
+        let (digest, _) = Digest::of_reader(fs::File::open(path)?)?;
+        if digest == blob.digest {
+            // Of another user's blob we can't set the time: then it is read each time.
+            let _ = mark_untouched(path);
+            return Ok(true);
+        }
+        ui::warn(format_args!("{} was changed by somebody; it is built again", path.display()));
+        fs::remove_file(path)?;
+        Ok(false)
     }
 
     fn path(&self, kind: &str, digest: &Digest) -> PathBuf {
@@ -196,6 +215,17 @@ impl Store {
 fn sharded(directory: &Path, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
     directory.join(&name[..2]).join(name)
+}
+
+/// A blob has other names outside the store, and root writes to read-only files. Whoever does so
+/// sets its time of change to now; that of an untouched blob is the one time of all our files.
+fn is_untouched(found: &std::fs::Metadata) -> bool {
+    u64::try_from(found.mtime()) == Ok(TIMESTAMP)
+}
+
+fn mark_untouched(path: &Path) -> io::Result<()> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TIMESTAMP);
+    fs::File::open(path)?.file().set_modified(time)
 }
 
 /// A record is its body's digest, a line end, and the body.
@@ -245,6 +275,7 @@ fn publish(file: NamedTempFile, cas: &Path, digest: &Digest) -> Result<()> {
     let path = sharded(cas, digest);
     fs::create_dir_all(files::parent(&path))?;
     fs::set_permissions(file.path(), std::fs::Permissions::from_mode(BLOB_MODE))?;
+    mark_untouched(file.path())?;
     Ok(files::publish(file, &path)?)
 }
 
@@ -315,6 +346,23 @@ mod tests {
         std::fs::write(&record, &good).unwrap();
         std::fs::remove_file(store.blob(&blob.digest).unwrap().unwrap()).unwrap();
         assert_eq!(store.action(&key).unwrap(), None);
+    }
+
+    #[test]
+    fn changed_blobs_are_not_used() {
+        let (_dir, store) = store();
+        let key = KeyBuilder::new("test").finish();
+        let blob = store.put(b"layer").unwrap();
+        let action = Action { blobs: [("layer".into(), blob)].into(), ..Action::default() };
+        store.record(&key, &action).unwrap();
+        let path = store.blob(&blob.digest).unwrap().unwrap();
+        let writable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(&path, writable).unwrap();
+        std::fs::write(&path, "layer").unwrap();
+        assert_eq!(store.action(&key).unwrap(), Some(action), "touched, not changed");
+        std::fs::write(&path, "lay3r").unwrap();
+        assert_eq!(store.action(&key).unwrap(), None);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -20,6 +22,10 @@ use super::cancel;
 
 /// How much of a failed program's stderr goes into the error.
 const STDERR_LINES: usize = 20;
+/// How long a program has to end by itself when it is told to.
+const POLITE: Duration = Duration::from_secs(2);
+/// How long a pipe is read after the program's end, if somebody else still holds it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The packages that have the programs we call, for errors that say what to install.
 const PACKAGES: &[(&str, &str)] = &[
@@ -205,15 +211,9 @@ impl Exec {
         self.command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.start()?;
         let group = child_pid(&child);
-        let watch = cancel::on_cancel(move || {
-            let _ = kill_process_group(group, Signal::TERM);
-        });
-        let done = communicate(&mut child, input);
-        let cancelled = watch.fired();
-        drop(watch);
-        if cancelled {
-            // Its own children may have outlived the polite signal.
-            let _ = kill_process_group(group, Signal::KILL);
+        let watch = cancel::on_cancel(move || end_group(group));
+        let done = communicate(&mut child, group, input);
+        if watch.fired() {
             return Err(ExecError::Cancelled { program });
         }
         done.map_err(|source| ExecError::Io { program, source })
@@ -291,29 +291,73 @@ fn child_pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-/// Feeds stdin and empties both outputs at once, so that no pipe can fill up and block the program.
-fn communicate(child: &mut Child, input: Option<Vec<u8>>) -> io::Result<(ExitStatus, Output)> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let out = std::thread::scope(|scope| {
-        if let (Some(mut pipe), Some(bytes)) = (stdin, input) {
-            // A program that reads only a part of its input closes the pipe: not our error.
-            scope.spawn(move || pipe.write_all(&bytes));
-        }
-        let errors = scope.spawn(move || read_all(stderr));
-        let stdout = read_all(stdout)?;
-        let stderr = errors.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-        Ok::<_, io::Error>(Output { stdout, stderr })
+/// Ends a group of processes, politely at first. It runs on the thread of the signals, which must go
+/// on at once.
+fn end_group(group: Pid) {
+    let _ = kill_process_group(group, Signal::TERM);
+    std::thread::spawn(move || {
+        std::thread::sleep(POLITE);
+        let _ = kill_process_group(group, Signal::KILL);
     });
-    let status = child.wait()?;
-    Ok((status, out?))
 }
 
-fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(mut pipe) = pipe {
-        pipe.read_to_end(&mut bytes)?;
+/// Feeds stdin and empties both outputs at once, so that no pipe can fill up and block the program.
+///
+/// The program's own end is the end: what it leaves running in its group is ended with it, and what
+/// has left the group and still holds a pipe is not waited for.
+fn communicate(
+    child: &mut Child,
+    group: Pid,
+    input: Option<Vec<u8>>,
+) -> io::Result<(ExitStatus, Output)> {
+    if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), input) {
+        // A program that reads only a part of its input closes the pipe: not our error.
+        std::thread::spawn(move || pipe.write_all(&bytes));
     }
-    Ok(bytes)
+    let (stdout, stderr) = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
+    let status = child.wait()?;
+    let _ = kill_process_group(group, Signal::KILL);
+    Ok((status, Output { stdout: stdout.finish()?, stderr: stderr.finish()? }))
+}
+
+/// What comes out of a pipe, read by a thread of its own.
+struct Drain {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    end: mpsc::Receiver<io::Result<()>>,
+}
+
+impl Drain {
+    fn new(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (done, end) = mpsc::channel();
+        let into = Arc::clone(&bytes);
+        std::thread::spawn(move || {
+            // Nobody waits for a pipe that was given up.
+            let _ = done.send(pipe.map_or(Ok(()), |pipe| read_into(pipe, &into)));
+        });
+        Self { bytes, end }
+    }
+
+    /// All that came until the pipe's end, or until nobody who matters writes to it.
+    fn finish(self) -> io::Result<Vec<u8>> {
+        self.end.recv_timeout(LINGER).unwrap_or(Ok(()))?;
+        Ok(std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+fn read_into(mut pipe: impl Read, into: &Mutex<Vec<u8>>) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match pipe.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(got) => {
+                let mut bytes = into.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend_from_slice(&buffer[..got]);
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 fn tail(bytes: &[u8]) -> String {
@@ -345,6 +389,15 @@ mod tests {
     fn large_input_and_output_do_not_block() {
         let bytes = vec![7; 1 << 20];
         assert_eq!(Exec::new("cat").stdin_bytes(bytes.clone()).output().unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_a_program_leaves_running_is_not_waited_for() {
+        let began = std::time::Instant::now();
+        let script = "sleep 60 & setsid sleep 61 & echo done; exit 0";
+        assert_eq!(Exec::new("sh").args(["-c", script]).output().unwrap(), b"done\n");
+        // Not a measurement: with waiting it would be a minute.
+        assert!(began.elapsed() < std::time::Duration::from_secs(50));
     }
 
     #[test]

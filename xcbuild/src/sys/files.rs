@@ -4,7 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FlockOperation;
+
+use super::cancel;
+use crate::ui;
 
 /// Writes a file so that readers see the old content or the new one, never a part: a temporary
 /// file beside it, synced, then renamed over it. Missing directories are made.
@@ -92,8 +96,20 @@ impl Lock {
             .read(true)
             .write(true)
             .open(path)?;
+        let (at_once, waits) = match how {
+            FlockOperation::LockShared => (FlockOperation::NonBlockingLockShared, true),
+            FlockOperation::LockExclusive => (FlockOperation::NonBlockingLockExclusive, true),
+            other => (other, false),
+        };
+        let mut told = false;
         loop {
-            match rustix::fs::flock(&file, how) {
+            match rustix::fs::flock(&file, at_once) {
+                Err(rustix::io::Errno::WOULDBLOCK) if waits => {
+                    if !std::mem::replace(&mut told, true) {
+                        ui::status("Waiting", format_args!("for the lock `{}`", path.display()));
+                    }
+                    pause()?;
+                }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(e.into()),
                 Ok(()) => return Ok(Self { file }),
@@ -119,6 +135,15 @@ impl Lock {
     pub fn path(&self) -> PathBuf {
         self.file.path().to_path_buf()
     }
+}
+
+/// A short wait that the user's Ctrl-C ends: a lock has no event to wait for together with that.
+fn pause() -> io::Result<()> {
+    let cancelled = cancel::fd()?;
+    let mut events = [PollFd::new(&cancelled, PollFlags::IN)];
+    let time = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    let _ = rustix::event::poll(&mut events, Some(&time));
+    cancel::check().map_err(io::Error::other)
 }
 
 impl Drop for Lock {

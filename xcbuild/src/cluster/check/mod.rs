@@ -53,17 +53,17 @@ pub struct Outcome {
     pub detail: String,
 }
 
-/// Checks a running cluster of that topology; every node resolves `name`.
+/// Checks a running cluster of that topology; every node resolves `names`.
 ///
 /// # Errors
 /// When the cluster does not run, ssh can't be started, or the user cancels. What doesn't work in
 /// the cluster is no error but a [`Verdict`].
-pub fn check(run: &RunDir, topology: &Topology, name: &str) -> Result<Vec<Outcome>> {
+pub fn check(run: &RunDir, topology: &Topology, names: &[&str]) -> Result<Vec<Outcome>> {
     let targets = Target::all(run)?;
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
     let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
     let plan = Plan { topology, nodes };
-    let probed = targets.iter().map(|t| (t, plan.probes(t.node, name))).collect::<Vec<_>>();
+    let probed = targets.iter().map(|t| (t, plan.probes(t.node, names))).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let run = |target: &'_ Target, probes: &'_ [Probe]| on_node(target, probes);
         let threads: Vec<_> = probed
@@ -87,7 +87,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     /// What is to be tried on a node.
-    fn probes(&self, node: NodeId, name: &str) -> Vec<Probe> {
+    fn probes(&self, node: NodeId, names: &[&str]) -> Vec<Probe> {
         let (vms, mut testers) = (self.firsts(Role::Vm), self.firsts(Role::Tester));
         if testers.is_empty() {
             let is_vm = |id: &&NodeId| id.role() == Role::Vm;
@@ -100,7 +100,7 @@ impl Plan<'_> {
         if testers.contains(&node) {
             probes.extend(vms.iter().flat_map(|to| self.towards(node, *to)));
         }
-        probes.push(Probe::Resolve(name.into()));
+        probes.extend(names.iter().map(|name| Probe::Resolve((*name).into())));
         probes
     }
 
@@ -169,7 +169,7 @@ pub(super) mod tests {
         let nodes = topology.nodes(&counts, &Overrides::default()).unwrap();
         let states: Vec<_> = nodes.iter().map(|node| NodeState::new(node, vec![])).collect();
         let nodes = nodes.iter().map(|node| node.id).zip(&states).collect();
-        Plan { topology: &topology, nodes }.probes(NodeId::new(on).unwrap(), "a.b")
+        Plan { topology: &topology, nodes }.probes(NodeId::new(on).unwrap(), &["a.b"])
     }
 
     fn shown(probes: &[Probe]) -> String {
