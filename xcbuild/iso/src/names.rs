@@ -23,8 +23,9 @@ pub(crate) fn resolve(
     numbered: impl Fn(usize, u32) -> Identifier,
 ) -> Vec<Identifier> {
     let mut order: Vec<usize> = (0..plain.len()).collect();
-    order.sort_by(|&a, &b| plain[a].cmp(&plain[b]));
-    let clashes = |pair: &[usize]| (plain[pair[0]] == plain[pair[1]]).then_some(pair[1]);
+    order.sort_by_key(|&index| shown(&plain[index]));
+    let clashes =
+        |pair: &[usize]| (shown(&plain[pair[0]]) == shown(&plain[pair[1]])).then_some(pair[1]);
     let mut second: Vec<usize> = order.windows(2).filter_map(clashes).collect();
     second.sort_unstable();
     if second.is_empty() {
@@ -34,12 +35,12 @@ pub(crate) fn resolve(
     let mut next: HashMap<Identifier, u32> = HashMap::new();
     let mut given = Vec::with_capacity(second.len());
     for index in second {
-        let number = next.entry(plain[index].clone()).or_insert(0);
+        let number = next.entry(shown(&plain[index]).into()).or_insert(0);
         let name = loop {
             let name = numbered(index, *number);
             *number += 1;
-            let taken = order.binary_search_by(|&other| plain[other].cmp(&name)).is_ok();
-            if !taken && used.insert(name.clone()) {
+            let of = |&other: &usize| shown(&plain[other]).cmp(shown(&name));
+            if order.binary_search_by(of).is_err() && used.insert(shown(&name).into()) {
                 break name;
             }
         };
@@ -50,6 +51,12 @@ pub(crate) fn resolve(
         names[index] = name;
     }
     names
+}
+
+/// What readers show of an identifier: they leave out a dot with nothing after it, so that a file
+/// `A.` is not to be told from a directory `A`.
+fn shown(identifier: &[u8]) -> &[u8] {
+    identifier.strip_suffix(b".").unwrap_or(identifier)
 }
 
 /// How long the parts of a name may be.

@@ -6,8 +6,7 @@
 //! through the sorted tree. Inodes are an array and the walk keeps its own stack, so neither depth
 //! nor number is limited by the program's stack.
 //!
-//! Memory: an inode is 80 bytes, an entry some 40 and its name, a path on the host its length; the
-//! layout adds some 100 per entry and view. A tree of a million files takes about 0.4 GB.
+//! Memory: an entry costs about 220 bytes with its inode and its path on the host, see the crate.
 
 use std::collections::{BTreeMap, btree_map};
 

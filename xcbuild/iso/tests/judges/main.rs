@@ -10,6 +10,7 @@ mod isoinfo;
 mod model;
 mod others;
 mod own;
+mod sevenzip;
 mod tool;
 mod xorriso;
 
@@ -34,7 +35,9 @@ fn judge(program: &str, look: impl Fn(&Path) -> Facts, blur: impl Fn(&mut Fact) 
             println!("SKIPPED: {program}, {name}: {reason}");
             continue;
         }
-        for joliet in [Joliet::Off, Joliet::Standard] {
+        // Where there is Joliet, 7-Zip looks at nothing else.
+        let with_joliet = (program != "7z").then_some(Joliet::Standard);
+        for joliet in std::iter::once(Joliet::Off).chain(with_joliet) {
             let file = folder.path().join(format!("{name}.iso"));
             fs::write(&file, bytes(&tree(), joliet)).expect("room for the image");
             let mut expected = tree().facts();
@@ -83,6 +86,11 @@ fn xorriso_extracts_what_went_in() {
 #[test]
 fn isoinfo_lists_what_went_in() {
     judge("isoinfo", isoinfo::look, isoinfo::blur);
+}
+
+#[test]
+fn sevenzip_lists_what_went_in() {
+    judge("7z", sevenzip::look, sevenzip::blur);
 }
 
 #[test]
