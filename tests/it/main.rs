@@ -6,6 +6,7 @@
 // A failed expectation in a helper of the tests ends the test; SKIPPED lines are their output.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod base;
 mod common;
 mod frame;
 mod iso;

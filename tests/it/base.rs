@@ -1,0 +1,179 @@
+//! The base image: the ways into a node, what is in it, both layouts of overlays, and what is said
+//! when a node or a package can't be had.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use crate::common::{Workspace, tool};
+
+/// As test scripts call ssh, with nothing of the user's own configuration.
+const SSH: &[&str] = &[
+    "-q",
+    "-F",
+    "/dev/null",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "StrictHostKeyChecking=no",
+];
+/// One node, and nobody else. Not node 1, which has more ports on the host.
+const ALONE: &[&str] = &["start", "--nvm=0", "--nrouters=0", "--ntesters=1"];
+const NODE: &str = "221";
+/// Its ports in a workspace of the tests.
+const SSH_PORT: &str = "42521";
+const TELNET_PORT: u16 = 42_221;
+
+/// An overlay of settings and a script that runs at boot.
+fn with_overlay(script: &str) -> Workspace {
+    let mut workspace = Workspace::new();
+    let overlays = workspace.home().join("ovl");
+    let root = overlays.join("odd/default");
+    let scripts = root.join("etc/init.d");
+    std::fs::create_dir_all(&scripts).unwrap();
+    std::fs::create_dir_all(root.join("etc/xcluster_env.d")).unwrap();
+    std::fs::write(overlays.join("odd/ovl.toml"), "description = \"For a test\"\n").unwrap();
+    std::fs::write(root.join("etc/xcluster_env"), "export TZ=UTC-5 FOO='a b'\n").unwrap();
+    std::fs::write(root.join("etc/xcluster_env.d/more.env"), "export BAR=1\n").unwrap();
+    let rc = scripts.join("50odd.rc");
+    std::fs::write(&rc, script).unwrap();
+    std::fs::set_permissions(&rc, std::fs::Permissions::from_mode(0o755)).unwrap();
+    workspace.set("XCLUSTER_OVLPATH", overlays.to_str().unwrap());
+    workspace
+}
+
+#[test]
+fn a_node_lets_one_in_and_has_its_tools() {
+    if !tool::present("qemu-system-x86_64") || !tool::present("ssh") {
+        return;
+    }
+    let workspace = with_overlay("#! /bin/sh\ntest \"$TZ\" = UTC-5\n");
+    let cluster = workspace.cluster();
+    workspace.ok(&["lock", "--update"]);
+    for layout in ["--layout=tree", "--layout=tar"] {
+        workspace.ok(&["mkcdrom", layout, "odd"]);
+        workspace.ok(ALONE);
+        let node =
+            workspace.ok(&["rsh", NODE, "hostname; . /etc/profile; echo $FOO $BAR; date +%z"]);
+        assert_eq!(node, "vm-221\na b 1\n+0500\n", "{layout}");
+    }
+    ssh_copies_files(&workspace);
+    telnet_gives_a_shell();
+    tools_run(&workspace);
+    drop(cluster);
+}
+
+fn ssh_copies_files(workspace: &Workspace) {
+    let there = "root@127.0.0.1:/tmp/there";
+    let local = |name: &str| workspace.home().join(name).to_str().unwrap().to_owned();
+    let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(local("sent"), &bytes).unwrap();
+    let copy = |protocol: &str, from: &str, to: &str| {
+        tool::run("scp", &[SSH, &[protocol, "-P", SSH_PORT, from, to]].concat());
+    };
+    copy("-O", &local("sent"), there);
+    copy("-O", there, &local("by-scp"));
+    copy("-s", there, &local("by-sftp"));
+    for name in ["by-scp", "by-sftp"] {
+        assert_eq!(std::fs::read(local(name)).unwrap(), bytes, "{name}");
+    }
+}
+
+fn telnet_gives_a_shell() {
+    let mut telnet = TcpStream::connect(("127.0.0.1", TELNET_PORT)).unwrap();
+    telnet.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut said = Vec::new();
+    let mut part = [0; 1024];
+    // What is typed before the prompt is thrown away by login.
+    while !said.windows(2).any(|w| w == b"> ") {
+        let length = telnet.read(&mut part).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&said));
+        said.extend(&part[..length]);
+    }
+    telnet.write_all(b"echo $((40+2))-$USER-$HOME; exit\r\n").unwrap();
+    telnet.read_to_end(&mut said).unwrap();
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("42-root-/root"), "{said}");
+}
+
+/// Every program that a node is to have, by a call that loads all of its libraries; busybox's
+/// shell finds the real ones and not its own applets.
+fn tools_run(workspace: &Workspace) {
+    for (command, said) in [
+        ("ip -V", "iproute2"),
+        ("tc -V", "iproute2"),
+        ("ss -V", "iproute2"),
+        ("bridge -V", "bridge"),
+        ("jq -n 1+1", "2"),
+        ("strace -V", "strace -- version"),
+        ("tcpdump --version 2>&1", "libpcap"),
+        ("kmod --version", "kmod version"),
+        ("busybox", "BusyBox"),
+        ("xc-dns --help", "--listen"),
+        ("modprobe sctp && cat /proc/net/sctp/eps", "ENDPT"),
+        ("modprobe wireguard nf_tables vrf mpls_router ip_vs 2>&1; lsmod", "wireguard"),
+        ("dmesg | grep 'cut here' || echo none", "none"),
+        ("readlink /bin", "usr/bin"),
+        ("stat -c %a /tmp /root /root/..", "1777\n700\n755"),
+    ] {
+        let answer = workspace.ok(&["rsh", NODE, command]);
+        assert!(answer.contains(said), "{command}: {answer}");
+    }
+    let memory = workspace.ok(&["rsh", NODE, "free -m | awk '/^Mem/{print $3}'"]);
+    let used: u32 = memory.trim().parse().unwrap();
+    assert!(used < 40, "{used} MB of the node's memory are used");
+}
+
+#[test]
+fn a_script_that_fails_is_told() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = with_overlay("#! /bin/sh\necho it broke\nexit 3\n");
+    let cluster = workspace.cluster();
+    workspace.ok(&["lock", "--update"]);
+    workspace.ok(&["mkcdrom", "odd"]);
+    let said = workspace.fails(ALONE, 1);
+    assert!(said.contains("50odd.rc with status 3"), "{said}");
+    assert!(said.contains("it broke"), "the end of the console: {said}");
+    drop(cluster);
+}
+
+/// A network namespace with nothing in it has no archive, whatever the machine has.
+#[test]
+fn packages_without_a_network() {
+    let alone = |workspace: &Workspace, arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_xcbuild");
+        assert_cmd::Command::new("unshare")
+            .args(["--user", "--map-root-user", "--net", program])
+            .args(arguments)
+            .env_clear()
+            .envs(workspace.environment())
+            .output()
+            .unwrap()
+    };
+    if !tool::present("apt-get") || !tool::present("unshare") {
+        return;
+    }
+    let fresh = Workspace::fresh();
+    if !alone(&fresh, &["env"]).status.success() {
+        println!("SKIPPED: no user namespaces here");
+        return;
+    }
+    let failed = alone(&fresh, &["lock", "--update"]);
+    assert_eq!(failed.status.code(), Some(1));
+    let said = String::from_utf8(failed.stderr).unwrap();
+    assert!(said.contains("the package archive can't be reached"), "{said}");
+
+    // What was seen of the archive before, and the packages themselves, are in the store.
+    let stored = Workspace::new();
+    stored.ok(&["lock", "--update"]);
+    let locked = stored.ok(&["lock"]);
+    assert!(locked.contains("busybox "), "{locked}");
+    let done = alone(&stored, &["lock", "--update"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(stored.ok(&["lock"]), locked);
+}
