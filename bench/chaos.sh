@@ -37,12 +37,12 @@ for round in $(seq "$rounds"); do
     4) what=everything; victims="$start $(processes)" ;;
     esac
     # shellcheck disable=SC2086
-    { [ -z "$victims" ] || kill -KILL $victims; } 2>/dev/null
+    [ -z "$victims" ] || kill -KILL $victims
     "$xcbuild" -q status >"$XCBUILD_RUN/status" 2>&1
     alive=$?
-    "$xcbuild" -q stop
+    "$xcbuild" -q stop 2>&1
     stopped=$?
-    { wait "$start"; } 2>/dev/null
+    wait "$start"
     started=$?
     left=$(processes | wc -l)
     files=$(find "$XCBUILD_RUN" -mindepth 1 ! -name '*.lock' ! -name log ! -name status | wc -l)
@@ -53,6 +53,6 @@ for round in $(seq "$rounds"); do
     fi
     printf 'round %2d: %-9s killed after %d.%d s, start ended with %3d, %d alive: %s\n' \
         "$round" "$what" $((tenths / 10)) $((tenths % 10)) "$started" "$alive" "$verdict"
-done
+done 2>/dev/null # the shell's own words on killed jobs
 echo "$((rounds - bad)) passed, $bad failed (SEED=$SEED)"
 [ "$bad" = 0 ]

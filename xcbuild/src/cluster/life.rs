@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::boot::{self, Limits, Way};
@@ -173,7 +173,11 @@ fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
     existing(run)?;
     let Some(lock) = run.try_lock()? else { bail!(StartError::Busy(run.name().into())) };
     match State::load(run)? {
-        Some(state) if !state.is_from_another_boot()? => Ok((lock, state)),
+        Some(mut state) if !state.is_from_another_boot()? => {
+            state.owner = ProcessId::own().context("/proc does not show this process")?;
+            state.save(run)?;
+            Ok((lock, state))
+        }
         _ => bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name()),
     }
 }

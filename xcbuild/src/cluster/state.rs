@@ -44,7 +44,7 @@ pub struct State {
     pub cluster: String,
     /// The machine's boot in which the cluster was started.
     pub boot_id: String,
-    /// The xcbuild that started it.
+    /// The xcbuild that started it, or changed it last: who has the lock while it is taken.
     pub owner: ProcessId,
     /// How far it has come.
     pub phase: Phase,

@@ -14,11 +14,11 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::RunDir;
-use super::state::{Phase, State};
+use super::state::State;
 use crate::vm::command::recognise;
 use crate::vm::process::{self, ProcessId};
 
-/// How long an xcbuild that is starting the cluster has to undo it when asked to stop.
+/// How long an xcbuild that is changing the cluster has to undo that when asked to stop.
 const OWNER_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a stop ended.
@@ -30,7 +30,8 @@ pub struct Stopped {
     pub processes: usize,
 }
 
-/// Stops a cluster. One that is being started is stopped, too: its xcbuild is told to.
+/// Stops a cluster. One that is being started or changed is stopped, too: that xcbuild is told to
+/// give up.
 ///
 /// # Errors
 /// When a process can't be ended or a file not removed; all others are, even then.
@@ -87,17 +88,17 @@ pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
     })
 }
 
-/// Asks the xcbuild that starts the cluster to give up, and waits until it has.
+/// Asks the xcbuild that has the cluster to give up, and waits until it has.
 fn interrupt_owner(run: &RunDir) -> Result<()> {
     let Ok(Some(state)) = State::load(run) else { return Ok(()) };
-    if state.phase != Phase::Starting || Some(state.owner) == ProcessId::own() {
+    if Some(state.owner) == ProcessId::own() {
         return Ok(());
     }
     if let Some(owner) = state.owner.hold()? {
         owner.signal(Signal::TERM)?;
         if !owner.wait(Instant::now() + OWNER_LIMIT) {
             bail!(
-                "the xcbuild that starts the cluster (process {}) does not give up",
+                "the xcbuild that has the cluster (process {}) does not give up",
                 state.owner.pid
             );
         }
