@@ -23,7 +23,7 @@ fn every_format_shows_the_nodes_that_would_be_started() {
 fn what_cannot_be_shown_is_explained() {
     let mut workspace = Workspace::new();
     let said = workspace.fails(&["topology", "show", "dimond"], 1);
-    assert!(said.contains("there is no such topology"), "{said}");
+    assert!(said.contains("there is no topology `dimond`; did you mean `diamond`?"), "{said}");
     workspace.set("__nrouters", "5");
     let said = workspace.fails(&["topology", "show", "diamond"], 1);
     assert!(said.contains("topology diamond has no node 205"), "{said}");

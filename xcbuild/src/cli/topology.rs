@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use fs_err as fs;
+use anyhow::{Context, Result};
 
+use crate::overlay::topology;
 use crate::settings::Settings;
 use crate::sys::files;
 use crate::topology::Topology;
@@ -23,32 +23,7 @@ pub const HOST: &str = "host";
 pub fn load(settings: &Settings) -> Result<Topology> {
     let overlay = super::overlays::directory(settings, "network-topology")?;
     let directory = overlay.join("topologies");
-    let name = &settings.build.topology;
-    let path = directory.join(format!("{name}.toml"));
-    if !path.is_file() {
-        let known = names(&directory)?.join(", ");
-        bail!(
-            "TOPOLOGY={name}: there is no such topology in `{}`; it has {known}",
-            directory.display()
-        );
-    }
-    let text = fs::read_to_string(&path)?;
-    let value = |name: &str| settings.variables.get(name).map(ToOwned::to_owned);
-    Ok(Topology::parse(&path.display().to_string(), name, &text, &value)?)
-}
-
-fn names(directory: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if let Some(stem) =
-            path.file_stem().filter(|_| path.extension().is_some_and(|e| e == "toml"))
-        {
-            names.push(stem.to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
+    topology::load(&directory, &settings.build.topology, &settings.variables)
 }
 
 /// Writes the names of the cluster's zone for the DNS proxy, and gives the file.

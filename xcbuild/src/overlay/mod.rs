@@ -26,6 +26,7 @@ pub mod reason;
 pub mod recipe;
 pub mod script;
 pub mod tarball;
+pub mod topology;
 
 pub use find::{Overlay, Search, Source};
 pub use mkcdrom::mkcdrom;

@@ -1,14 +1,10 @@
 //! `topologies`: the topology that `TOPOLOGY` names, as the files that nodes read at start.
 
-use std::path::Path;
-
-use anyhow::{Result, anyhow};
-use fs_err as fs;
+use anyhow::Result;
 
 use super::{Context, Ingredient, Step};
 use crate::image::key::Digest;
-use crate::near::did_you_mean;
-use crate::topology::Topology;
+use crate::overlay::topology;
 use crate::topology::render::{self, RenderedFile};
 use crate::tree::{Entry, Tree, TreePath};
 
@@ -28,27 +24,10 @@ pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
     let Some(directory) = &context.manifest.topologies else { return Ok(None) };
     let directory = context.local(&directory.0);
     let name = context.params.variables.or("TOPOLOGY", DEFAULT);
-    let file = directory.join(format!("{name}.toml"));
-    if name.contains('/') || !file.is_file() {
-        return Err(unknown(&name, &directory));
-    }
-    let lookup = |variable: &str| context.params.variables.get(variable).map(ToOwned::to_owned);
-    let text = fs::read_to_string(&file)?;
-    let topology = Topology::parse(&file.display().to_string(), &name, &text, &lookup)?;
+    let topology = topology::load(&directory, &name, &context.params.variables)?;
     let files = render::files(&topology).into_iter();
     let files = files.map(|(path, file)| Ok((TreePath::new(path)?, file)));
-    Ok(Some(Box::new(Rendered { topology: name, files: files.collect::<Result<_>>()? })))
-}
-
-fn unknown(name: &str, directory: &Path) -> anyhow::Error {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let names = entries.filter_map(|e| e.file_name().into_string().ok());
-    let mut names: Vec<String> =
-        names.filter_map(|n| Some(n.strip_suffix(".toml")?.to_owned())).collect();
-    names.sort();
-    let near = did_you_mean(name, names.iter().map(String::as_str));
-    let list = names.join(", ");
-    anyhow!("there is no topology `{name}`{near}\n  TOPOLOGY can be: {list}")
+    Ok(Some(Box::new(Rendered { topology: topology.name, files: files.collect::<Result<_>>()? })))
 }
 
 impl Step for Rendered {
