@@ -21,15 +21,15 @@ mkiso=$PWD/target/release/examples/mkiso
 
 make_a() {
     local count=0 round=0 source
+    local sources="/usr/share/man /usr/share/doc /usr/include /usr/share/perl /usr/lib/python3"
     while [ "$count" -lt 45000 ]; do
-        for source in /usr/share/doc /usr/share/man /usr/include /usr/share/perl /usr/lib/python3; do
-            [ -d "$source" ] || continue
-            mkdir -p "$dir/a/$round"
-            cp -a "$source" "$dir/a/$round/"
+        mkdir -p "$dir/a/$round"
+        for source in $sources; do
+            [ "$count" -ge 45000 ] || [ ! -d "$source" ] || cp -a "$source" "$dir/a/$round/"
             count=$(find "$dir/a" -type f | wc -l)
-            [ "$count" -lt 45000 ] || break
         done
         round=$((round + 1))
+        sources="/usr/include /usr/share/doc /usr/lib/python3"
     done
 }
 make_b() {

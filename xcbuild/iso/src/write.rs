@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
+use std::panic::resume_unwind;
+use std::thread;
 
 use crate::contents::{ordered, positioned};
 use crate::descriptor::{self, Volume};
@@ -35,11 +37,17 @@ pub(crate) fn file(layout: &Layout<'_>, out: &File) -> Result<(), Error> {
     // Emptied first, so that all that is not written reads as zeros.
     out.set_len(0)?;
     out.set_len(layout.end.offset())?;
-    let mut front = Forward { out: &mut At { file: out, offset: 0 }, at: 0 };
-    front.buffered(|out| metadata(layout, out))?;
     let backup = layout.boot.backup(layout.end, &seed(layout)?);
     out.write_all_at(&backup, layout.end.offset() - backup.len() as u64)?;
-    positioned::copy(layout, out)
+    let front = || {
+        let mut front = Forward { out: &mut At { file: out, offset: 0 }, at: 0 };
+        front.buffered(|out| metadata(layout, out))
+    };
+    thread::scope(|scope| {
+        let front = scope.spawn(front);
+        let contents = positioned::copy(layout, out);
+        front.join().unwrap_or_else(|panic| resume_unwind(panic)).and(contents)
+    })
 }
 
 /// What the identifiers of a disk are made of: the primary descriptor.
