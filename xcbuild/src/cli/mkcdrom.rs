@@ -152,7 +152,11 @@ fn build_report(
     Ok(report)
 }
 
-fn params(settings: &Settings, store: &Store) -> Result<Params> {
+/// What overlays are built with.
+///
+/// # Errors
+/// When our own overlays can't be written to the store's directory.
+pub fn params(settings: &Settings, store: &Store) -> Result<Params> {
     let current = std::env::current_dir().context("can't tell the current directory")?;
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
     Params::of(settings, store, &current, &program)

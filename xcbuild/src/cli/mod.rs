@@ -6,6 +6,7 @@
 
 mod base;
 mod br_setup;
+mod cache;
 mod cluster;
 mod console;
 mod dns;
@@ -101,6 +102,7 @@ enum Verb {
     Ovld(ovld::Arguments),
     Ovl(ovl::Arguments),
     Mkovl(mkovl::Arguments),
+    Cache(cache::Arguments),
     Dns(dns::Arguments),
     Nsadd(nsadd::Arguments),
     Nsdel(nsdel::Arguments),
@@ -159,6 +161,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Ovld(a) => ovld::run(&a, variables),
         Verb::Ovl(a) => ovl::run(&a, variables),
         Verb::Mkovl(a) => mkovl::run(&a, variables),
+        Verb::Cache(a) => cache::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
         Verb::Nsadd(a) => nsadd::run(&a, variables),
         Verb::Nsdel(a) => nsdel::run(&a, &variables),

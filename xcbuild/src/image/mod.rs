@@ -3,6 +3,7 @@
 
 pub mod base;
 pub mod cdrom;
+pub mod collect;
 pub mod debian;
 pub mod key;
 pub mod publish;

@@ -35,6 +35,8 @@ use crate::ui;
 const FORMAT: &str = "xcbuild-store 1\n";
 /// Blobs are shared by all builds: nobody writes to them in place.
 const BLOB_MODE: u32 = 0o444;
+/// A record's time of use is this exact.
+const TOUCHED: Duration = Duration::from_secs(10 * 60);
 
 /// A blob that an action gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,8 @@ impl Store {
     /// # Errors
     /// When the store can't be read. A damaged record is no error: the recipe is run again.
     pub fn action(&self, key: &Key) -> Result<Option<Action>> {
-        let bytes = match fs::read(self.path("ac", key.digest())) {
+        let path = self.path("ac", key.digest());
+        let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
@@ -113,6 +116,7 @@ impl Store {
                 return Ok(None);
             }
         }
+        touch(&path);
         Ok(Some(action))
     }
 
@@ -211,6 +215,16 @@ impl Store {
     }
 }
 
+/// Marks a record as used, which collection goes by; once in that time is enough. A store that
+/// can't be written is used all the same.
+fn touch(record: &Path) {
+    let now = SystemTime::now();
+    let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age > TOUCHED);
+    if fs::metadata(record).and_then(|m| m.modified()).is_ok_and(old) {
+        let _ = fs::File::open(record).and_then(|file| file.file().set_modified(now));
+    }
+}
+
 /// 256 directories, so that none grows long.
 fn sharded(directory: &Path, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
@@ -229,7 +243,7 @@ fn mark_untouched(path: &Path) -> io::Result<()> {
 }
 
 /// A record is its body's digest, a line end, and the body.
-fn parse_action(bytes: &[u8]) -> Option<Action> {
+pub(super) fn parse_action(bytes: &[u8]) -> Option<Action> {
     let (digest, body) = bytes.split_at_checked(64)?;
     let body = body.strip_prefix(b"\n")?;
     let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;

@@ -12,6 +12,7 @@
 //!
 //! This module knows no cluster, network or VM, and reads no environment: [`Params`] brings all.
 
+pub mod archive;
 pub mod build;
 pub mod create;
 pub mod embedded;

@@ -107,6 +107,8 @@ fn layer_is_pinned_and_its_tree_is_what_the_manifest_says() {
     lrwxrwxrwx 0/0               0 etc/alternatives/a -> /usr/sbin/b
     -rw-r--r-- 0/0              33 etc/exported
     -rw-r--r-- 0/0               6 etc/flavour
+    drwxr-xr-x 0/0               0 etc/init.d
+    -rwxr-xr-x 0/0             202 etc/init.d/05modules.rc
     lrwxrwxrwx 0/0               0 etc/link -> x
     drwxr-xr-x 0/0               0 etc/modules-load.d
     -rw-r--r-- 0/0               6 etc/modules-load.d/o.conf
@@ -125,7 +127,7 @@ fn layer_is_pinned_and_its_tree_is_what_the_manifest_says() {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
     assert_eq!(text, "A='it'\\''s'\nTZ='CET-1'\n__nvm='4'\n");
-    insta::assert_snapshot!(place.layer().blob.digest, @"a0637ce7c72020acac4878c3fc4387813d4278f97f323f9ba6a4da736fe0c018");
+    insta::assert_snapshot!(place.layer().blob.digest, @"ebb63da333661a256676707b0a28a17ebfff142e0cccd3a1a86f830537ede12b");
 }
 
 #[test]

@@ -8,8 +8,11 @@ use crate::tree::{Entry, Kind, Tree, TreePath};
 
 /// Where `update-alternatives` has its links.
 const ALTERNATIVES: &str = "etc/alternatives";
-/// Files here name kernel modules that a node loads before its rc scripts run.
+/// Files here name the kernel modules that overlays want.
 const MODULES: &str = "etc/modules-load.d";
+/// Loads them; every overlay with modules brings the same script, so that any base image will do.
+const LOADER: &str = "etc/init.d/05modules.rc";
+const LOADER_TEXT: &str = include_str!("modules.rc");
 
 /// The steps of all these fields, in their order.
 pub fn steps(context: &Context<'_>) -> Vec<Box<dyn Step>> {
@@ -107,6 +110,7 @@ impl Step for Modules {
         let mut tree = Tree::new();
         let path = TreePath::new(format!("{MODULES}/{}.conf", self.overlay))?;
         tree.insert(path, Entry::file(0o644, self.names.replace(' ', "\n") + "\n"));
+        tree.insert(TreePath::new(LOADER)?, Entry::file(0o755, LOADER_TEXT));
         Ok(tree)
     }
 }

@@ -1,0 +1,173 @@
+//! `xcbuild cache`: the store, and overlays that are built into the cache by hand.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, bail};
+
+use super::mkcdrom;
+use crate::image::collect::{self, Contents, Limits};
+use crate::image::store::Store;
+use crate::overlay::archive;
+use crate::settings::{Settings, Variables};
+use crate::ui;
+
+/// Look after the cache; with overlays, build them into it by hand, as tar.xz
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// List the overlays that were built by hand
+    #[arg(long)]
+    list: bool,
+    /// Remove the overlays that were built by hand: these, or all
+    #[arg(long)]
+    clear: bool,
+    /// The overlays
+    #[arg(value_name = "OVL")]
+    overlays: Vec<String>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List the results in the store: last use in hours, size, what it is
+    List,
+    /// Print how much is in the store
+    Size,
+    /// Remove what was not used for longest
+    Gc {
+        /// Until it has at most so many bytes (with K, M or G)
+        #[arg(long, value_name = "BYTES", value_parser = bytes)]
+        max_size: Option<u64>,
+        /// And what was not used for so many days
+        #[arg(long, value_name = "DAYS")]
+        max_age: Option<u64>,
+    },
+    /// Check every file in the store, and move what is damaged out of the way
+    Verify,
+    /// Remove everything from the store
+    Clear,
+    /// Print where the store is
+    Path,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the store is in use by others (`gc`, `clear`), or can't be read or written.
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let settings = Settings::resolve(variables)?;
+    let root = settings.places.store.clone();
+    match &arguments.verb {
+        None => by_hand(arguments, &settings)?,
+        Some(Verb::Path) => ui::result(root.display()),
+        Some(verb) => {
+            // Makes it, if it isn't there; the lock is given back at once.
+            drop(Store::open(&root)?);
+            in_store(verb, &root)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_store(verb: &Verb, root: &Path) -> Result<()> {
+    match verb {
+        Verb::List => list(root)?,
+        Verb::Size => {
+            let contents = Contents::of(root)?;
+            let (records, blobs) = (contents.records.len(), contents.blobs.len());
+            let megabytes = contents.size() as f64 / 1e6;
+            ui::result(format_args!("{megabytes:.1} MB in {blobs} blobs, {records} records"));
+        }
+        Verb::Gc { max_size, max_age } => {
+            if max_size.is_none() && max_age.is_none() {
+                bail!("say what may stay: --max-size=10G, --max-age=30");
+            }
+            let age = max_age.map(|days| Duration::from_secs(days * 86_400));
+            let limits = Limits { size: *max_size, age };
+            let done = collect::collect(root, limits, SystemTime::now())?;
+            let megabytes = done.bytes as f64 / 1e6;
+            ui::status("Removed", format_args!("{megabytes:.1} MB in {} blobs", done.blobs));
+        }
+        Verb::Verify => {
+            let damaged = collect::verify(root)?;
+            for path in &damaged {
+                ui::warn(format_args!("damaged, moved to `{}`", path.display()));
+            }
+            ui::status("Checked", format_args!("{} damaged files", damaged.len()));
+            if !damaged.is_empty() {
+                bail!("the store had damaged files; the next build makes them anew");
+            }
+        }
+        Verb::Clear => {
+            collect::clear(root)?;
+            ui::status("Removed", "everything in the store");
+        }
+        Verb::Path => {}
+    }
+    Ok(())
+}
+
+fn list(root: &Path) -> Result<()> {
+    let mut records = Contents::of(root)?.records;
+    records.sort_by_key(|r| std::cmp::Reverse(r.used));
+    for record in records {
+        let used = SystemTime::now().duration_since(record.used).unwrap_or_default();
+        let hours = used.as_secs() / 3600;
+        let key = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(action) = record.action else {
+            ui::result(format_args!("{hours:>6} h {:>10} {} damaged", "", &key[..12]));
+            continue;
+        };
+        let size: u64 = action.blobs.values().map(|b| b.size).sum();
+        let names: Vec<&str> = action.blobs.keys().map(String::as_str).collect();
+        let facts: Vec<&str> = action.facts.values().map(String::as_str).collect();
+        let what = [names, facts].concat().join(" ");
+        ui::result(format_args!("{hours:>6} h {size:>10} {} {what}", &key[..12]));
+    }
+    Ok(())
+}
+
+/// The contract's cache: `$__cached/<SETUP or default>/<overlay>.tar.xz`.
+fn by_hand(arguments: &Arguments, settings: &Settings) -> Result<()> {
+    let directory = directory(settings);
+    if arguments.list {
+        archive::list(&directory)?.iter().for_each(ui::result);
+    } else if arguments.clear {
+        archive::clear(&directory, &arguments.overlays)?;
+    } else if arguments.overlays.is_empty() {
+        bail!("name overlays, or one of list, size, gc, verify, clear, path");
+    } else {
+        let store = Store::open(&settings.places.store)?;
+        let params = mkcdrom::params(settings, &store)?;
+        for path in archive::build(&arguments.overlays, &params, &store, &directory)? {
+            ui::result(path.display());
+        }
+    }
+    Ok(())
+}
+
+fn directory(settings: &Settings) -> PathBuf {
+    let cached = settings.contract().into_iter().find(|(name, _)| *name == "__cached");
+    let setup = settings.build.setup.join(",");
+    let setup = if setup.is_empty() { "default".to_owned() } else { setup };
+    Path::new(&cached.map(|(_, path)| path).unwrap_or_default()).join(setup)
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, ""),
+    };
+    let unit = match unit {
+        "" => 1,
+        "K" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        other => return Err(format!("`{other}` is no unit: K, M or G")),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number of bytes is expected".to_owned())?;
+    number.checked_mul(unit).ok_or_else(|| "that is too much".to_owned())
+}
