@@ -1,8 +1,8 @@
 //! From nothing to a running, checked cluster, and back to nothing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::common::{Workspace, dns, tool};
 
@@ -13,7 +13,7 @@ fn processes(workspace: &Workspace) -> Vec<String> {
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(&mark) && !line.contains(" up ") && !line.contains(" stop") {
+        if line.contains(&mark) {
             found.push(line);
         }
     }
@@ -112,6 +112,20 @@ fn every_tool_runs(workspace: &Workspace) {
     assert!(said.lines().count() > 20, "{said}");
 }
 
+/// An `up` that runs, with the lines of its stderr as they come.
+fn small_up(workspace: &Workspace) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut up = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
+        .args(["up", "--nvm=2", "--nrouters=1", "network-topology"])
+        .env_clear()
+        .envs(workspace.environment())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(up.stderr.take().unwrap()).lines();
+    (up, lines)
+}
+
 /// Ctrl-C, and being ended, half way.
 #[test]
 fn a_cancelled_start_leaves_nothing() {
@@ -122,15 +136,7 @@ fn a_cancelled_start_leaves_nothing() {
     for (signal, moment) in [("INT", "Serving"), ("TERM", "Checking")] {
         let workspace = Workspace::new();
         let cluster = workspace.cluster();
-        let mut up = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
-            .args(["up", "--nvm=2", "--nrouters=1", "network-topology"])
-            .env_clear()
-            .envs(workspace.environment())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(up.stderr.take().unwrap()).lines();
+        let (mut up, lines) = small_up(&workspace);
         let id = up.id().to_string();
         let mut signalled = false;
         let mut said = String::new();
@@ -156,15 +162,7 @@ fn a_killed_start_is_cleaned_up_by_stop() {
     }
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
-    let mut up = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
-        .args(["up", "--nvm=2", "--nrouters=1", "network-topology"])
-        .env_clear()
-        .envs(workspace.environment())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(up.stderr.take().unwrap()).lines();
+    let (mut up, lines) = small_up(&workspace);
     for line in lines.map_while(Result::ok) {
         if line.contains("Ready") {
             up.kill().unwrap();
