@@ -10,6 +10,7 @@ mod base;
 mod common;
 mod frame;
 mod iso;
+mod iso_kernel;
 mod mkcdrom;
 mod netns;
 mod topology;
