@@ -11,6 +11,7 @@ mod common;
 mod frame;
 mod iso;
 mod iso_kernel;
+mod life;
 mod mkcdrom;
 mod netns;
 mod topology;

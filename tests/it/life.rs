@@ -1,0 +1,58 @@
+//! The life of nodes in a running cluster: what is run on many, shown, paused, reset, added, taken.
+
+use crate::common::{Workspace, tool};
+
+#[test]
+fn nodes_of_a_running_cluster_are_handled_one_by_one() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = Workspace::new();
+    let cluster = workspace.cluster();
+    workspace.ok(&["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology"]);
+
+    many_are_asked_at_once(&workspace);
+    let console = workspace.ok(&["logs", "1"]);
+    assert!(console.contains("vm-001"), "{console}");
+    assert!(workspace.ok(&["ps"]).contains("2 of 2"));
+
+    workspace.ok(&["stop_vm", "201"]);
+    let paused = workspace.xcbuild(&["status", "--table"]).assert().code(2);
+    let table = String::from_utf8_lossy(&paused.get_output().stdout).into_owned();
+    assert!(table.contains("vm-201  router  paused"), "{table}");
+    workspace.ok(&["cont", "201"]);
+
+    workspace.ok(&["rsh", "1", "touch /tmp/before"]);
+    workspace.ok(&["reset_vm", "1"]);
+    workspace.ok(&["rsh", "1", "test ! -e /tmp/before"]);
+
+    nodes_come_and_go(&workspace);
+    workspace.ok(&["stop", "--all"]);
+    workspace.xcbuild(&["status"]).assert().code(0);
+    drop(cluster);
+}
+
+fn many_are_asked_at_once(workspace: &Workspace) {
+    let said = workspace.ok(&["exec", "hostname"]);
+    let mut lines: Vec<_> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["vm-001: vm-001", "vm-201: vm-201"]);
+    assert_eq!(workspace.ok(&["exec", "--role", "routers", "echo here"]), "vm-201: here\n");
+    let failed = workspace.xcbuild(&["exec", "--nodes=1,201", "test $(hostname) = vm-001"]);
+    let failed = { failed }.assert().code(1);
+    let stderr = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(stderr.contains("1 with exit code 0, 1 with exit code 1"), "{stderr}");
+}
+
+fn nodes_come_and_go(workspace: &Workspace) {
+    let table = workspace.ok(&["scaleout", "2"]);
+    assert_eq!(table.matches(" ready ").count(), 3, "{table}");
+    workspace.ok(&["rsh", "2", "ping", "-c1", "-W5", "192.168.1.1"]);
+    let again = workspace.fails(&["scaleout", "2"], 1);
+    assert!(again.contains("vm-002 is in the cluster already"), "{again}");
+    workspace.ok(&["wait"]);
+    workspace.ok(&["scalein", "2"]);
+    workspace.xcbuild(&["status"]).assert().code(2);
+    let gone = workspace.fails(&["rsh", "2", "true"], 1);
+    assert!(gone.contains("vm-002 does not run; those that run are 1, 201"), "{gone}");
+}
