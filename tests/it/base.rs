@@ -23,9 +23,13 @@ const SSH: &[&str] = &[
 /// One node, and nobody else. Not node 1, which has more ports on the host.
 const ALONE: &[&str] = &["start", "--nvm=0", "--nrouters=0", "--ntesters=1"];
 const NODE: &str = "221";
-/// Its ports in a workspace of the tests.
-const SSH_PORT: &str = "42521";
-const TELNET_PORT: u16 = 42_221;
+
+/// A port of the node on the host, by its name in `status --json`.
+fn port(workspace: &Workspace, name: &str) -> u16 {
+    let status: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
+    status["nodes"][0][name].as_u64().unwrap().try_into().unwrap()
+}
 
 /// An overlay of settings and a script that runs at boot.
 fn with_overlay(script: &str) -> Workspace {
@@ -61,7 +65,7 @@ fn a_node_lets_one_in_and_has_its_tools() {
         assert_eq!(node, "vm-221\na b 1\n+0500\n", "{layout}");
     }
     ssh_copies_files(&workspace);
-    telnet_gives_a_shell();
+    telnet_gives_a_shell(&workspace);
     tools_run(&workspace);
     drop(cluster);
 }
@@ -71,8 +75,9 @@ fn ssh_copies_files(workspace: &Workspace) {
     let local = |name: &str| workspace.home().join(name).to_str().unwrap().to_owned();
     let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     std::fs::write(local("sent"), &bytes).unwrap();
+    let port = port(workspace, "ssh_port").to_string();
     let copy = |protocol: &str, from: &str, to: &str| {
-        tool::run("scp", &[SSH, &[protocol, "-P", SSH_PORT, from, to]].concat());
+        tool::run("scp", &[SSH, &[protocol, "-P", &port, from, to]].concat());
     };
     copy("-O", &local("sent"), there);
     copy("-O", there, &local("by-scp"));
@@ -82,8 +87,8 @@ fn ssh_copies_files(workspace: &Workspace) {
     }
 }
 
-fn telnet_gives_a_shell() {
-    let mut telnet = TcpStream::connect(("127.0.0.1", TELNET_PORT)).unwrap();
+fn telnet_gives_a_shell(workspace: &Workspace) {
+    let mut telnet = TcpStream::connect(("127.0.0.1", port(workspace, "telnet_port"))).unwrap();
     telnet.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut said = Vec::new();
     let mut part = [0; 1024];

@@ -8,6 +8,7 @@
 //! Collecting and clearing need the store for themselves: who uses it shares its lock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -41,7 +42,7 @@ pub struct Record {
 pub struct StoredBlob {
     /// Its file.
     pub path: PathBuf,
-    /// When it was made.
+    /// When it was made, or got another name.
     pub made: SystemTime,
     /// Its length in bytes.
     pub size: u64,
@@ -69,7 +70,7 @@ impl Contents {
         }
         for (path, metadata) in files(&root.join("cas"))? {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-            let (made, size) = (metadata.modified()?, metadata.len());
+            let (made, size) = (changed(&metadata), metadata.len());
             contents.blobs.insert(name.unwrap_or_default(), StoredBlob { path, made, size });
         }
         Ok(contents)
@@ -135,6 +136,12 @@ pub fn collect(root: &Path, limits: Limits, now: SystemTime) -> Result<Collected
     empty(&root.join("tmp"))?;
     empty(&root.join("locks"))?;
     Ok(collected)
+}
+
+/// When a blob got its name in the store or another one: its time of modification is the store's
+/// mark that nobody wrote to it.
+fn changed(metadata: &std::fs::Metadata) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0))
 }
 
 #[derive(Debug, Default)]
@@ -307,7 +314,10 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let path = store.blob(&blob.digest).unwrap().unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let time = std::fs::metadata(&path).unwrap().modified().unwrap();
         std::fs::write(&path, [9; 100]).unwrap();
+        // As a disk does that goes bad: nobody wrote to the file.
+        std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
         assert!(store.action(&key("old")).unwrap().is_some());
         assert_eq!(verify(dir.path()).unwrap().len(), 1);
         assert!(store.action(&key("old")).unwrap().is_none());
