@@ -14,5 +14,6 @@ mod iso_kernel;
 mod life;
 mod mkcdrom;
 mod netns;
+mod overlays;
 mod topology;
 mod up;

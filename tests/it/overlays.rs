@@ -1,0 +1,117 @@
+//! Overlays as their authors see them: made, looked at, checked, built; helpers of their scripts.
+
+use std::path::Path;
+
+use crate::common::{Workspace, tool};
+
+/// A workspace with a cache of its own and an empty directory for overlays.
+fn workspace() -> Workspace {
+    let mut workspace = Workspace::fresh();
+    let place = workspace.home().join("ovl");
+    std::fs::create_dir(&place).unwrap();
+    workspace.set("XCLUSTER_OVLPATH", place.to_str().unwrap());
+    workspace
+}
+
+#[test]
+fn a_new_overlay_builds_is_listed_and_has_no_findings() {
+    let workspace = workspace();
+    for template in ["plain", "tested"] {
+        let name = format!("my-{template}");
+        let made = workspace.ok(&["mkovl", &format!("--template={template}"), &name]);
+        assert!(made.trim().ends_with(&format!("ovl/{name}")), "{made}");
+        workspace.ok(&["ovl", "lint", &name]);
+        let iso = workspace.ok(&["mkcdrom", &name]);
+        assert!(Path::new(iso.trim()).is_file());
+        let shown = workspace.ok(&["ovl", "show", &name]);
+        let test = format!("/usr/bin/{name}_test");
+        assert!(shown.lines().any(|l| l.contains(&test) && l.ends_with("default/")), "{shown}");
+    }
+    let list = workspace.ok(&["ovl", "list"]);
+    for name in ["env", "iptools", "my-plain", "my-tested", "network-topology", "xnet"] {
+        assert!(list.lines().any(|l| l.starts_with(name)), "{name} in {list}");
+    }
+    let index = workspace.ok(&["ovl", "index"]);
+    assert!(index.contains("| [my-plain](my-plain/README.md) |"), "{index}");
+    let said = workspace.fails(&["mkovl", "my-plain"], 1);
+    assert!(said.contains("is there already"), "{said}");
+}
+
+#[test]
+fn dry_runs_and_json_say_what_is_and_what_would_be() {
+    let workspace = workspace();
+    workspace.ok(&["mkovl", "new"]);
+    let forecast = workspace.ok(&["mkcdrom", "--dry-run", "new"]);
+    assert!(forecast.starts_with("new ") && forecast.contains("never built before"), "{forecast}");
+    let report: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["mkcdrom", "--json", "new"])).unwrap();
+    assert_eq!(report["layers"][0]["reason"], "never built before");
+    assert!(Path::new(report["cdrom"].as_str().unwrap()).is_file());
+    assert_eq!(
+        workspace.ok(&["mkcdrom", "--dry-run", "new"]).trim_end(),
+        "new                      cached"
+    );
+}
+
+#[test]
+fn the_last_overlay_wins_and_the_hidden_file_is_told() {
+    let workspace = workspace();
+    for name in ["one", "two"] {
+        workspace.ok(&["mkovl", name]);
+        let etc = workspace.home().join("ovl").join(name).join("default/etc");
+        std::fs::create_dir(&etc).unwrap();
+        std::fs::write(etc.join("both"), name).unwrap();
+    }
+    let why = workspace.ok(&["ovl", "why", "/etc/both", "one", "two"]);
+    let lines: Vec<&str> = why.lines().collect();
+    assert!(lines[0].starts_with("one ") && lines[0].ends_with("hidden by a later one"), "{why}");
+    assert!(lines[1].starts_with("two ") && lines[1].ends_with("a node gets it"), "{why}");
+    let done = workspace.xcbuild(&["mkcdrom", "one", "two"]).assert().success();
+    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(
+        said.contains("1 files are hidden by later overlays, the first is /etc/both"),
+        "{said}"
+    );
+}
+
+#[test]
+fn helpers_of_scripts_copy_programs_that_run() {
+    let workspace = workspace();
+    let dest = workspace.home().join("dest");
+    let option = format!("--dest={}", dest.display());
+    let mut done = workspace.xcbuild(&["install_prog", &option, "ls", "nosuchprogram"]);
+    let done = done.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("the program `nosuchprogram` is not on PATH"), "{said}");
+    workspace.ok(&["cploader", &option]);
+    let libraries = workspace.ok(&["libs", "/bin/ls"]);
+    assert!(libraries.lines().any(|l| l.ends_with("/libc.so.6")), "{libraries}");
+    for library in libraries.lines() {
+        assert!(dest.join(library.trim_start_matches('/')).is_file(), "{library}");
+    }
+    if rustix::process::getuid().is_root() && tool::present("chroot") {
+        let listed = tool::run("chroot", &[dest.to_str().unwrap(), "/bin/ls", "/bin"]);
+        assert_eq!(listed, "ls\n");
+    }
+}
+
+#[test]
+fn the_cache_is_measured_checked_and_cleared() {
+    let workspace = workspace();
+    workspace.ok(&["mkovl", "new"]);
+    workspace.ok(&["mkcdrom", "new"]);
+    assert!(workspace.ok(&["cache", "size"]).contains(" blobs, "));
+    workspace.ok(&["cache", "verify"]);
+    let said = workspace.fails(&["cache", "gc"], 1);
+    assert!(said.contains("say what may stay"), "{said}");
+    workspace.ok(&["cache", "gc", "--max-size=0"]);
+    let said = workspace.xcbuild(&["mkcdrom", "new"]).unwrap().stderr;
+    assert!(String::from_utf8_lossy(&said).contains("Cached new"), "what was just used stays");
+    let built = workspace.ok(&["cache", "new"]);
+    assert!(built.trim().ends_with("default/new.tar.xz"), "{built}");
+    assert_eq!(workspace.ok(&["cache", "--list"]), "new\n");
+    workspace.ok(&["cache", "--clear"]);
+    assert_eq!(workspace.ok(&["cache", "--list"]), "");
+    workspace.ok(&["cache", "clear"]);
+    assert!(workspace.ok(&["cache", "size"]).starts_with("0.0 MB in 0 blobs, 0 records"));
+}
