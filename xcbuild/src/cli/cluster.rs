@@ -58,7 +58,10 @@ pub fn checks(outcomes: &[Outcome]) -> String {
 }
 
 /// Columns of equal width; the last is left as it is.
-fn aligned<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub fn aligned<const N: usize>(
+    heads: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
     let rows: Vec<[String; N]> =
         std::iter::once(heads.map(ToOwned::to_owned)).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);

@@ -49,6 +49,10 @@ struct ServeOptions {
     #[arg(long)]
     #[serde(skip)]
     port: Option<u16>,
+    /// Listen on this address, too; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip)]
+    listen: Vec<IpAddr>,
     /// Write the number of the process here once the port is bound
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -80,12 +84,13 @@ fn serve(options: &ServeOptions, settings: &Settings) -> Result<ExitCode> {
 
 fn config(options: &ServeOptions, settings: &Settings) -> Result<Config> {
     let port = options.port.unwrap_or(settings.cluster.dns_port);
-    let listen = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    let own = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
     let upstreams = match settings.cluster.dns_upstream.as_slice() {
         [] => Upstreams::ResolvConf("/etc/resolv.conf".into()),
         given => Upstreams::Servers(given.iter().map(|s| upstream(s)).collect::<Result<_>>()?),
     };
-    let listen = listen.map(|address| SocketAddr::new(address, port)).to_vec();
+    let listen = own.iter().chain(&options.listen);
+    let listen = listen.map(|address| SocketAddr::new(*address, port)).collect();
     let mut config = Config::new(listen, upstreams);
     config.hosts = settings.cluster.dns_spoof.iter().chain(&options.hosts).cloned().collect();
     if let Some(zone) = &options.zone {

@@ -10,6 +10,7 @@ mod cache;
 mod cluster;
 mod console;
 mod dns;
+mod doctor;
 mod env;
 mod exec;
 mod install;
@@ -18,6 +19,7 @@ mod lock;
 mod mkcdrom;
 mod mkovl;
 mod namespace;
+mod netns_apply;
 mod node;
 mod nsadd;
 mod nsdel;
@@ -104,7 +106,11 @@ enum Verb {
     Mkovl(mkovl::Arguments),
     Cache(cache::Arguments),
     Dns(dns::Arguments),
+    Doctor(doctor::Arguments),
     Nsadd(nsadd::Arguments),
+    /// Do steps in this network namespace, for xcbuild itself
+    #[command(name = "netns-apply", hide = true)]
+    NetnsApply,
     Nsdel(nsdel::Arguments),
     Nsenter(nsenter::Arguments),
     #[command(name = "br_setup")]
@@ -163,9 +169,11 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Mkovl(a) => mkovl::run(&a, variables),
         Verb::Cache(a) => cache::run(&a, variables),
         Verb::Dns(a) => dns::run(&a, variables),
+        Verb::NetnsApply => netns_apply::run(),
+        Verb::Doctor(a) => doctor::run(&a, variables),
         Verb::Nsadd(a) => nsadd::run(&a, variables),
         Verb::Nsdel(a) => nsdel::run(&a, &variables),
-        Verb::Nsenter(a) => nsenter::run(&a, &variables),
+        Verb::Nsenter(a) => nsenter::run(&a, variables),
         Verb::BrSetup(a) => br_setup::run(&a, variables),
         Verb::Topology(a) => show::run(&a, variables),
         Verb::InstallProg(a) => install::programs(&a, variables),

@@ -3,26 +3,28 @@
 //! Only root may enter a namespace of `nsadd`. Who came by sudo is given back who he is, with the
 //! one right that a cluster needs there: to change the network of that namespace (CAP_NET_ADMIN,
 //! and CAP_NET_RAW for captures; of other namespaces' networks they say nothing, since entering
-//! those needs root).
+//! those needs root). The namespace of a rootless cluster is the user's own.
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use super::cluster::run_directory;
 use super::namespace::Caller;
+use crate::cluster::{RunDir, status};
 use crate::net::host;
-use crate::settings::Variables;
+use crate::settings::{Settings, Variables};
 use crate::sys::exec::Exec;
 use crate::sys::namespace;
 
 /// The rights that are kept.
 const RIGHTS: &str = "+net_admin,+net_raw";
 
-/// Get a shell in a network namespace of `nsadd`, or run a command in it
+/// Get a shell in a network namespace, or run a command in it
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Its number
-    index: u8,
+    /// The number of a namespace of `nsadd`, or the name of a running cluster [default: the cluster]
+    namespace: Option<String>,
     /// The command [default: $SHELL]
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -32,24 +34,56 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When there is no such namespace, or we may not enter it.
-pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let command = match arguments.command.as_slice() {
+        [] => vec![variables.or("SHELL", "/bin/sh")],
+        command => command.to_vec(),
+    };
+    let number = arguments.namespace.as_deref().map(str::parse::<u8>);
+    let words = match number {
+        Some(Ok(index)) => of_number(index, &variables)?,
+        _ => of_cluster(arguments.namespace.as_deref(), variables)?,
+    };
+    let line = [words, command].concat();
+    let Some((program, args)) = line.split_first() else { bail!("an empty command") };
+    Err(Exec::new(program).args(args).replace().into())
+}
+
+/// The words that enter a namespace of `nsadd`.
+fn of_number(index: u8, variables: &Variables) -> Result<Vec<String>> {
     let caller = Caller::of(variables)?;
-    let name = caller.namespace(arguments.index);
+    let name = caller.namespace(index);
     let path = namespace::path(&name);
     if !path.exists() {
-        bail!("there is no namespace {name}; `xcbuild nsadd {}` makes it", arguments.index);
+        bail!("there is no namespace {name}; `xcbuild nsadd {index}` makes it");
     }
     host::need_root("nsenter")?;
-    let mut words = vec![format!("--net={}", path.display()), "--".into()];
+    let mut words = vec!["nsenter".into(), format!("--net={}", path.display()), "--".into()];
     if let Some((user, group)) = caller.ids {
         words.extend(["setpriv".into(), format!("--reuid={user}"), format!("--regid={group}")]);
         words.push("--init-groups".into());
         words.extend([format!("--inh-caps={RIGHTS}"), format!("--ambient-caps={RIGHTS}")]);
         words.push("--".into());
     }
-    match arguments.command.as_slice() {
-        [] => words.push(variables.or("SHELL", "/bin/sh")),
-        command => words.extend(command.iter().cloned()),
+    Ok(words)
+}
+
+/// The words that enter a cluster's namespace.
+fn of_cluster(name: Option<&str>, variables: Variables) -> Result<Vec<String>> {
+    let settings = Settings::resolve(variables)?;
+    let run = match name {
+        Some(name) => RunDir::new(&settings.places.run, name)?,
+        None => run_directory(&settings)?,
+    };
+    let status = status(&run)?;
+    if !status.exists {
+        bail!(
+            "the cluster `{}` does not run; `xcbuild nsenter 1` enters a namespace of `nsadd`",
+            run.name()
+        );
     }
-    Err(Exec::new("nsenter").args(words).replace().into())
+    if status.through.is_empty() {
+        bail!("the cluster `{}` has no namespace other than this one", run.name());
+    }
+    Ok(status.through)
 }

@@ -39,6 +39,8 @@ pub fn params(
         boot: boot(settings)?,
         prefix: cluster.prefix.clone(),
         append: String::new(),
+        network: settings.variables.or("__net", "auto").parse()?,
+        net_setup: settings.variables.get("__net_setup").map(PathBuf::from),
         net: net(settings),
         ports: ports(settings),
         dns: Some(dns_command(settings, &hosts)?),

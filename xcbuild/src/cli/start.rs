@@ -73,6 +73,10 @@ pub struct StartOptions {
     /// kvm, tcg, or auto: KVM where it works
     #[arg(long, value_name = "KIND")]
     accel: Option<String>,
+    /// What carries the networks: user, netns, rootless, or auto: netns in a namespace of `nsadd`,
+    /// else user
+    #[arg(long, value_name = "KIND")]
+    net: Option<String>,
     /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
     // The setting is __boot_timeout: __timeout is a variable of the contract's test library.
     #[arg(long = "timeout", value_name = "SECONDS")]
@@ -126,6 +130,7 @@ pub fn show(bar: &Progress, event: &Event) {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
         }
+        Event::Network(kind) => ui::status("Using", format_args!("{kind} networks")),
         Event::Stopping => ui::status("Stopping", "the cluster that was there"),
         Event::Dns(port) => ui::status("Serving", format_args!("DNS at port {port}")),
         Event::Launched(node) => bar.message(format_args!("booting {node}")),

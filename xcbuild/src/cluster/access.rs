@@ -6,6 +6,7 @@
 //! exit code are the result.
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitStatus;
 
@@ -24,8 +25,13 @@ const CONNECT_LIMIT: u32 = 20;
 pub struct Target {
     /// The node.
     pub node: NodeId,
-    /// Its ssh port on 127.0.0.1.
+    /// The address at which its ssh answers.
+    pub address: Ipv4Addr,
+    /// The port.
     pub port: u16,
+    /// The words before a command that enters the namespace where the address is; none if that is
+    /// ours.
+    pub through: Vec<String>,
 }
 
 impl Target {
@@ -49,8 +55,11 @@ impl Target {
     pub fn all(run: &RunDir) -> Result<Vec<Self>> {
         let status = status(run)?;
         let alive = status.nodes.iter().filter(|n| n.is_alive());
-        let target =
-            |n: &NodeStatus| Some(Target { node: NodeId::new(n.number)?, port: n.ssh_port });
+        let target = |n: &NodeStatus| {
+            let (address, port) = (n.address, n.ssh_port);
+            let through = status.through.clone();
+            Some(Target { node: NodeId::new(n.number)?, address, port, through })
+        };
         let all: Vec<_> = alive.filter_map(target).collect();
         if all.is_empty() {
             bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
@@ -104,17 +113,25 @@ impl Target {
 
     /// ssh up to the command; alone, it asks nothing and reads no input.
     fn ssh(&self, alone: bool) -> Exec {
-        let exec = Exec::new("ssh").args(options()).args(["-p", &self.port.to_string()]);
+        let exec = self.exec("ssh").args(options()).args(["-p", &self.port.to_string()]);
         let exec = if alone { exec.args(["-n", "-o", "BatchMode=yes"]) } else { exec };
-        exec.arg("root@127.0.0.1")
+        exec.arg(format!("root@{}", self.address))
     }
 
     fn scp(&self) -> Exec {
-        Exec::new("scp").args(options()).args(["-r", "-P", &self.port.to_string()])
+        self.exec("scp").args(options()).args(["-r", "-P", &self.port.to_string()])
     }
 
     fn remote(&self, path: &str) -> String {
-        format!("root@127.0.0.1:{path}")
+        format!("root@{}:{path}", self.address)
+    }
+
+    /// A program that runs where the node can be reached.
+    fn exec(&self, program: &str) -> Exec {
+        match self.through.split_first() {
+            Some((enter, words)) => Exec::new(enter).args(words).arg(program),
+            None => Exec::new(program),
+        }
     }
 }
 
@@ -158,13 +175,21 @@ pub fn on_all(
 mod tests {
     use insta::assert_snapshot;
 
+    use std::net::Ipv4Addr;
+
     use super::Target;
     use crate::topology::address::NodeId;
 
     #[test]
     fn ssh_checks_and_reads_nothing_of_the_users() {
-        let target = Target { node: NodeId::new(201).unwrap(), port: 12501 };
+        let node = NodeId::new(201).unwrap();
+        let target =
+            Target { node, address: Ipv4Addr::LOCALHOST, port: 12501, through: Vec::new() };
         assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
+        let through = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
+        let inside = Target { address: Ipv4Addr::new(192, 168, 0, 201), port: 22, through, node };
+        assert!(inside.ssh(false).line().starts_with("nsenter --net=/n -- ssh -F none"));
+        assert!(inside.ssh(false).line().ends_with("-p 22 root@192.168.0.201"));
         assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
         assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
     }

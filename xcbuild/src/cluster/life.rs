@@ -16,7 +16,7 @@ use super::start::StartError;
 use super::state::State;
 use super::status::{NodeCondition, NodeStatus};
 use super::watch::{Watch, Woken, length};
-use super::{Event, RunDir, StartParams, Status, console, plan, status};
+use super::{Event, RunDir, StartParams, Status, console, network, plan, status};
 use crate::topology::address::NodeId;
 use crate::vm::process::{self, ProcessId};
 use crate::vm::qmp::Qmp;
@@ -44,7 +44,9 @@ pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Statu
     state.save(&run)?;
     let limits = Limits::new(state.accel, params.parallel, params.timeout);
     let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
-    if let Err(error) = boot::nodes(&run, &mut state, &ways, limits, progress) {
+    let made = network::make(&run, &mut state);
+    let up = made.and_then(|()| boot::nodes(&run, &mut state, &ways, limits, progress));
+    if let Err(error) = up {
         progress(Event::Unwinding);
         return Err(match take_out(&run, &mut state, &ids) {
             Ok(()) => error,
@@ -204,6 +206,7 @@ fn end(state: &State, nodes: &[NodeId]) -> Result<()> {
 /// Ends nodes and forgets them.
 fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
     end(state, nodes)?;
+    network::drop_taps(&mut state.network, nodes)?;
     for id in nodes {
         state.nodes.remove(&id.number());
         let paths = run.node(*id, &state.logs);

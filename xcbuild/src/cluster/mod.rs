@@ -29,8 +29,9 @@
 //! |---|---|
 //! | [`rundir`], [`state`] | the directory, its locks, its state file |
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
-//! | `dns`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
+//! | `dns`, `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
 //! | [`life`], [`console`] | what happens to single nodes, and their consoles |
+//! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`access`], [`check`] | commands on nodes, and whether the networks work |
 //!
@@ -43,8 +44,10 @@ pub mod check;
 
 pub mod console;
 mod dns;
+mod helper;
 pub mod life;
 mod memory;
+pub mod network;
 mod plan;
 pub mod rundir;
 mod spawn;

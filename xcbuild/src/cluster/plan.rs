@@ -1,17 +1,20 @@
 //! From what the user wants to the state that will be made: everything that can be refused is
 //! refused here, before anything exists.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::network::{self, Network};
 use super::state::{Helper, NodeState, State};
 use super::{Event, RunDir, StartParams, memory};
 use crate::net::ports::{self, Reserved};
 use crate::net::user::UserNet;
-use crate::topology::Node;
+use crate::net::{Kind, bridges};
+use crate::sys::exec::Exec;
 use crate::topology::address::{NodeId, Role};
-use crate::vm::command::{Boot, Machine, command, netdev_id};
+use crate::topology::{Interface, Node};
+use crate::vm::command::{Boot, Machine, Port, command, netdev_id};
 use crate::vm::kernel_line::{Common, kernel_line};
 use crate::vm::{accel, version};
 
@@ -32,13 +35,18 @@ pub(super) fn cluster(
     }
     let ports_lock = run.lock_ports()?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    let reserved = reserved(run)?;
-    let net = ports::choose(&params.net, params.ports, &ids, params.dns.is_some(), &reserved)?;
+    let kind = network::choose(params.network)?;
+    if kind != Kind::User {
+        progress(Event::Network(kind));
+    }
+    let net = ports(run, params, kind, &ids)?;
+    let network = network::plan(run, kind, net.dns_port, carried(params), &params.prefix)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
     let mut state = State::new(run, chosen.accel, net, logs)?;
     state.fallback = chosen.fallback;
+    state.network = network;
     state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
-    state.dns = params.dns.as_ref().map(|argv| dns(run, argv, &state.net));
+    state.dns = params.dns.as_ref().map(|argv| dns(run, params, &state, argv));
     nodes(run, params, &mut state)?;
     run.create()?;
     state.save(run)?;
@@ -53,8 +61,24 @@ pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Res
         memory::check(&params.nodes, state.accel)?;
     }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    ports::check(&state.net, &ids, &reserved(run)?)?;
+    match state.network {
+        Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,
+        _ => state.network.add(carried(params), &params.prefix)?,
+    }
     nodes(run, params, state)
+}
+
+/// The nodes whose networks are ours to make: none where a script of the user's does it.
+fn carried(params: &StartParams) -> &[Node] {
+    if params.net_setup.is_some() { &[] } else { &params.nodes }
+}
+
+/// The ports that a cluster of that kind takes of the host: those of its nodes only where qemu
+/// forwards them.
+fn ports(run: &RunDir, params: &StartParams, kind: Kind, ids: &[NodeId]) -> Result<UserNet> {
+    let ids = if kind == Kind::User { ids } else { &[] };
+    let dns = params.dns.is_some() && kind != Kind::Netns;
+    Ok(ports::choose(&params.net, params.ports, ids, dns, &reserved(run)?)?)
 }
 
 /// Adds the nodes of the parameters to a cluster's state.
@@ -77,14 +101,36 @@ fn argv(
     node: &Node,
 ) -> Result<Vec<String>> {
     let machine = machine(params, state);
+    let vhost = network::has_vhost();
     let interfaces = node.interfaces.iter().enumerate();
-    let netdevs: Vec<_> = interfaces
-        .map(|(i, interface)| {
-            state.net.netdev(&netdev_id(i), node.id, interface.network, &params.prefix)
+    let ports = interfaces.map(|(i, interface)| {
+        let (id, network) = (netdev_id(i), interface.network);
+        Ok(match (&params.net_setup, &state.network) {
+            (Some(script), _) => Port::Options(setup(script, params, node, interface)?),
+            (None, Network::User) => {
+                Port::Netdev(state.net.netdev(&id, node.id, network, &params.prefix))
+            }
+            _ => Port::Netdev(bridges::netdev(&id, node.id, network, vhost)),
         })
-        .collect();
+    });
+    let ports = ports.collect::<Result<Vec<_>>>()?;
     let line = kernel_line(node, common);
-    Ok(command(node, &machine, boot, &line, &netdevs, &run.node(node.id, &state.logs))?)
+    let qemu = command(node, &machine, boot, &line, &ports, &run.node(node.id, &state.logs))?;
+    Ok([state.network.launcher(), qemu].concat())
+}
+
+/// What a script of the user's says about a node's interface: `__net_setup`.
+fn setup(
+    script: &Path,
+    params: &StartParams,
+    node: &Node,
+    port: &Interface,
+) -> Result<Vec<String>> {
+    let exec = Exec::new(script).args([node.id.number(), port.network.0].map(|n| n.to_string()));
+    let exec = exec.env("__mtu", port.mtu.to_string()).env("__kvm", &params.program);
+    let said = exec.output().context("the script of __net_setup")?;
+    let said = String::from_utf8(said).context("the script of __net_setup prints no UTF-8")?;
+    Ok(said.split_whitespace().map(ToOwned::to_owned).collect())
 }
 
 fn machine(params: &StartParams, state: &State) -> Machine {
@@ -137,10 +183,13 @@ fn absolute(boot: &Boot) -> Result<Boot> {
     })
 }
 
-fn dns(run: &RunDir, argv: &[String], net: &UserNet) -> Helper {
-    let port = format!("--port={}", net.dns_port);
+fn dns(run: &RunDir, params: &StartParams, state: &State, argv: &[String]) -> Helper {
+    let port = format!("--port={}", state.net.dns_port);
     let pid_file = format!("--pid-file={}", run.dns_pid_file().display());
-    Helper { argv: argv.iter().cloned().chain([port, pid_file]).collect(), process: None }
+    let (listen, inside) = state.network.dns(&params.prefix);
+    let launcher = if inside { state.network.launcher() } else { Vec::new() };
+    let words = launcher.into_iter().chain(argv.iter().cloned()).chain([port, pid_file]);
+    Helper { argv: words.chain(listen).collect(), process: None }
 }
 
 /// The ports of the user's other clusters. One whose state can't be read reserves none: if it runs,
@@ -152,7 +201,9 @@ fn reserved(run: &RunDir) -> Result<Reserved> {
         if state.is_from_another_boot()? || !state.is_alive() {
             continue;
         }
-        let nodes: Vec<_> = state.nodes.keys().filter_map(|n| NodeId::new(*n)).collect();
+        let forwards = state.network.kind() == Kind::User;
+        let nodes: Vec<_> =
+            state.nodes.keys().filter(|_| forwards).filter_map(|n| NodeId::new(*n)).collect();
         let tcp = ports::wanted(&state.net, &nodes, state.dns.is_some());
         let all = tcp.into_iter().map(|(port, _)| port).chain([state.net.mcast_port]);
         reserved.extend(all.map(|port| (port, state.cluster.clone())));

@@ -11,9 +11,10 @@ use anyhow::{Result, bail};
 use super::boot::{self, Limits, Way};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
-use super::{RunDir, Status, dns, plan, stop};
+use super::{RunDir, Status, dns, network, plan, stop};
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
+use crate::net::{Kind, Wanted};
 use crate::sys::cancel;
 use crate::topology::Node;
 use crate::topology::address::{NodeId, Prefix};
@@ -47,6 +48,11 @@ pub struct StartParams {
     pub prefix: Prefix,
     /// What is appended to each kernel command line (`--append`).
     pub append: String,
+    /// What carries the networks.
+    pub network: Wanted,
+    /// The user's script that wires each interface instead, and prints qemu's options for it
+    /// (`__net_setup`).
+    pub net_setup: Option<PathBuf>,
     /// The ports of slot 0.
     pub net: UserNet,
     /// Whether just those ports, or free ones.
@@ -70,6 +76,8 @@ pub struct StartParams {
 pub enum Event {
     /// The nodes run without KVM, for that reason.
     Fallback(String),
+    /// What carries the networks, where that is not each qemu by itself.
+    Network(Kind),
     /// A cluster of that name was running, or its remains were there, and is being ended.
     Stopping,
     /// The DNS proxy is bound to that port.
@@ -163,6 +171,7 @@ fn bring_up(
     progress: &dyn Fn(Event),
 ) -> Result<Duration> {
     private_directory(&state.logs)?;
+    network::make(run, state)?;
     if state.dns.is_some() {
         dns::start(run, state)?;
         progress(Event::Dns(state.net.dns_port));

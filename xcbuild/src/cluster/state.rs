@@ -17,6 +17,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::RunDir;
+use super::network::Network;
 use crate::net::user::UserNet;
 use crate::topology::Node;
 use crate::vm::command::Accel;
@@ -56,6 +57,9 @@ pub struct State {
     pub fallback: Option<String>,
     /// Its ports.
     pub net: UserNet,
+    /// What carries its networks.
+    #[serde(default)]
+    pub network: Network,
     /// Where its logs are.
     pub logs: PathBuf,
     /// The DNS proxy on the host, if the cluster has one.
@@ -151,6 +155,7 @@ impl State {
             accel,
             fallback: None,
             net,
+            network: Network::User,
             logs,
             dns: None,
             counts: (0, 0, 0),
@@ -212,7 +217,8 @@ impl State {
     /// The recorded processes: nodes' and helpers'.
     pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
         let nodes = self.nodes.values().filter_map(|n| n.process);
-        nodes.chain(self.dns.as_ref().and_then(|d| d.process))
+        let helpers = self.dns.as_ref().and_then(|d| d.process);
+        nodes.chain(helpers).chain(self.network.processes())
     }
 }
 

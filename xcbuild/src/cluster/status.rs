@@ -6,13 +6,18 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::network::Network;
 use super::state::{NodeState, Phase, State};
 use super::watch::Agent;
 use super::{RunDir, stop};
 use crate::net::user::UserNet;
-use crate::topology::address::NodeId;
+use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
 use crate::vm::command::Accel;
 use crate::vm::process::ProcessId;
+
+/// Where a node's own servers listen.
+const SSH_PORT: u16 = 22;
+const TELNET_PORT: u16 = 23;
 
 /// What a node is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,9 +60,11 @@ pub struct NodeStatus {
     pub memory_mib: u32,
     /// Its processors.
     pub cpus: u32,
-    /// Ssh to it is at this port on 127.0.0.1.
+    /// Where ssh and telnet to it are: 127.0.0.1, or its own address where a bridge carries that.
+    pub address: Ipv4Addr,
+    /// The port of ssh to it.
     pub ssh_port: u16,
-    /// Telnet to it is at this port on 127.0.0.1.
+    /// The port of telnet to it.
     pub telnet_port: u16,
 }
 
@@ -83,6 +90,11 @@ pub struct Status {
     pub started: Option<u64>,
     /// Its ports.
     pub net: Option<UserNet>,
+    /// What carries its networks.
+    pub network: Option<String>,
+    /// The words before a command that is to reach the nodes' addresses, where they are in another
+    /// namespace than ours.
+    pub through: Vec<String>,
     /// Whether its DNS proxy runs; `None` if it has none.
     pub dns: Option<bool>,
     /// Its nodes, by number.
@@ -129,6 +141,8 @@ pub fn status(run: &RunDir) -> Result<Status> {
         accel: Some(state.accel),
         started: Some(state.started),
         net: Some(state.net.clone()),
+        network: Some(state.network.kind().to_string()),
+        through: state.network.reach(),
         dns: state.dns.as_ref().map(|dns| alive(dns.process).is_some()),
         nodes: nodes.collect(),
     })
@@ -142,6 +156,8 @@ fn none(run: &RunDir) -> Status {
         accel: None,
         started: None,
         net: None,
+        network: None,
+        through: Vec::new(),
         dns: None,
         nodes: Vec::new(),
     }
@@ -175,6 +191,10 @@ fn node_status(
         (Some(_), Agent::Silent) => (NodeCondition::Booting, None),
     };
     let addressed = node.interfaces.iter().filter(|i| i.ipv4.is_some() || i.ipv6.is_some());
+    let (address, ssh_port, telnet_port) = match state.network {
+        Network::User => (Ipv4Addr::LOCALHOST, state.net.ssh_port(id), state.net.telnet_port(id)),
+        _ => (ipv4(MAINTENANCE, id.number()), SSH_PORT, TELNET_PORT),
+    };
     NodeStatus {
         number: id.number(),
         name: node.name.clone(),
@@ -186,7 +206,8 @@ fn node_status(
         addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
         memory_mib: node.memory_mib,
         cpus: node.cpus,
-        ssh_port: state.net.ssh_port(id),
-        telnet_port: state.net.telnet_port(id),
+        address,
+        ssh_port,
+        telnet_port,
     }
 }

@@ -6,6 +6,7 @@
 //! no error.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,12 +15,17 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::RunDir;
+use super::network::{self, Network};
 use super::state::State;
 use crate::vm::command::recognise;
 use crate::vm::process::{self, ProcessId};
 
 /// How long an xcbuild that is changing the cluster has to undo that when asked to stop.
 const OWNER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How the words begin that name a file of the run directory in the command lines of processes
+/// beside the nodes: the DNS proxy, slirp4netns.
+const HELPER_WORDS: [&str; 2] = ["--pid-file=", "--api-socket="];
 
 /// What a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +69,17 @@ pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
         };
         bail!("can't end process {} of the cluster `{}`: {reason}{more}", process.pid, run.name());
     }
+    if let Some(network) = made_in_this_boot(run) {
+        network::take_back(&network)?;
+    }
     run.remove()?;
     Ok(Stopped { existed, processes: processes.len() })
+}
+
+/// The network that the state tells of, if it may still be there.
+fn made_in_this_boot(run: &RunDir) -> Option<Network> {
+    let state = State::load(run).ok().flatten()?;
+    state.is_from_another_boot().is_ok_and(|another| !another).then_some(state.network)
 }
 
 /// The living processes of a cluster, recorded or not.
@@ -79,12 +94,14 @@ fn processes(run: &RunDir) -> Vec<ProcessId> {
 
 /// The processes whose command lines name files of the run directory, with that file.
 pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
-    let (directory, dns) = (run.path(), run.dns_pid_file());
+    let directory = run.path();
+    let ours = |path: PathBuf| (path.parent() == Some(&directory)).then_some(path);
     process::find(|word| {
-        let pid_file =
-            || word.strip_prefix(b"--pid-file=").filter(|w| *w == dns.as_os_str().as_bytes());
-        let socket = recognise(word).filter(|socket| socket.starts_with(&directory));
-        socket.or_else(|| pid_file().map(|_| dns.clone()))
+        let helper = HELPER_WORDS.iter().find_map(|start| word.strip_prefix(start.as_bytes()));
+        let holder = run.namespace_file();
+        let holds = || (word == holder.as_os_str().as_bytes()).then(|| holder.clone());
+        let named = helper.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        recognise(word).or(named).and_then(ours).or_else(holds)
     })
 }
 

@@ -280,6 +280,14 @@ impl Exec {
     }
 }
 
+/// The path of this program, for starting it again.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The program's path when it is found on `path` (the value of `PATH`).
 pub fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
     let executable =

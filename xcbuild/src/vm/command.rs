@@ -99,8 +99,17 @@ pub struct Paths {
     pub qmp: PathBuf,
 }
 
-/// The words of the command that runs a node, the program first. `netdevs` are the values of
-/// `-netdev` for the node's interfaces, in order, with the ids that [`netdev_id`] gives.
+/// What an interface of a node is plugged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Port {
+    /// The value of `-netdev`, with the id that [`netdev_id`] gives.
+    Netdev(String),
+    /// All options, in words, as a script of the user's has them (`__net_setup`).
+    Options(Vec<String>),
+}
+
+/// The words of the command that runs a node, the program first. `ports` are those of the node's
+/// interfaces, in order.
 ///
 /// # Errors
 /// [`CommandError`] when a path can't be put into an option.
@@ -109,13 +118,20 @@ pub fn command(
     machine: &Machine,
     boot: &Boot,
     kernel_line: &str,
-    netdevs: &[String],
+    ports: &[Port],
     paths: &Paths,
 ) -> Result<Vec<String>, CommandError> {
     let mut words = Words(vec![machine.program.clone()]);
     words.machine(node, machine);
     words.boot(boot, kernel_line)?;
-    for (i, (interface, netdev)) in node.interfaces.iter().zip(netdevs).enumerate() {
+    for (i, (interface, port)) in node.interfaces.iter().zip(ports).enumerate() {
+        let netdev = match port {
+            Port::Netdev(netdev) => netdev,
+            Port::Options(options) => {
+                words.0.extend(options.iter().cloned());
+                continue;
+            }
+        };
         words.option("-netdev", netdev);
         let (id, mac) = (netdev_id(i), interface.mac);
         words.option("-device", &format!("virtio-net-pci,netdev={id},mac={mac},romfile="));
@@ -228,7 +244,7 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::{Accel, Boot, CommandError, Machine, Paths, command, control, recognise};
+    use super::{Accel, Boot, CommandError, Machine, Paths, Port, command, control, recognise};
     use crate::net::user::UserNet;
     use crate::topology::Node;
     use crate::topology::address::Prefix;
@@ -258,7 +274,7 @@ mod tests {
         );
         let netdev = |(i, interface): (usize, &crate::topology::Interface)| {
             let id = super::netdev_id(i);
-            UserNet::default().netdev(&id, node.id, interface.network, &prefix)
+            Port::Netdev(UserNet::default().netdev(&id, node.id, interface.network, &prefix))
         };
         let netdevs: Vec<_> = node.interfaces.iter().enumerate().map(netdev).collect();
         command(node, &machine, boot, &line, &netdevs, &paths())

@@ -2,6 +2,7 @@
 //! nodes' place, by writing into their agent files once their control sockets answer.
 
 mod consoles;
+mod network;
 mod nodes;
 mod starting;
 
@@ -34,6 +35,8 @@ impl Bench {
     fn new(slot: u16, nodes: &[u8]) -> Self {
         let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
         let params = StartParams {
+            network: crate::net::Wanted::This(crate::net::Kind::User),
+            net_setup: None,
             run_root: directory.path().join("run"),
             cluster: "c".into(),
             logs: directory.path().join("logs"),
