@@ -18,14 +18,14 @@
 //! Memory is some 150 bytes for an entry, and an entry takes 34 bytes of the image at least.
 
 mod content;
-pub mod extract;
+mod extract;
 mod input;
 mod problem;
 mod record;
 mod rockridge;
 mod scan;
 mod tree;
-pub mod verify;
+mod verify;
 mod volume;
 
 pub use content::Content;
