@@ -68,6 +68,34 @@ fn the_iso_has_the_layers_in_order_and_the_judges_read_it() {
 }
 
 #[test]
+fn a_trace_says_what_ran_also_when_the_build_fails() {
+    let mut workspace = Workspace::fresh();
+    let place = place(&mut workspace);
+    let trace = workspace.home().join("trace.json");
+    let option = format!("--trace-to={}", trace.display());
+    let spans = |arguments: &[&str]| -> Vec<(String, String)> {
+        workspace.xcbuild(arguments).output().unwrap();
+        let whole: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
+        let events = whole["traceEvents"].as_array().unwrap();
+        let text = |e: &serde_json::Value, field: &str| e[field].as_str().unwrap().to_owned();
+        events.iter().map(|e| (text(e, "cat"), text(e, "name"))).collect()
+    };
+    let built = spans(&["mkcdrom", "-j2", &option, "script", "plain"]);
+    for (category, name) in [("layer", "plain"), ("layer", "script"), ("iso", "write")] {
+        assert!(built.contains(&(category.into(), name.into())), "{built:?}");
+    }
+    assert!(built.iter().any(|(c, n)| c == "run" && n.contains("script/tar")), "{built:?}");
+    let cached = spans(&["mkcdrom", &option, "plain"]);
+    assert!(cached.contains(&("layer".into(), "plain".into())), "{cached:?}");
+    std::fs::write(place.join("script/tar"), "#!/bin/sh\nexit 3\n").unwrap();
+    let failed = spans(&["mkcdrom", &option, "script"]);
+    assert!(failed.contains(&("layer".into(), "script".into())), "{failed:?}");
+    let said = workspace.fails(&["mkcdrom", "--jobs=0", "plain"], 1);
+    assert_eq!(said, "ERROR: --jobs=0: a number from 1 to 1024 is expected\n");
+}
+
+#[test]
 fn without_overlays_the_iso_is_removed() {
     let mut workspace = Workspace::fresh();
     place(&mut workspace);

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 
 use super::mkcdrom;
+use super::work::WorkOptions;
 use crate::image::collect::{self, Contents, Limits};
 use crate::image::store::Store;
 use crate::overlay::archive;
@@ -19,6 +20,8 @@ use crate::ui;
 pub struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
+    #[command(flatten)]
+    work: WorkOptions,
     /// List the overlays that were built by hand
     #[arg(long)]
     list: bool,
@@ -58,6 +61,7 @@ enum Verb {
 /// # Errors
 /// When the store is in use by others (`gc`, `clear`), or can't be read or written.
 pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    let _recording = arguments.work.begin(&variables)?;
     let settings = Settings::resolve(variables)?;
     let root = settings.places.store.clone();
     match &arguments.verb {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
+use super::work::WorkOptions;
 use crate::image::cdrom::{Layout, Options};
 use crate::image::store::Store;
 use crate::overlay::Params;
@@ -22,6 +23,8 @@ use crate::ui;
 pub struct Arguments {
     #[command(flatten)]
     options: BuildOptions,
+    #[command(flatten)]
+    work: WorkOptions,
     /// The overlays, in order: a later one overrides an earlier one
     #[arg(value_name = "OVL")]
     overlays: Vec<String>,
@@ -72,6 +75,7 @@ enum LayoutName {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let options = &arguments.options;
     variables.set_options(options);
+    let _recording = arguments.work.begin(&variables)?;
     let settings = Settings::resolve(variables)?;
     let store = Store::open(&settings.places.store)?;
     let names = [arguments.overlays.as_slice(), &settings.build.always].concat();

@@ -41,6 +41,7 @@ mod stop;
 mod tools;
 mod topology;
 mod up;
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::start::{StartOptions, start};
+use super::work::WorkOptions;
 use super::{base, cluster, mkcdrom, tools, topology};
 use crate::cluster::check::{Outcome, Verdict, check};
 use crate::cluster::start::StartError;
@@ -24,6 +25,8 @@ const TESTERS: u8 = 1;
 pub struct Arguments {
     #[command(flatten)]
     options: StartOptions,
+    #[command(flatten)]
+    work: WorkOptions,
     /// A name that every node has to resolve, beside the cluster's own
     #[arg(long, value_name = "NAME")]
     check_name: Option<String>,
@@ -36,6 +39,7 @@ pub struct Arguments {
 /// # Errors
 /// When something is missing on the host, can't be built or doesn't start. Nothing runs then.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    let _recording = arguments.work.begin(&variables)?;
     variables.set_options(&arguments.options);
     let topology = topology::load(&Settings::resolve(variables.clone())?)?;
     if variables.get("__ntesters").is_none() {

@@ -217,7 +217,9 @@ pub fn verify(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn alone(root: &Path) -> Result<Lock> {
-    match Lock::try_exclusive(&root.join("lock"))? {
+    let asking =
+        || format!("can't tell whether another xcbuild uses the store `{}`", root.display());
+    match Lock::try_exclusive(&root.join("lock")).with_context(asking)? {
         Some(lock) => Ok(lock),
         None => {
             bail!("another xcbuild uses the store `{}`; try again when it is done", root.display())

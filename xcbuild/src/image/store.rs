@@ -29,6 +29,7 @@ use tempfile::NamedTempFile;
 
 use super::key::{Digest, Hasher, Key};
 use crate::sys::files::{self, Lock};
+use crate::timeline::span;
 use crate::tree::TIMESTAMP;
 use crate::ui;
 
@@ -60,7 +61,9 @@ pub struct Action {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    _used: Lock,
+    /// What the kernel says if the store can be read only.
+    read_only: Option<rustix::io::Errno>,
+    _used: Option<Lock>,
 }
 
 impl Store {
@@ -73,7 +76,7 @@ impl Store {
         for directory in ["ac", "cas", "tmp"] {
             fs::create_dir_all(root.join(directory)).with_context(opening)?;
         }
-        let used = Lock::shared(&root.join("lock")).with_context(opening)?;
+        let used = Lock::if_there_are_locks(&root.join("lock"), false).with_context(opening)?;
         let format = root.join("format");
         match fs::read_to_string(&format) {
             Ok(found) if found == FORMAT => {}
@@ -88,7 +91,17 @@ impl Store {
             }
             Err(e) => return Err(e).with_context(opening),
         }
-        Ok(Self { root: root.to_path_buf(), _used: used })
+        let read_only = rustix::fs::access(root.join("tmp"), rustix::fs::Access::WRITE_OK).err();
+        Ok(Self { root: root.to_path_buf(), read_only, _used: used })
+    }
+
+    /// What is in a store that can't be written may be used; nothing can be built there.
+    fn check_writable(&self) -> Result<()> {
+        let Some(e) = self.read_only else { return Ok(()) };
+        bail!(
+            "the store `{}` can't be written ({e}), so nothing that it lacks can be built; name another by XCBUILD_STORE",
+            self.root.display()
+        )
     }
 
     /// Where the store is.
@@ -125,6 +138,7 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn record(&self, key: &Key, action: &Action) -> Result<()> {
+        self.check_writable()?;
         let body = serde_json::to_vec(action)?;
         let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
         bytes.extend(body);
@@ -135,10 +149,13 @@ impl Store {
     /// lock looks for the action again before building.
     ///
     /// # Errors
-    /// When the store can't be written or has no locks.
-    pub fn building(&self, key: &Key) -> Result<Lock> {
+    /// When the store can't be written. One without locks is used without, after a warning: both
+    /// then publish the same.
+    pub fn building(&self, key: &Key) -> Result<Option<Lock>> {
+        self.check_writable()?;
         let path = self.root.join("locks").join(key.to_string());
-        Lock::exclusive(&path).with_context(|| format!("can't lock `{}`", path.display()))
+        Lock::if_there_are_locks(&path, true)
+            .with_context(|| format!("can't lock `{}`", path.display()))
     }
 
     /// The file of a blob, if it is in the store.
@@ -155,6 +172,7 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn writer(&self) -> Result<BlobWriter> {
+        self.check_writable()?;
         let directory = self.root.join("tmp");
         let file = NamedTempFile::new_in(&directory)
             .with_context(|| format!("can't write to the store `{}`", directory.display()))?;
@@ -181,6 +199,7 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn work_directory(&self) -> Result<tempfile::TempDir> {
+        self.check_writable()?;
         let directory = self.root.join("tmp");
         tempfile::tempdir_in(&directory)
             .with_context(|| format!("can't write to the store `{}`", directory.display()))
@@ -206,7 +225,9 @@ impl Store {
             return Ok(true);
         }
         ui::warn(format_args!("{} was changed by somebody; it is built again", path.display()));
-        fs::remove_file(path)?;
+        if self.read_only.is_none() {
+            fs::remove_file(path)?;
+        }
         Ok(false)
     }
 
@@ -300,6 +321,7 @@ impl Store {
     /// # Errors
     /// When it can't be read, or the store can't be written.
     pub fn adopt(&self, file: NamedTempFile) -> Result<BlobRef> {
+        let _span = span("store", "digest and publish");
         let (digest, size) = Digest::of_reader(fs::File::open(file.path())?)?;
         publish(file, &self.root.join("cas"), &digest)?;
         Ok(BlobRef { digest, size })
@@ -310,6 +332,7 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn temporary(&self) -> Result<NamedTempFile> {
+        self.check_writable()?;
         let directory = self.root.join("tmp");
         NamedTempFile::new_in(&directory)
             .with_context(|| format!("can't write to the store `{}`", directory.display()))

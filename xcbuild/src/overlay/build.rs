@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
-use rayon::prelude::*;
 
 use super::Params;
 use super::find::Source;
@@ -25,7 +24,8 @@ use super::{script, tarball};
 use crate::image::debian::Packages;
 use crate::image::key::{Digest, Key, KeyBuilder};
 use crate::image::store::{Action, BlobRef, Store};
-use crate::sys::cancel;
+use crate::sys::{cancel, jobs};
+use crate::timeline::span;
 use crate::tree::{Tree, write_tar};
 
 /// Debian's name of the nodes' architecture.
@@ -54,7 +54,7 @@ pub struct Layer {
 /// The first error of any; the others are ended.
 pub fn layers(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Layer>> {
     let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
-    plan.par_iter().map(|planned| layer(planned, params, &packages)).collect()
+    jobs::map(plan, |planned| layer(planned, params, &packages))
 }
 
 /// The layer of one overlay.
@@ -66,6 +66,7 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
     let store = packages.store();
     let start = Instant::now();
     let name = &planned.overlay.name;
+    let _span = span("layer", name);
     let found = match (&planned.overlay.source, &planned.manifest) {
         (Source::Script(directory), _) => from_script(directory, params, store),
         (Source::Tar(file), _) => from_tar(name, file, store),
@@ -114,11 +115,14 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
     let named = |planned: &Planned| {
         one(planned).with_context(|| format!("the overlay `{}`", planned.overlay.name))
     };
-    plan.par_iter().map(named).collect()
+    jobs::map(plan, named)
 }
 
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
-    let recipe = Recipe::of(context)?;
+    let recipe = {
+        let _span = span("recipe", context.name);
+        Recipe::of(context)?
+    };
     Origin { name: context.name, store: context.packages.store() }.get_or_build(
         &recipe.key(),
         &recipe.ingredients,
@@ -148,6 +152,7 @@ fn from_script(
 
 /// Writes a tree into the store, as the tar of a layer.
 fn put(tree: &Tree, store: &Store) -> Result<BlobRef> {
+    let _span = span("store", "write the layer");
     let mut writer = store.writer()?;
     write_tar(tree, &mut writer)?;
     writer.commit()

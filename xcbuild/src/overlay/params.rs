@@ -54,8 +54,10 @@ impl Params {
 }
 
 fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, String> {
+    // How much is done at once decides nothing that comes out.
     let passes = |name: &str| {
-        PASSED.contains(&name) || name.starts_with("__") || name.starts_with("xcluster_")
+        let option = name.starts_with("__") && name != "__jobs";
+        PASSED.contains(&name) || option || name.starts_with("xcluster_")
     };
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let contract = settings.contract().into_iter().map(|(name, value)| (name.to_owned(), value));

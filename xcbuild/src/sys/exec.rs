@@ -19,6 +19,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::cancel;
+use crate::timeline;
 
 /// How much of a failed program's stderr goes into the error.
 const STDERR_LINES: usize = 20;
@@ -207,6 +208,7 @@ impl Exec {
     pub fn complete(mut self) -> Result<(ExitStatus, Output), ExecError> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let program = self.program();
+        let _span = timeline::span("run", self.line());
         let input = self.stdin.take();
         self.command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.start()?;

@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FlockOperation;
 
 use super::cancel;
+use crate::timeline;
 use crate::ui;
 
 /// Writes a file so that readers see the old content or the new one, never a part: a temporary
@@ -80,6 +81,28 @@ impl Lock {
         }
     }
 
+    /// As [`Lock::shared`] or [`Lock::exclusive`], for work that stays right without the lock and is
+    /// only done twice at worst: `None`, and a warning, where the file system has no locks.
+    ///
+    /// # Errors
+    /// When the file can't be opened.
+    pub fn if_there_are_locks(path: &Path, exclusive: bool) -> io::Result<Option<Self>> {
+        let taken = if exclusive { Self::exclusive(path) } else { Self::shared(path) };
+        match taken {
+            Err(e) if is_without_locks(&e) => {
+                let place = parent(path).display();
+                static TOLD: std::sync::Once = std::sync::Once::new();
+                TOLD.call_once(|| {
+                    ui::warn(format_args!(
+                        "the file system of `{place}` has no locks ({e}); going on without: two builds of one thing may both do the work"
+                    ));
+                });
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
     /// Gives up being the only one, without a moment in which nobody holds the lock.
     ///
     /// # Errors
@@ -89,25 +112,17 @@ impl Lock {
     }
 
     fn take(path: &Path, how: FlockOperation) -> io::Result<Self> {
-        fs::create_dir_all(parent(path))?;
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)?;
+        let file = lock_file(path)?;
         let (at_once, waits) = match how {
             FlockOperation::LockShared => (FlockOperation::NonBlockingLockShared, true),
             FlockOperation::LockExclusive => (FlockOperation::NonBlockingLockExclusive, true),
             other => (other, false),
         };
-        let mut told = false;
+        let mut told = None;
         loop {
             match rustix::fs::flock(&file, at_once) {
                 Err(rustix::io::Errno::WOULDBLOCK) if waits => {
-                    if !std::mem::replace(&mut told, true) {
-                        ui::status("Waiting", format_args!("for the lock `{}`", path.display()));
-                    }
+                    told.get_or_insert_with(|| waiting(path));
                     pause()?;
                 }
                 Err(rustix::io::Errno::INTR) => {}
@@ -134,6 +149,33 @@ impl Lock {
     /// The file that is locked.
     pub fn path(&self) -> PathBuf {
         self.file.path().to_path_buf()
+    }
+}
+
+/// Says that somebody else is waited for, and who can say it better may say it before.
+fn waiting(path: &Path) -> timeline::Span {
+    ui::status("Waiting", format_args!("for another xcbuild, which holds `{}`", path.display()));
+    timeline::span("wait", path.display())
+}
+
+/// Whether a lock can't be had because of where its file is, and not because somebody has it: a file
+/// system without locks (some of NFS), or one that can't be written.
+fn is_without_locks(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let no_locks = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL];
+    let error = e.raw_os_error().map(Errno::from_raw_os_error);
+    error.is_some_and(|e| no_locks.contains(&e))
+}
+
+/// Opens a lock's file. One that is there and can't be written is as good for a lock.
+fn lock_file(path: &Path) -> io::Result<fs::File> {
+    let made = fs::create_dir_all(parent(path)).and_then(|()| {
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+    });
+    let refused = [io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::PermissionDenied];
+    match made {
+        Err(e) if refused.contains(&e.kind()) => fs::File::open(path).map_err(|_| e),
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod exec;
 pub mod files;
+pub mod jobs;
 pub mod namespace;
 pub mod netlink;
 pub mod tap;

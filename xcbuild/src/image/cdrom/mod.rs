@@ -32,6 +32,7 @@ use xc_iso::{Image, Joliet};
 
 use super::key::{Digest, Key, KeyBuilder};
 use super::store::{Action, BlobRef, Store};
+use crate::timeline::span;
 use crate::tree::{
     self, Blob, Content, Entry, Kind, Modes, TIMESTAMP, Tree, TreePath, add_to_iso, from_directory,
 };
@@ -114,6 +115,7 @@ pub fn build(layers: &[NamedLayer], options: &Options<'_>, store: &Store) -> Res
     if let Some(blob) = stored()? {
         return Ok(Cdrom { blob, cached: true });
     }
+    let _span = span("iso", "build");
     let blob = write(layers, options, &extras, store)?;
     let blobs = [(ISO.to_owned(), blob)].into();
     store.record(&key, &Action { blobs, ..Action::default() })?;
@@ -186,7 +188,10 @@ fn write(
     }
     add_to_iso(extras, &mut image, &TreePath::root())?;
     let file = store.temporary()?;
-    image.write_to_file(file.as_file()).context("can't write the ISO")?;
+    {
+        let _span = span("iso", "write");
+        image.write_to_file(file.as_file()).context("can't write the ISO")?;
+    }
     store.adopt(file)
 }
 

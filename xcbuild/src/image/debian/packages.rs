@@ -18,6 +18,7 @@ use super::{deb, status};
 use crate::image::key::Digest;
 use crate::image::store::Store;
 use crate::sys::files::{self, Lock};
+use crate::timeline::span;
 use crate::ui::{self, Progress};
 
 /// The packages that something needs.
@@ -86,6 +87,7 @@ impl<'s> Packages<'s> {
         if let Some(set) = lock.answer(&question) {
             return Ok(set.clone());
         }
+        let _span = span("fetch", "resolve packages");
         let progress = Progress::spinner("resolving packages");
         self.bring_up_to_date(&apt, &mut fresh)?;
         let status = self.status(request)?;
@@ -121,6 +123,7 @@ impl<'s> Packages<'s> {
             missing.len(),
             bytes.div_ceil(1_000_000)
         ));
+        let _span = span("fetch", format_args!("{} packages", missing.len()));
         let place = self.store.work_directory()?;
         let first = apt.download(&missing, place.path());
         if matches!(first, Err(AptError::Gone(_) | AptError::Unknown(_))) && !*fresh {

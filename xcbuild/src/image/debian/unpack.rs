@@ -17,6 +17,7 @@ use super::lock::{Package, PackageSet};
 use super::{Packages, alternatives, deb};
 use crate::image::key::KeyBuilder;
 use crate::image::store::{Action, BlobRef};
+use crate::timeline::span;
 use crate::tree::{self, Blob, Tree, TreePath};
 
 /// Directories that no node needs.
@@ -62,6 +63,7 @@ pub fn merged_tree(packages: &Packages<'_>, set: &PackageSet) -> Result<Tree> {
 /// # Errors
 /// A package that is damaged or not in the store.
 pub fn package_tree(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
+    let _span = span("package", &package.name);
     let tree = data(packages, package).with_context(|| format!("in `{}`", package.file))?;
     Ok(tree::usr_merge(without_documentation(tree)?)?)
 }

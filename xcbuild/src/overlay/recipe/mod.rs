@@ -47,6 +47,7 @@ use super::Params;
 use super::manifest::Manifest;
 use crate::image::debian::Packages;
 use crate::image::key::{Key, KeyBuilder};
+use crate::timeline::span;
 use crate::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
@@ -184,6 +185,7 @@ impl<'a> Recipe<'a> {
     pub fn make(&self) -> Result<Tree> {
         let mut tree = Tree::new();
         for step in &self.steps {
+            let _span = span("step", step.label());
             let yields = usr_merge(step.yields(&tree)?)?;
             let _: Vec<Conflict> = merge(&mut tree, yields).context("a path is too long")?;
         }
