@@ -1,5 +1,6 @@
 //! What the verbs of a cluster share: its name, its run directory, its nodes as a table.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
@@ -10,6 +11,7 @@ use crate::cluster::check::{Outcome, Verdict};
 use crate::cluster::status::{NodeCondition, NodeStatus};
 use crate::cluster::{RunDir, Status};
 use crate::settings::Settings;
+use crate::topology::address::NodeId;
 
 /// Which cluster.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -25,6 +27,12 @@ pub struct ClusterName {
 /// When it can't be one: another user's, or a path too long for sockets.
 pub fn run_directory(settings: &Settings) -> Result<RunDir> {
     RunDir::new(&settings.places.run, &settings.cluster.name)
+}
+
+/// The nodes that were named, each once.
+pub fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
+    let mut seen = BTreeSet::new();
+    nodes.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
 /// The nodes of a cluster as a table for people.

@@ -53,7 +53,10 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let run = cluster::run_directory(&settings)?;
     let mut targets = match arguments.nodes.as_slice() {
         [] => Target::all(&run)?,
-        nodes => nodes.iter().map(|id| Target::find(&run, *id)).collect::<Result<_>>()?,
+        nodes => {
+            let nodes = cluster::distinct(nodes);
+            nodes.iter().map(|id| Target::find(&run, *id)).collect::<Result<_>>()?
+        }
     };
     targets.retain(|t| arguments.role.is_none_or(|role| t.node.role() == role));
     if targets.is_empty() {

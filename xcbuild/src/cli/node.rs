@@ -44,8 +44,9 @@ pub struct Waiting {
 /// When a node is not in the cluster, or does not come up.
 pub fn restart(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
-    let bar = Progress::sized("restarting", arguments.nodes.len() as u64, false);
-    life::restart(&run, &arguments.nodes, None, &|event| show(&bar, &event))?;
+    let nodes = cluster::distinct(&arguments.nodes);
+    let bar = Progress::sized("restarting", nodes.len() as u64, false);
+    life::restart(&run, &nodes, None, &|event| show(&bar, &event))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -55,9 +56,10 @@ pub fn restart(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
 /// When a node does not run, or does not come up.
 pub fn reset(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
-    let bar = Progress::sized("resetting", arguments.nodes.len() as u64, false);
-    for node in &arguments.nodes {
-        life::reset(&run, *node, None, &|event| show(&bar, &event))?;
+    let nodes = cluster::distinct(&arguments.nodes);
+    let bar = Progress::sized("resetting", nodes.len() as u64, false);
+    for node in nodes {
+        life::reset(&run, node, None, &|event| show(&bar, &event))?;
     }
     Ok(ExitCode::SUCCESS)
 }

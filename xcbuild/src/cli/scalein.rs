@@ -26,6 +26,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
-    scale_in(&cluster::run_directory(&settings)?, &arguments.nodes)?;
+    scale_in(&cluster::run_directory(&settings)?, &cluster::distinct(&arguments.nodes))?;
     Ok(ExitCode::SUCCESS)
 }

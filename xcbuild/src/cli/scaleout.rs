@@ -29,7 +29,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     variables.set_options(&arguments.options);
     let settings = Settings::resolve(variables)?;
     let (topology, overrides) = (topology::load(&settings)?, settings.overrides()?);
-    let nodes = arguments.nodes.iter().map(|id| topology.node(*id, &overrides));
+    let ids = cluster::distinct(&arguments.nodes);
+    let nodes = ids.iter().map(|id| topology.node(*id, &overrides));
     let params = params::params(&settings, &topology, nodes.collect::<Result<_, _>>()?, false)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
     let status = scale_out(&params, &|event| show(&bar, &event))?;

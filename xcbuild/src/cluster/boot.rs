@@ -175,8 +175,9 @@ impl Boot<'_> {
         remove_if_there(&paths.agent_log)?;
         remove_if_there(&paths.console_log)?;
         let log = qemu_log(&self.state.logs, id);
+        let enter = self.state.network.reach();
         let node = self.state.nodes.get_mut(&id.number()).context("a node that is not planned")?;
-        node.process = spawn(&node.argv, &log)?;
+        node.process = spawn(&[enter.as_slice(), &node.argv].concat(), &log)?;
         (node.ready_ms, node.paused) = (None, false);
         let process = node.process;
         self.state.save(self.run)?;

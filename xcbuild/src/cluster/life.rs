@@ -128,12 +128,17 @@ pub fn resume(run: &RunDir, node: NodeId) -> Result<()> {
 /// Waits until all nodes are ready, or the given ones.
 ///
 /// # Errors
-/// When one has failed or died, when the time is up, or when the user cancels.
+/// When one is not in the cluster, has failed or died, when the time is up, or when the user
+/// cancels.
 pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status> {
     let deadline = Instant::now() + timeout;
     let watch = Watch::new(&[&existing(run)?])?;
     loop {
         let now = status(run)?;
+        let unknown = |id: &&NodeId| !now.nodes.iter().any(|n| n.number == id.number());
+        if let Some(id) = nodes.iter().find(unknown) {
+            bail!(not_in_cluster(*id, now.nodes.iter().map(|n| n.number)));
+        }
         let wanted =
             |n: &&NodeStatus| nodes.is_empty() || nodes.iter().any(|id| id.number() == n.number);
         let waited: Vec<_> = now.nodes.iter().filter(wanted).collect();
@@ -187,11 +192,13 @@ fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
 fn known(state: &State, nodes: &[NodeId]) -> Result<()> {
     match nodes.iter().find(|id| !state.nodes.contains_key(&id.number())) {
         None => Ok(()),
-        Some(id) => {
-            let names: Vec<_> = state.nodes.keys().map(u8::to_string).collect();
-            bail!("{id} is not in the cluster; its nodes are {}", names.join(", "))
-        }
+        Some(id) => bail!(not_in_cluster(*id, state.nodes.keys().copied())),
     }
+}
+
+fn not_in_cluster(node: NodeId, there: impl Iterator<Item = u8>) -> String {
+    let names: Vec<_> = there.map(|number| number.to_string()).collect();
+    format!("{node} is not in the cluster; its nodes are {}", names.join(", "))
 }
 
 /// Ends nodes' qemus.
@@ -206,7 +213,9 @@ fn end(state: &State, nodes: &[NodeId]) -> Result<()> {
 /// Ends nodes and forgets them.
 fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
     end(state, nodes)?;
-    network::drop_taps(&mut state.network, nodes)?;
+    let leaving = nodes.iter().filter_map(|id| Some((*id, state.nodes.get(&id.number())?)));
+    let interfaces = leaving.flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i)));
+    network::drop_taps(&mut state.network, interfaces)?;
     for id in nodes {
         state.nodes.remove(&id.number());
         let paths = run.node(*id, &state.logs);

@@ -14,40 +14,61 @@ use crate::net::{Kind, bridges};
 use crate::sys::exec::Exec;
 use crate::topology::address::{NodeId, Role};
 use crate::topology::{Interface, Node};
+use crate::vm::accel::{self, Chosen};
 use crate::vm::command::{Boot, Machine, Port, command, netdev_id};
 use crate::vm::kernel_line::{Common, kernel_line};
-use crate::vm::{accel, version};
+use crate::vm::version;
+
+/// What was found fit for a start.
+pub(super) struct Fit {
+    accel: Chosen,
+    kind: Kind,
+    boot: Boot,
+}
+
+/// Looks whether a start can go well, as far as that does not depend on what runs now: so that no
+/// running cluster is stopped for one that can't be.
+///
+/// # Errors
+/// What is missing or can't be used here, with the way out.
+pub(super) fn check(params: &StartParams) -> Result<Fit> {
+    version::check(&params.program)?;
+    let accel = accel::choose(params.accel, &params.program)?;
+    let kind = network::choose(params.network)?;
+    if let Some(script) = &params.net_setup {
+        fs_err::metadata(script).context("the script of __net_setup")?;
+    }
+    Ok(Fit { accel, kind, boot: absolute(&params.boot)? })
+}
 
 /// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
 /// other cluster of the user chooses them too.
 pub(super) fn cluster(
     run: &RunDir,
     params: &StartParams,
+    fit: Fit,
     progress: &dyn Fn(Event),
 ) -> Result<State> {
-    version::check(&params.program)?;
-    let chosen = accel::choose(params.accel, &params.program)?;
-    if let Some(reason) = &chosen.fallback {
+    if let Some(reason) = &fit.accel.fallback {
         progress(Event::Fallback(reason.clone()));
     }
     if !params.overcommit {
-        memory::check(&params.nodes, chosen.accel)?;
+        memory::check(&params.nodes, fit.accel.accel)?;
     }
     let ports_lock = run.lock_ports()?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    let kind = network::choose(params.network)?;
-    if kind != Kind::User {
-        progress(Event::Network(kind));
+    if fit.kind != Kind::User {
+        progress(Event::Network(fit.kind));
     }
-    let net = ports(run, params, kind, &ids)?;
-    let network = network::plan(run, kind, net.dns_port, carried(params), &params.prefix)?;
+    let net = ports(run, params, fit.kind, &ids)?;
+    let network = network::plan(run, fit.kind, net.dns_port, carried(params), &params.prefix)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
-    let mut state = State::new(run, chosen.accel, net, logs)?;
-    state.fallback = chosen.fallback;
+    let mut state = State::new(run, fit.accel.accel, net, logs)?;
+    state.fallback = fit.accel.fallback;
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
     state.dns = params.dns.as_ref().map(|argv| dns(run, params, &state, argv));
-    nodes(run, params, &mut state)?;
+    nodes(run, params, &fit.boot, &mut state)?;
     run.create()?;
     state.save(run)?;
     drop(ports_lock);
@@ -65,7 +86,7 @@ pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Res
         Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,
         _ => state.network.add(carried(params), &params.prefix)?,
     }
-    nodes(run, params, state)
+    nodes(run, params, &absolute(&params.boot)?, state)
 }
 
 /// The nodes whose networks are ours to make: none where a script of the user's does it.
@@ -82,11 +103,10 @@ fn ports(run: &RunDir, params: &StartParams, kind: Kind, ids: &[NodeId]) -> Resu
 }
 
 /// Adds the nodes of the parameters to a cluster's state.
-fn nodes(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
+fn nodes(run: &RunDir, params: &StartParams, boot: &Boot, state: &mut State) -> Result<()> {
     let common = common(params, state);
-    let boot = absolute(&params.boot)?;
     for node in &params.nodes {
-        let argv = argv(run, params, state, &boot, &common, node)?;
+        let argv = argv(run, params, state, boot, &common, node)?;
         state.nodes.insert(node.id.number(), NodeState::new(node, argv));
     }
     Ok(())
@@ -115,8 +135,7 @@ fn argv(
     });
     let ports = ports.collect::<Result<Vec<_>>>()?;
     let line = kernel_line(node, common);
-    let qemu = command(node, &machine, boot, &line, &ports, &run.node(node.id, &state.logs))?;
-    Ok([state.network.launcher(), qemu].concat())
+    Ok(command(node, &machine, boot, &line, &ports, &run.node(node.id, &state.logs))?)
 }
 
 /// What a script of the user's says about a node's interface: `__net_setup`.
@@ -186,9 +205,8 @@ fn absolute(boot: &Boot) -> Result<Boot> {
 fn dns(run: &RunDir, params: &StartParams, state: &State, argv: &[String]) -> Helper {
     let port = format!("--port={}", state.net.dns_port);
     let pid_file = format!("--pid-file={}", run.dns_pid_file().display());
-    let (listen, inside) = state.network.dns(&params.prefix);
-    let launcher = if inside { state.network.launcher() } else { Vec::new() };
-    let words = launcher.into_iter().chain(argv.iter().cloned()).chain([port, pid_file]);
+    let (listen, enter) = state.network.dns(&params.prefix);
+    let words = enter.into_iter().chain(argv.iter().cloned()).chain([port, pid_file]);
     Helper { argv: words.chain(listen).collect(), process: None }
 }
 

@@ -133,8 +133,13 @@ pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
     let Some(lock) = run.try_lock()? else {
         bail!(StartError::Busy(params.cluster.clone()));
     };
-    make_room(&run, params.replace, progress)?;
-    let mut state = match plan::cluster(&run, params, progress) {
+    let fit = match refuse_running(&run, params.replace).and_then(|()| plan::check(params)) {
+        Ok(fit) => fit,
+        Err(error) if run.path().exists() => return Err(error),
+        Err(error) => return Err(unwound(&run, lock, error)),
+    };
+    make_room(&run, progress)?;
+    let mut state = match plan::cluster(&run, params, fit, progress) {
         Ok(state) => state,
         Err(error) => return Err(unwound(&run, lock, error)),
     };
@@ -150,14 +155,20 @@ pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
     }
 }
 
-/// Ends what is left of a former cluster of the name, and a running one if that is wanted.
-fn make_room(run: &RunDir, replace: bool, progress: &dyn Fn(Event)) -> Result<()> {
-    if !run.path().exists() {
-        return Ok(());
-    }
+/// A running cluster is only replaced where that is wanted.
+fn refuse_running(run: &RunDir, replace: bool) -> Result<()> {
+    // One whose state can't be read is no hindrance: what is left of it is ended.
     let alive = super::status(run).map_or(0, |status| status.alive());
     if alive > 0 && !replace {
         bail!(StartError::Running { cluster: run.name().into(), alive });
+    }
+    Ok(())
+}
+
+/// Ends what there is of a former cluster of the name.
+fn make_room(run: &RunDir, progress: &dyn Fn(Event)) -> Result<()> {
+    if !run.path().exists() {
+        return Ok(());
     }
     progress(Event::Stopping);
     stop::undo(run)?;

@@ -23,7 +23,7 @@ const TELNET_PORT: u16 = 23;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeCondition {
-    /// Its qemu has not been started yet.
+    /// Its qemu has not been started yet, by an xcbuild that is about to.
     Waiting,
     /// It boots.
     Booting,
@@ -33,7 +33,7 @@ pub enum NodeCondition {
     Failed,
     /// We have stopped its processors for now.
     Paused,
-    /// Its qemu has ended.
+    /// Its qemu has ended, or was never started since the xcbuild that was to do it has ended.
     Dead,
 }
 
@@ -183,7 +183,9 @@ fn node_status(
 ) -> NodeStatus {
     let agent = Agent::read(&run.node(id, &state.logs).agent_log);
     let (condition, failure) = match (process, agent) {
-        (None, _) if node.process.is_none() => (NodeCondition::Waiting, None),
+        (None, _) if node.process.is_none() && state.owner.is_alive() => {
+            (NodeCondition::Waiting, None)
+        }
         (None, _) => (NodeCondition::Dead, None),
         (Some(_), _) if node.paused => (NodeCondition::Paused, None),
         (Some(_), Agent::Ready) => (NodeCondition::Ready, None),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::op::{Op, Undo};
 use crate::sys::exec::Exec;
 use crate::sys::netlink::Netlink;
-use crate::sys::tap;
+use crate::sys::{namespace, tap};
 
 /// Where nft is; the `PATH` of a user often lacks it.
 const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
@@ -46,6 +46,24 @@ pub fn undo(made: &[Undo]) -> Result<()> {
         return Ok(());
     }
     bail!("{}", failed.join("; "))
+}
+
+/// Does something within the namespace of a file, which only root may enter.
+///
+/// # Errors
+/// When it can't be entered, and what the work itself gives.
+pub fn within<T: Send>(file: &Path, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    namespace::within(file, || work().map_err(Failed))
+        .map_err(|error| error.0.context(format!("in the namespace `{}`", file.display())))
+}
+
+/// An error of entering a namespace, or of the work there.
+struct Failed(anyhow::Error);
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self(anyhow::Error::new(error).context("can't enter it"))
+    }
 }
 
 /// Which of those links are there.

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::apply::{apply, existing, undo};
+use super::apply::{apply, existing, undo, within};
 use super::forwarding;
 use super::namespace::Plan;
 use super::op::Undo;
@@ -122,16 +122,7 @@ fn make(plan: &Plan) -> Result<()> {
         .and_then(|mut n| n.add_veth(&plan.host_link, &plan.cluster_link, cluster.file().as_fd()))
         .with_context(|| format!("can't make the link {}", plan.host_link))?;
     apply(&plan.host)?;
-    namespace::within(&file, || apply(&plan.cluster).map_err(Failed)).map_err(|e| e.0)
-}
-
-/// An error that either side of a namespace may have.
-struct Failed(anyhow::Error);
-
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
-        Self(anyhow::Error::new(error).context("can't enter the namespace"))
-    }
+    within(&file, || apply(&plan.cluster))
 }
 
 /// Undoes a record, whatever of it is there, and removes it.

@@ -92,8 +92,10 @@ impl Bench {
     fn assert_nothing_left(&self) {
         assert_eq!(stop::find(&self.run()), []);
         let left: Vec<_> = std::fs::read_dir(&self.params.run_root).unwrap().flatten().collect();
-        let names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
-        assert_eq!(names, ["ports.lock"]);
+        let mut names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
+        // Which a start makes once it may be.
+        names.retain(|name| name != "ports.lock");
+        assert!(names.is_empty(), "{names:?}");
     }
 }
 

@@ -48,6 +48,8 @@ fn nodes_are_paused_reset_and_started_again() {
     let busy = life::wait(run, &[], Duration::ZERO).unwrap_err().to_string();
     assert_eq!(busy, "vm-001 not ready within 0 s");
     life::wait(run, &[id(2)], Duration::ZERO).unwrap();
+    let unknown = life::wait(run, &[id(2), id(99)], Duration::ZERO).unwrap_err().to_string();
+    assert_eq!(unknown, "vm-099 is not in the cluster; its nodes are 1, 2");
     life::resume(run, id(1)).unwrap();
     assert_eq!(condition(), NodeCondition::Ready);
 

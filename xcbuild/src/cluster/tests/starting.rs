@@ -86,6 +86,11 @@ fn replacing_ends_the_former_cluster() {
     bench.params.replace = true;
     let latter = bench.started().status.nodes[0].pid;
     assert_ne!(former, latter);
+    // One that can't be started does not cost the one that runs.
+    bench.params.boot.initrd = Some("/nonexistent/initrd".into());
+    let error = format!("{:#}", bench.start("").unwrap_err());
+    assert!(error.contains("/nonexistent/initrd"), "{error}");
+    assert_eq!(status(&bench.run()).unwrap().nodes[0].pid, latter);
     assert_eq!(stop(&bench.run()).unwrap().processes, 1);
 }
 
@@ -163,8 +168,12 @@ fn processes_that_were_not_recorded_are_found() {
     state.phase = Phase::Starting;
     state.owner.start = 0;
     state.save(&run).unwrap();
+    let never = NodeState::new(&node(3, &[0]), vec![]);
+    state.nodes.insert(3, never);
+    state.save(&run).unwrap();
     let now = status(&run).unwrap();
     assert_eq!((now.alive(), now.interrupted), (2, true));
+    assert_eq!(now.nodes[2].condition, NodeCondition::Dead, "nobody will start it any more");
     std::fs::write(run.state_file(), "{ half").unwrap();
     assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 2 });
     bench.assert_nothing_left();
