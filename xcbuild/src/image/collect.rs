@@ -135,6 +135,8 @@ pub fn collect(root: &Path, limits: Limits, now: SystemTime) -> Result<Collected
     // Nobody else is here, so whatever is half-made is left over from a crash.
     empty(&root.join("tmp"))?;
     empty(&root.join("locks"))?;
+    // Cheap to make anew, and of directories that may be gone.
+    empty(&root.join("stat"))?;
     Ok(collected)
 }
 
@@ -185,7 +187,7 @@ fn kept(contents: &Contents, limits: Limits, now: SystemTime) -> Kept {
 /// When somebody uses the store, or it can't be written.
 pub fn clear(root: &Path) -> Result<()> {
     let _alone = alone(root)?;
-    for name in ["ac", "cas", "tmp", "locks", QUARANTINE] {
+    for name in ["ac", "cas", "tmp", "locks", "stat", QUARANTINE] {
         empty(&root.join(name))?;
     }
     Ok(())

@@ -52,6 +52,11 @@ impl Digest {
         Ok((hasher.finish(), length))
     }
 
+    /// A digest that was kept as its 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -60,7 +65,9 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex: String = self.0.iter().map(|b| format!("{b:02x}")).collect();
+        // Written by the thousand into recipes: without a formatter for each byte.
+        let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n)]);
+        let hex: String = self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect();
         f.pad(&hex)
     }
 }

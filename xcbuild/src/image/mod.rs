@@ -6,5 +6,6 @@ pub mod cdrom;
 pub mod collect;
 pub mod debian;
 pub mod key;
+pub mod listing;
 pub mod publish;
 pub mod store;

@@ -8,6 +8,7 @@
 //! ac/ab/abcd…           action: what the recipe of that key gave (JSON, with its own checksum)
 //! cas/ab/abcd…          blob: bytes by their SHA-256, read-only
 //! locks/abcd…           held by the one who builds that key
+//! stat/abcd…            what the last look at a directory found ([`super::listing`])
 //! tmp/                  half-made blobs; what is left there by a crash is removed at collection
 //! ```
 //!

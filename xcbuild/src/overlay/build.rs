@@ -12,7 +12,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 
 use super::Params;
@@ -30,6 +30,8 @@ use crate::tree::{Tree, write_tar};
 
 /// Debian's name of the nodes' architecture.
 pub(super) const ARCHITECTURE: &str = "amd64";
+/// How often a layer is built whose files change meanwhile.
+const ATTEMPTS: u32 = 3;
 /// The blob of an action that is the layer.
 const LAYER: &str = "layer";
 /// The blob of an action that is the list of ingredients.
@@ -102,11 +104,11 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
             (Source::Manifest(directory), Some(manifest)) => {
                 let context = Context { name, directory, manifest, params, packages: &packages };
                 let recipe = Recipe::of(&context)?;
-                Origin { name, store }.forecast(&recipe.key(), &recipe.ingredients)?
+                Origin { name, store }.forecast(&recipe.key(), || recipe.ingredients())?
             }
             (Source::Tar(file), _) => {
                 let (key, ingredients) = tar_key(file)?;
-                Origin { name, store }.forecast(&key, &ingredients)?
+                Origin { name, store }.forecast(&key, || ingredients)?
             }
             _ => Some(Reason::Untraced),
         };
@@ -119,26 +121,43 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
 }
 
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
-    let recipe = {
+    let look = || {
         let _span = span("recipe", context.name);
-        Recipe::of(context)?
+        Recipe::of(context)
     };
-    Origin { name: context.name, store: context.packages.store() }.get_or_build(
-        &recipe.key(),
-        &recipe.ingredients,
-        || recipe.make(),
-    )
+    let origin = Origin { name: context.name, store: context.packages.store() };
+    steady(|| {
+        let recipe = look()?;
+        let same = || Ok(look()?.key() == recipe.key());
+        origin.get_or_build(&recipe.key(), || recipe.ingredients(), || recipe.make(), same)
+    })
+}
+
+/// Builds again what changed while it was built, so that no key gets what belongs to another.
+fn steady(
+    build: impl Fn() -> Result<Option<(BlobRef, Option<Reason>)>>,
+) -> Result<(BlobRef, Option<Reason>)> {
+    for _ in 0..ATTEMPTS {
+        if let Some(built) = build()? {
+            return Ok(built);
+        }
+    }
+    bail!("its files changed each time while it was built; try again when they don't")
 }
 
 fn from_tar(name: &str, file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
-    let (key, ingredients) = tar_key(file)?;
-    Origin { name, store }.get_or_build(&key, &ingredients, || tarball::read(file, store))
+    steady(|| {
+        let (key, ingredients) = tar_key(file)?;
+        let same = || Ok(tar_key(file)?.0 == key);
+        let make = || tarball::read(file, store);
+        Origin { name, store }.get_or_build(&key, || ingredients, make, same)
+    })
 }
 
-fn tar_key(file: &Path) -> Result<(Key, [Ingredient; 1])> {
+fn tar_key(file: &Path) -> Result<(Key, Vec<Ingredient>)> {
     let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
     let key = KeyBuilder::new("tar").digest("file", &digest).finish();
-    Ok((key, [Ingredient::new("tar", digest.to_string())]))
+    Ok((key, vec![Ingredient::new("tar", digest.to_string())]))
 }
 
 fn from_script(
@@ -165,33 +184,43 @@ struct Origin<'a> {
 }
 
 impl Origin<'_> {
+    /// The layer of a key; `None` if what it is made of is no longer what the key says.
     fn get_or_build(
         &self,
         key: &Key,
-        ingredients: &[Ingredient],
+        ingredients: impl FnOnce() -> Vec<Ingredient>,
         make: impl FnOnce() -> Result<Tree>,
-    ) -> Result<(BlobRef, Option<Reason>)> {
+        same: impl FnOnce() -> Result<bool>,
+    ) -> Result<Option<(BlobRef, Option<Reason>)>> {
         if let Some(blob) = self.stored(key)? {
-            return Ok((blob, None));
+            return Ok(Some((blob, None)));
         }
         let _building = self.store.building(key)?;
         // Another xcbuild may have built it while we waited.
         if let Some(blob) = self.stored(key)? {
-            return Ok((blob, None));
+            return Ok(Some((blob, None)));
         }
-        let reason = self.reason(ingredients)?;
+        let ingredients = ingredients();
+        let reason = self.reason(&ingredients)?;
         let blob = put(&make()?, self.store)?;
+        if !same()? {
+            return Ok(None);
+        }
         let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), ..Action::default() };
         self.store.record(key, &action)?;
-        self.remember(ingredients)?;
-        Ok((blob, Some(reason)))
+        self.remember(&ingredients)?;
+        Ok(Some((blob, Some(reason))))
     }
 
-    fn forecast(&self, key: &Key, ingredients: &[Ingredient]) -> Result<Option<Reason>> {
+    fn forecast(
+        &self,
+        key: &Key,
+        ingredients: impl FnOnce() -> Vec<Ingredient>,
+    ) -> Result<Option<Reason>> {
         if self.stored(key)?.is_some() {
             return Ok(None);
         }
-        self.reason(ingredients).map(Some)
+        self.reason(&ingredients()).map(Some)
     }
 
     fn stored(&self, key: &Key) -> Result<Option<BlobRef>> {

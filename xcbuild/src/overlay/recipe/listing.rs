@@ -2,37 +2,34 @@
 
 use std::io;
 
-use anyhow::Result;
-use rayon::prelude::*;
-
 use super::Ingredient;
 use crate::image::key::Digest;
-use crate::tree::{Content, Entry, Kind, Tree, TreePath};
+use crate::image::listing::{FoundKind, Listed, Listing};
+use crate::tree::Content;
 
-/// The ingredients of a tree: one for each path, in order.
-///
-/// # Errors
-/// When a file can't be read.
-pub fn ingredients(label: &str, tree: &Tree) -> Result<Vec<Ingredient>> {
-    let entries: Vec<_> = tree.iter().collect();
-    let one = |(path, entry): &(&TreePath, &Entry)| -> Result<Ingredient> {
-        Ok(Ingredient::new(format!("{label}/{path}"), value(entry)?))
+/// The ingredients of a directory: one for each path, in order.
+pub fn ingredients(label: &str, listing: &Listing) -> Vec<Ingredient> {
+    let one = |listed: Listed<'_>| {
+        let name = format!("{label}/{}", String::from_utf8_lossy(listed.path));
+        Ingredient::new(name, value(listing, &listed))
     };
-    entries.par_iter().map(one).collect()
+    listing.iter().map(one).collect()
 }
 
-fn value(entry: &Entry) -> Result<String> {
-    let kind = match &entry.kind {
-        Kind::Directory => "directory".into(),
-        Kind::File(content) => format!("file {}", digest(content)?),
-        Kind::Symlink(target) => format!("link {}", String::from_utf8_lossy(target)),
-        Kind::Hardlink(target) => format!("hard link {target}"),
-        Kind::Device { block, major, minor } => {
-            format!("{} device {major},{minor}", if *block { "block" } else { "char" })
+fn value(listing: &Listing, listed: &Listed<'_>) -> String {
+    let kind = match listed.kind {
+        FoundKind::Directory => "directory".into(),
+        FoundKind::File => format!("file {}", listed.digest),
+        FoundKind::Symlink => {
+            // For people: the key has the digest of the text.
+            let text = listing.link_text(listed).unwrap_or_default();
+            format!("link {}", String::from_utf8_lossy(&text))
         }
-        Kind::Fifo => "fifo".into(),
+        FoundKind::Block => "block device".into(),
+        FoundKind::Character => "char device".into(),
+        FoundKind::Fifo => "fifo".into(),
     };
-    Ok(format!("{:04o} {}:{} {kind}", entry.mode, entry.uid, entry.gid))
+    format!("{:04o} {kind}", listed.mode)
 }
 
 /// The digest of a content.

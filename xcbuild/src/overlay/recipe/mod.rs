@@ -6,7 +6,7 @@
 //!
 //! | ingredient | its value | why |
 //! |---|---|---|
-//! | `tree/path` | kind, executable, digest of the content (text of a link) | what `trees` copy |
+//! | `tree/path` | kind, executable, digest of the content (text of a link) | what `trees` copy; in the key stands the digest of all of them, [`crate::image::listing`] |
 //! | `file /path` | mode, owner, digest of the rendered content | variables count by what they make of it |
 //! | `link /path`, `alternative /path` | the link's text | |
 //! | `device /path` | kind, numbers, mode, owner | |
@@ -51,7 +51,7 @@ use crate::timeline::span;
 use crate::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Something that decides a layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,6 +76,11 @@ trait Step {
 
     /// All that decides what the step yields.
     fn ingredients(&self) -> Vec<Ingredient>;
+
+    /// What stands for the ingredients in the key: they themselves, unless they are many.
+    fn key_parts(&self) -> Vec<Ingredient> {
+        self.ingredients()
+    }
 
     /// What the step yields, given the tree of the steps before it; it is put on top of that.
     ///
@@ -127,8 +132,6 @@ pub struct Origin {
 /// All that decides a layer, and how it is made from it.
 pub struct Recipe<'a> {
     steps: Vec<Box<dyn Step + 'a>>,
-    /// All that decides the layer, in the order of the steps.
-    pub ingredients: Vec<Ingredient>,
 }
 
 impl<'a> Recipe<'a> {
@@ -147,14 +150,19 @@ impl<'a> Recipe<'a> {
         steps.extend(topologies::step(context)?);
         steps.extend(files::steps(context)?);
         steps.extend(entries::steps(context));
-        let ingredients = steps.iter().flat_map(|s| s.ingredients()).collect();
-        Ok(Self { steps, ingredients })
+        Ok(Self { steps })
+    }
+
+    /// All that decides the layer, in the order of the steps.
+    pub fn ingredients(&self) -> Vec<Ingredient> {
+        self.steps.iter().flat_map(|s| s.ingredients()).collect()
     }
 
     /// The key of the layer.
     pub fn key(&self) -> Key {
         let builder = KeyBuilder::new("layer").number("format", FORMAT);
-        self.ingredients.iter().fold(builder, |b, i| b.text(&i.what, &i.value)).finish()
+        let parts = self.steps.iter().flat_map(|s| s.key_parts());
+        parts.fold(builder, |b, i| b.text(&i.what, &i.value)).finish()
     }
 
     /// Every path of the layer, and the step that gave it.

@@ -11,6 +11,7 @@ use fs_err as fs;
 
 use super::listing::{digest, ingredients};
 use super::{Context, Ingredient, Step};
+use crate::image::listing::Listing;
 use crate::image::store::Store;
 use crate::overlay::manifest::{LocalPath, Script};
 use crate::overlay::script::WITH_UMASK;
@@ -65,7 +66,8 @@ fn inputs(context: &Context<'_>, given: &LocalPath) -> Result<Vec<Ingredient>> {
     if !path.is_dir() {
         return input(context, given);
     }
-    ingredients(&format!("script {}", given.0), &from_directory(&path, Modes::Checkout)?)
+    let listing = Listing::of(&path, context.packages.store())?;
+    Ok(ingredients(&format!("script {}", given.0), &listing))
 }
 
 fn host_program(context: &Context<'_>, name: &str) -> Result<Ingredient> {

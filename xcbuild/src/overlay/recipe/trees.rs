@@ -1,9 +1,12 @@
 //! `trees`: directories of the overlay whose content is put on `/`.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use super::listing;
 use super::{Context, Ingredient, Step};
+use crate::image::listing::Listing;
 use crate::overlay::manifest::TreeName;
 use crate::overlay::manifest::template::{render, variables};
 use crate::tree::{Modes, Tree, TreePath, from_directory};
@@ -13,8 +16,8 @@ const KNOWN_MODES: &[(&str, u32)] = &[("root", 0o700), ("tmp", 0o1777), ("var/tm
 
 struct Copied {
     name: String,
-    tree: Tree,
-    ingredients: Vec<Ingredient>,
+    directory: PathBuf,
+    listing: Listing,
 }
 
 /// The steps of all trees that are there.
@@ -55,14 +58,9 @@ fn names(context: &Context<'_>, tree: TreeName<'_>) -> Vec<String> {
 
 impl Copied {
     fn read(name: &str, context: &Context<'_>) -> Result<Self> {
-        let mut tree = from_directory(&context.local(name), Modes::Checkout)?;
-        for (path, mode) in KNOWN_MODES {
-            if let Some(entry) = tree.get_mut(&TreePath::new(path)?) {
-                entry.mode = *mode;
-            }
-        }
-        let ingredients = listing::ingredients(name, &tree)?;
-        Ok(Self { name: name.to_owned(), tree, ingredients })
+        let directory = context.local(name);
+        let listing = Listing::of(&directory, context.packages.store())?;
+        Ok(Self { name: name.to_owned(), directory, listing })
     }
 }
 
@@ -72,10 +70,20 @@ impl Step for Copied {
     }
 
     fn ingredients(&self) -> Vec<Ingredient> {
-        self.ingredients.clone()
+        listing::ingredients(&self.name, &self.listing)
+    }
+
+    fn key_parts(&self) -> Vec<Ingredient> {
+        vec![Ingredient::new("tree", self.listing.digest().to_string())]
     }
 
     fn yields(&self, _: &Tree) -> Result<Tree> {
-        Ok(self.tree.clone())
+        let mut tree = from_directory(&self.directory, Modes::Checkout)?;
+        for (path, mode) in KNOWN_MODES {
+            if let Some(entry) = tree.get_mut(&TreePath::new(path)?) {
+                entry.mode = *mode;
+            }
+        }
+        Ok(tree)
     }
 }
