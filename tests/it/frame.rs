@@ -6,7 +6,7 @@ use crate::common::Workspace;
 fn unknown_commands_and_options_are_usage_errors() {
     let workspace = Workspace::new();
     for (arguments, said) in [
-        (&["nosuch"][..], "unrecognized subcommand 'nosuch'"),
+        (&["nosuch"][..], "there is no command `nosuch`"),
         (&["env", "--nosuch"], "unexpected argument '--nosuch'"),
         (&[], "Usage: xcbuild"),
     ] {

@@ -8,6 +8,7 @@
 
 mod base;
 mod common;
+mod contract;
 mod frame;
 mod iso;
 mod iso_kernel;

@@ -21,7 +21,7 @@ pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
 }
 
 /// A value as a shell takes it; quoted only where it has to be, since scripts also cut these lines.
-fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
     if value.chars().all(plain) {
         return value.to_owned();

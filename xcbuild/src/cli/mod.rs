@@ -5,6 +5,7 @@
 //! an end by Ctrl-C. `status` and `rsh` have codes of their own, given with them.
 
 mod base;
+mod boot_vm;
 mod br_setup;
 mod cache;
 mod cluster;
@@ -13,6 +14,7 @@ mod dns;
 mod doctor;
 mod env;
 mod exec;
+mod hook;
 mod install;
 mod iso;
 mod lock;
@@ -33,14 +35,17 @@ mod rcp;
 mod rsh;
 mod scalein;
 mod scaleout;
+mod shell_init;
 mod show;
 mod spelling;
 mod start;
 mod status;
 mod stop;
+mod terminal;
 mod tools;
 mod topology;
 mod up;
+mod vm;
 mod work;
 
 use std::ffi::OsString;
@@ -75,8 +80,14 @@ enum Verb {
     Up(up::Arguments),
     Mkcdrom(mkcdrom::Arguments),
     Start(start::Arguments),
-    #[command(name = "starts", hide = true)]
+    /// As `start`, without windows
+    #[command(name = "starts")]
     StartHeadless(start::Arguments),
+    #[command(name = "boot_vm", aliases = ["boot-vm"], visible_alias = "svm")]
+    BootVm(boot_vm::Arguments),
+    /// As `boot_vm`, with a window of tmux or the X display that shows its console
+    Xvm(boot_vm::Arguments),
+    Vm(vm::Arguments),
     Status(status::Arguments),
     Rsh(rsh::Arguments),
     Rcp(rcp::Arguments),
@@ -112,6 +123,9 @@ enum Verb {
     /// Do steps in this network namespace, for xcbuild itself
     #[command(name = "netns-apply", hide = true)]
     NetnsApply,
+    /// Not built; says what to use instead
+    #[command(name = "nsadd_docker", hide = true)]
+    NsaddDocker(nsadd::Docker),
     Nsdel(nsdel::Arguments),
     Nsenter(nsenter::Arguments),
     #[command(name = "br_setup")]
@@ -122,12 +136,19 @@ enum Verb {
     Cplib(install::Libraries),
     Libs(install::List),
     Cploader(install::Loader),
+    Completion(shell_init::Completion),
+    #[command(name = "shell-init")]
+    ShellInit(shell_init::Arguments),
 }
 
 /// Runs the program with a command line and gives its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     start_log();
     let mut variables = Variables::of_process();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = hook::intercept(&arguments, &variables) {
+        return code;
+    }
     let arguments = iso::normal(spelling::normal(arguments, &mut variables));
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
@@ -146,7 +167,11 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
     match verb {
         Verb::Up(a) => up::run(&a, variables),
         Verb::Mkcdrom(a) => mkcdrom::run(&a, variables),
-        Verb::Start(a) | Verb::StartHeadless(a) => start::run(&a, variables),
+        Verb::Start(a) => start::run(&a, variables, true),
+        Verb::StartHeadless(a) => start::run(&a, variables, false),
+        Verb::BootVm(a) => boot_vm::run(&a, variables, false),
+        Verb::Xvm(a) => boot_vm::run(&a, variables, true),
+        Verb::Vm(a) => vm::run(&a, variables),
         Verb::Status(a) => status::run(&a, variables),
         Verb::Rsh(a) => rsh::run(&a, variables),
         Verb::Rcp(a) => rcp::run(&a, variables),
@@ -173,6 +198,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::NetnsApply => netns_apply::run(),
         Verb::Doctor(a) => doctor::run(&a, variables),
         Verb::Nsadd(a) => nsadd::run(&a, variables),
+        Verb::NsaddDocker(_) => nsadd::docker(),
         Verb::Nsdel(a) => nsdel::run(&a, &variables),
         Verb::Nsenter(a) => nsenter::run(&a, variables),
         Verb::BrSetup(a) => br_setup::run(&a, variables),
@@ -181,6 +207,8 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Cplib(a) => install::libraries(&a, variables),
         Verb::Libs(a) => install::list(&a),
         Verb::Cploader(a) => install::loader(&a, variables),
+        Verb::Completion(a) => shell_init::completion(&a, &variables),
+        Verb::ShellInit(a) => shell_init::run(&a),
     }
 }
 

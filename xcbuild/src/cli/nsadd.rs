@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::namespace::Caller;
@@ -21,6 +21,13 @@ pub struct Arguments {
     dry_run: bool,
     /// Its number
     index: u8,
+}
+
+/// Whatever the contract's command takes.
+#[derive(Debug, clap::Args)]
+pub struct Docker {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<String>,
 }
 
 /// The networks between namespaces and the host; also read from the environment.
@@ -59,4 +66,16 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     ui::status("Made", format_args!("namespace {}", plan.name));
     ui::hint(format_args!("`xcbuild nsenter {}` gets a shell in it", arguments.index));
     Ok(ExitCode::SUCCESS)
+}
+
+/// `nsadd_docker`, which joined a namespace to Docker's bridge.
+///
+/// # Errors
+/// Always.
+pub fn docker() -> Result<ExitCode> {
+    bail!(
+        "nsadd_docker is not built: `xcbuild nsadd N` makes a namespace that is joined to the host, \
+         through which containers on Docker's bridge are reached, too; a script in __net_setup wires \
+         nodes to any other bridge"
+    )
 }

@@ -26,7 +26,11 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// List the overlays that are found by name
-    List,
+    List {
+        /// Only their names
+        #[arg(long)]
+        names: bool,
+    },
     /// List all that an overlay puts into a node, with sizes and where it comes from
     Show {
         /// The overlay
@@ -56,7 +60,7 @@ enum Verb {
 pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
     match &arguments.verb {
-        Verb::List => list(&settings),
+        Verb::List { names } => list(&settings, *names),
         Verb::Show { overlay } => show_overlay(&settings, overlay),
         Verb::Lint { overlays } => lint_overlays(&settings, overlays),
         Verb::Why { path, overlays } => why_path(&settings, path, overlays),
@@ -64,9 +68,13 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     }
 }
 
-fn list(settings: &Settings) -> Result<ExitCode> {
+fn list(settings: &Settings, names: bool) -> Result<ExitCode> {
     let search = overlays::search(settings)?;
     for overlay in search.all() {
+        if names {
+            ui::result(&overlay.name);
+            continue;
+        }
         let description = description(&search, &overlay);
         ui::result(format_args!("{:24} {description}", overlay.name));
     }

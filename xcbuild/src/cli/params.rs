@@ -48,6 +48,7 @@ pub fn params(
         timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
         replace,
+        wait: true,
     })
 }
 

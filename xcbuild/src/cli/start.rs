@@ -2,16 +2,20 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
+use super::terminal::Terminal;
 use super::{params, topology};
 use crate::cluster::{Event, Report};
 use crate::settings::{Settings, Variables};
+use crate::sys::exec::own_program;
+use crate::topology::address::NodeId;
 use crate::ui::{self, Progress};
 
-/// Start the cluster from the base image and the cdrom; stop a running one of the name first
+/// Start the cluster from the base image and the cdrom, with a window for each node in tmux or on
+/// the X display; stop a running one of the name first
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -99,12 +103,31 @@ pub struct StartOptions {
 ///
 /// # Errors
 /// Whatever keeps a node from being ready; nothing of the cluster is left then.
-pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments, mut variables: Variables, windows: bool) -> Result<ExitCode> {
     variables.set_options(&arguments.options);
     let settings = Settings::resolve(variables)?;
     let report = start(&settings, true)?;
+    if let Some(terminal) = Terminal::of(&settings.variables).filter(|_| windows) {
+        let ids = report.status.nodes.iter().filter_map(|node| NodeId::new(node.number));
+        let cluster = &report.status.cluster;
+        ids.into_iter().try_for_each(|id| window(terminal, &settings, cluster, id))?;
+    }
     ui::result(cluster::table(&report.status));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a window that shows a node's console.
+///
+/// # Errors
+/// When it can't be opened.
+pub fn window(terminal: Terminal, settings: &Settings, cluster: &str, node: NodeId) -> Result<()> {
+    let program = own_program().context("can't tell where xcbuild itself is")?;
+    // A window's environment is that of tmux, or of the session: it may know nothing of ours.
+    let mut command = vec!["env".to_owned()];
+    command.push(format!("XCBUILD_RUN={}", std::path::absolute(&settings.places.run)?.display()));
+    command.extend([program.display().to_string(), "console".into()]);
+    command.extend([format!("--cluster={cluster}"), node.number().to_string()]);
+    terminal.open(&node.to_string(), &command, false)
 }
 
 /// Starts the cluster that the settings describe and shows its progress.

@@ -56,6 +56,8 @@ pub(super) struct Limits {
     pub parallel: usize,
     /// How long each may take.
     pub each: Duration,
+    /// Whether to wait until nodes are ready.
+    pub wait: bool,
 }
 
 impl Limits {
@@ -70,7 +72,13 @@ impl Limits {
         Self {
             parallel: parallel.unwrap_or(at_once).max(1),
             each: each.unwrap_or(Duration::from_secs(seconds)),
+            wait: true,
         }
+    }
+
+    /// With or without the wait for nodes to be ready.
+    pub(super) fn waiting(self, wait: bool) -> Self {
+        Self { wait, ..self }
     }
 }
 
@@ -123,12 +131,12 @@ pub(super) fn nodes(
         state.dns.as_ref().and_then(|d| d.process).map(ProcessId::hold).transpose()?.flatten();
     let mut boot = Boot { run, state, booting, ready, dns, limits, progress };
     loop {
-        while boot.booting.len() < limits.parallel
+        while (!limits.wait || boot.booting.len() < limits.parallel)
             && let Some((node, way)) = waiting.pop_front()
         {
             boot.begin(node, way)?;
         }
-        let Some(deadline) = boot.deadline() else { return Ok(()) };
+        let Some(deadline) = boot.deadline().filter(|_| limits.wait) else { return Ok(()) };
         let all =
             boot.booting.values().map(|b| &b.held).chain(boot.ready.values()).chain(&boot.dns);
         let woken = watch.wait(&all.collect::<Vec<_>>(), deadline)?;

@@ -42,7 +42,7 @@ pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Statu
     }
     plan::more(&run, params, &mut state)?;
     state.save(&run)?;
-    let limits = Limits::new(state.accel, params.parallel, params.timeout);
+    let limits = Limits::new(state.accel, params.parallel, params.timeout).waiting(params.wait);
     let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
     let made = network::make(&run, &mut state);
     let up = made.and_then(|()| boot::nodes(&run, &mut state, &ways, limits, progress));
@@ -54,6 +54,20 @@ pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Statu
         });
     }
     status(&run)
+}
+
+/// Adds nodes to the cluster if it runs, else starts it with them. Of several that do so at once,
+/// each has its turn.
+///
+/// # Errors
+/// Those of [`super::start()`] and [`scale_out`].
+pub fn boot_one(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Status> {
+    let run = RunDir::new(&params.run_root, &params.cluster)?;
+    let _turn = run.turn()?;
+    if run.path().exists() && status(&run)?.alive() > 0 {
+        return scale_out(params, progress);
+    }
+    Ok(super::start(params, progress)?.status)
 }
 
 /// Takes nodes out of a running cluster.

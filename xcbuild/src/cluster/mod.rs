@@ -9,6 +9,7 @@
 //!   <root>/                     0700, ours: $XDG_RUNTIME_DIR/xcbuild or /tmp/xcbuild-<uid>
 //!     ports.lock                held while a cluster chooses its ports
 //!     <cluster>.lock            held while somebody starts, stops or changes the cluster
+//!     <cluster>.turn.lock       held while somebody starts a single node of it
 //!     <cluster>/                0700
 //!       state.json              what was made or is about to be: see `state`
 //!       001.qmp  001.console    sockets of node 1's qemu

@@ -141,6 +141,15 @@ impl RunDir {
         lock.context("a lock that was waited for was not given")
     }
 
+    /// Waits until nobody else starts single nodes of the cluster.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn turn(&self) -> Result<Lock> {
+        private_directory(&self.root)?;
+        Ok(Lock::exclusive(&self.root.join(format!("{}.turn.lock", self.name)))?)
+    }
+
     /// Keeps other clusters of the user from choosing ports meanwhile.
     ///
     /// # Errors

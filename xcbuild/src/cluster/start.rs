@@ -69,6 +69,8 @@ pub struct StartParams {
     pub overcommit: bool,
     /// Stop a running cluster first, where otherwise its running is an error.
     pub replace: bool,
+    /// Return when all nodes are ready, and not as soon as their qemus run.
+    pub wait: bool,
 }
 
 /// What happens during a start.
@@ -189,7 +191,7 @@ fn bring_up(
     }
     let began = Instant::now();
     let ids: Vec<_> = params.nodes.iter().map(|n| (n.id, Way::Launch)).collect();
-    let limits = Limits::new(state.accel, params.parallel, params.timeout);
+    let limits = Limits::new(state.accel, params.parallel, params.timeout).waiting(params.wait);
     boot::nodes(run, state, &ids, limits, progress)?;
     state.phase = Phase::Running;
     state.save(run)?;

@@ -56,6 +56,7 @@ impl Bench {
             timeout: Some(LONG),
             overcommit: false,
             replace: false,
+            wait: true,
         };
         Self { directory, params }
     }

@@ -1,0 +1,4 @@
+//! The contract with those who use the shell tool: what `docs/contract.md` lists, item by item.
+
+mod hooks;
+mod shell;

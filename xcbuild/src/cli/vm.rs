@@ -1,0 +1,58 @@
+//! `xcbuild vm`: a terminal on a node, by telnet as the contract has it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::cluster::{self, ClusterName};
+use super::terminal::Terminal;
+use crate::cluster::status;
+use crate::settings::{Settings, Variables};
+use crate::sys::exec::{Exec, find_program};
+use crate::topology::address::NodeId;
+
+/// Open a terminal on a node by telnet: in a window of tmux or of the X display, or right here
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// The node, as in 1 or vm-001
+    node: NodeId,
+}
+
+/// Runs the verb; without a place for windows this process becomes the telnet client.
+///
+/// # Errors
+/// When the node does not run, or there is no telnet client.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    variables.set_options(&arguments.cluster);
+    let settings = Settings::resolve(variables)?;
+    let run = cluster::run_directory(&settings)?;
+    let status = status(&run)?;
+    let number = arguments.node.number();
+    let Some(node) = status.nodes.iter().find(|n| n.number == number && n.is_alive()) else {
+        bail!("{} does not run in the cluster `{}`", arguments.node, run.name());
+    };
+    let client = client(&settings.variables)?;
+    let address = [node.address.to_string(), node.telnet_port.to_string()];
+    let line = [status.through.clone(), client, address.into()].concat();
+    if let Some(terminal) = Terminal::of(&settings.variables) {
+        terminal.open(&node.name, &line, true)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some((program, args)) = line.split_first() else { bail!("an empty command") };
+    Err(Exec::new(program).args(args).replace().into())
+}
+
+/// The telnet client of this host.
+fn client(variables: &Variables) -> Result<Vec<String>> {
+    let path = variables.or("PATH", "/usr/bin:/bin");
+    for client in [&["telnet"][..], &["busybox", "telnet"]] {
+        if find_program(client[0], path.as_ref()).is_some() {
+            return Ok(client.iter().map(ToString::to_string).collect());
+        }
+    }
+    bail!(
+        "no telnet client: sudo apt-get install telnet; `xcbuild console N` and `rsh N` need none"
+    )
+}
