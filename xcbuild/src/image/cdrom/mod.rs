@@ -16,7 +16,7 @@
 //!
 //! | part | why |
 //! |---|---|
-//! | [`FORMAT`] | the writer's bytes |
+//! | [`FORMAT`], the tool's version | the writer's bytes |
 //! | label, layout | |
 //! | name and digest of each layer, in order | the name is in the ISO |
 //! | digest of `script` | |
@@ -144,6 +144,7 @@ fn key(layers: &[NamedLayer], options: &Options<'_>, extras: &Tree) -> Result<Ke
     };
     let mut key = KeyBuilder::new("cdrom")
         .number("format", FORMAT)
+        .text("tool", env!("CARGO_PKG_VERSION"))
         .text("label", options.label())
         .text("layout", layout);
     for layer in layers {

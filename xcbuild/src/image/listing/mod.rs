@@ -29,7 +29,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use self::index::{Index, Record};
-use self::walk::{Found, Stat, walk};
+use self::walk::{Found, Stat, look, walk};
 use super::key::{Digest, Hasher, KeyBuilder};
 use super::store::Store;
 use crate::timeline::span;
@@ -70,22 +70,45 @@ impl Listing {
     pub fn of(directory: &Path, store: &Store) -> Result<Self> {
         let _span = span("listing", directory.display());
         let root = std::path::absolute(directory)?;
-        let name = Digest::of(root.as_os_str().as_bytes()).to_string();
-        let index_file = store.root().join("stat").join(name);
         let began = SystemTime::now();
-        let (found, local) = walk(&root)
+        let found = walk(&root)
             .with_context(|| format!("can't read the directory `{}`", directory.display()))?;
-        let old = Index::read(&index_file);
+        let name = Digest::of(root.as_os_str().as_bytes());
+        Self::read(root, found, &name, began, store)
+    }
+
+    /// Looks at those files, wherever they are; links are followed. `group` names the list among
+    /// others in the store.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub fn of_files(group: &str, files: &[PathBuf], store: &Store) -> Result<Self> {
+        let began = SystemTime::now();
+        let look = |path: &PathBuf| Ok(look(&std::path::absolute(path)?)?);
+        let found = files.iter().map(look).collect::<Result<Vec<Found>>>()?;
+        let name = Digest::of(format!("files of {group}").as_bytes());
+        Self::read("/".into(), found, &name, began, store)
+    }
+
+    fn read(
+        root: PathBuf,
+        found: Vec<Found>,
+        index: &Digest,
+        began: SystemTime,
+        store: &Store,
+    ) -> Result<Self> {
+        let index = store.root().join("stat").join(index.to_string());
+        let old = Index::read(&index);
         if let Some((digest, digests)) = old.as_ref().and_then(|i| i.unchanged(&found)) {
             return Ok(Self { root, found, digests, digest });
         }
-        let reading = Reading { root: &root, old: old.as_ref(), began, local };
+        let reading = Reading { root: &root, old: old.as_ref(), began };
         let records: Vec<Record> = reading.records(&found)?;
         let digests: Vec<Digest> = records.iter().map(|r| r.digest).collect();
         let digest = digest_of(&found, &digests);
         // A store that can't be written has the listing read again the next time.
-        if let Err(e) = index::write(&index_file, store, &found, &records, &digest) {
-            tracing::debug!(index = %index_file.display(), "not written: {e:#}");
+        if let Err(e) = index::write(&index, store, &found, &records, &digest) {
+            tracing::debug!(index = %index.display(), "not written: {e:#}");
         }
         Ok(Self { root, found, digests, digest })
     }
@@ -141,8 +164,6 @@ struct Reading<'a> {
     old: Option<&'a Index>,
     /// Before anything was looked at.
     began: SystemTime,
-    /// The device whose times are believed, if any is.
-    local: Option<u64>,
 }
 
 impl Reading<'_> {
@@ -171,14 +192,15 @@ impl Reading<'_> {
             FoundKind::Symlink => Digest::of(&link_text(self.root, &found.path)?),
             _ => Digest::of(b""),
         };
-        Ok(Record { kind, stat: found.stat, settled: self.is_settled(&stat), digest })
+        let settled = found.local && self.is_settled(&stat);
+        Ok(Record { kind, stat: found.stat, settled, digest })
     }
 
     fn is_settled(&self, stat: &Stat) -> bool {
         let since = self.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let latest = since.saturating_sub(SETTLED).as_nanos();
         let before = |time: i64| u128::try_from(time).is_ok_and(|time| time < latest);
-        self.local == Some(stat.device) && before(stat.modified) && before(stat.changed)
+        before(stat.modified) && before(stat.changed)
     }
 }
 

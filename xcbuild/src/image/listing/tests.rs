@@ -47,7 +47,7 @@ impl Place {
     /// The index as if all that is in it were old when it was read.
     fn settle(&self) {
         let index = Index::read(&self.index()).unwrap();
-        let (found, _) = super::walk::walk(&self.root()).unwrap();
+        let found = super::walk::walk(&self.root()).unwrap();
         let settled = |r| super::Record { settled: true, ..r };
         let records: Vec<_> = index.records().map(settled).collect();
         let digest = self.listing().digest();
@@ -91,7 +91,7 @@ fn what_is_young_is_read_again_and_what_is_settled_is_not() {
     assert_eq!(place.listing().digest(), first);
     // With an index that is believed, a wrong digest in it shows that nothing was read.
     place.settle();
-    let (found, _) = super::walk::walk(&place.root()).unwrap();
+    let found = super::walk::walk(&place.root()).unwrap();
     let records: Vec<_> = Index::read(&place.index()).unwrap().records().collect();
     let known = Digest::of(b"known");
     super::index::write(&place.index(), &place.store, &found, &records, &known).unwrap();
@@ -173,12 +173,12 @@ fn settled_files_are_read_when_anything_in_their_stat_differs() {
 fn old_files_are_believed_at_once() {
     let place = Place::new();
     // Times of change can't be set: another `began` stands for waiting.
-    let (found, local) = super::walk::walk(&place.root()).unwrap();
+    let found = super::walk::walk(&place.root()).unwrap();
     let began = SystemTime::now() + Duration::from_secs(10);
     let root = place.root();
-    let reading = super::Reading { root: &root, old: None, began, local };
+    let reading = super::Reading { root: &root, old: None, began };
     let settled = reading.records(&found).unwrap().iter().all(|r| r.settled);
-    assert_eq!(settled, local.is_some());
+    assert_eq!(settled, found.iter().all(|f| f.local));
 }
 
 #[test]
@@ -189,4 +189,21 @@ fn sockets_and_missing_directories_are_named() {
     let _listener = std::os::unix::net::UnixListener::bind(place.at("d/s")).unwrap();
     let e = Listing::of(&place.root(), &place.store).unwrap_err();
     assert!(format!("{e:#}").contains("/d/s: it is a socket"), "{e:#}");
+}
+
+#[test]
+fn single_files_are_followed_through_links() {
+    let place = Place::new();
+    let link = [place.at("d/link")];
+    let digest = |place: &Place| {
+        let listing = Listing::of_files("test", &link, &place.store).unwrap();
+        *listing.iter().next().unwrap().digest
+    };
+    assert_eq!(digest(&place), Digest::of(b"one"));
+    std::fs::remove_file(place.at("d/link")).unwrap();
+    symlink("e/two", place.at("d/link")).unwrap();
+    assert_eq!(digest(&place), Digest::of(b"two"));
+    std::fs::remove_file(place.at("d/e/two")).unwrap();
+    let e = Listing::of_files("test", &link, &place.store).unwrap_err();
+    assert!(format!("{e:#}").contains("/d/link"), "{e:#}");
 }

@@ -107,6 +107,8 @@ pub struct Found {
     pub kind: FoundKind,
     /// What the kernel says of it.
     pub stat: Stat,
+    /// Whether its times are those of this machine's clock.
+    pub local: bool,
 }
 
 impl Found {
@@ -126,19 +128,38 @@ impl Found {
     }
 }
 
-/// All names below a directory, sorted part by part, a directory before what is in it; and its device
-/// if times are to be believed there.
+/// All names below a directory, sorted part by part, a directory before what is in it.
 ///
 /// # Errors
 /// When a directory can't be read, or there is a socket; the error names it.
-pub fn walk(root: &Path) -> io::Result<(Vec<Found>, Option<u64>)> {
+pub fn walk(root: &Path) -> io::Result<Vec<Found>> {
     let directory = open(rustix::fs::CWD, &CString::new(root.as_os_str().as_bytes())?)
         .map_err(|e| named(root, e))?;
-    let system = rustix::fs::fstatfs(&directory)?.f_type;
-    let local = u32::try_from(system).is_ok_and(|system| LOCAL.contains(&system));
-    let device = Stat::of_file(&directory)?.device;
-    let found = Walk { root }.below(directory, &[])?;
-    Ok((found, local.then_some(device)))
+    let device = is_local(&directory)?.then_some(Stat::of_file(&directory)?.device);
+    Walk { root, device }.below(directory, &[])
+}
+
+/// A file by its path, or what its links lead to.
+///
+/// # Errors
+/// When it is not there, or is no file.
+pub fn look(path: &Path) -> io::Result<Found> {
+    let look = || {
+        let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let stat = rustix::fs::fstat(&file)?;
+        if FoundKind::of(FileType::from_raw_mode(stat.st_mode)) != Some(FoundKind::File) {
+            return Err(io::Error::other("it is no file"));
+        }
+        Ok((Stat::new(&stat), is_local(&file)?))
+    };
+    let (stat, local) = look().map_err(|e| named(path, e))?;
+    let path = path.as_os_str().as_bytes().to_vec();
+    Ok(Found { path, kind: FoundKind::File, stat, local })
+}
+
+fn is_local(file: impl AsFd) -> io::Result<bool> {
+    let system = rustix::fs::fstatfs(file)?.f_type;
+    Ok(u32::try_from(system).is_ok_and(|system| LOCAL.contains(&system)))
 }
 
 fn open(at: impl AsFd, name: &CString) -> io::Result<OwnedFd> {
@@ -152,6 +173,8 @@ fn named(path: &Path, e: io::Error) -> io::Error {
 
 struct Walk<'a> {
     root: &'a Path,
+    /// The device whose times are believed, if they are; what is mounted below has another.
+    device: Option<u64>,
 }
 
 impl Walk<'_> {
@@ -184,7 +207,7 @@ impl Walk<'_> {
             FoundKind::Directory => self.below(open(at, name).map_err(failed)?, &path)?,
             _ => Vec::new(),
         };
-        below.insert(0, Found { path, kind, stat });
+        below.insert(0, Found { path, kind, stat, local: self.device == Some(stat.device) });
         Ok(below)
     }
 }

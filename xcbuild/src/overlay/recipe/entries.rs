@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use super::{Context, Ingredient, Step};
+use crate::image::key::Digest;
 use crate::overlay::manifest::{Attributes, Device, DeviceKind};
 use crate::tree::{Entry, Kind, Tree, TreePath};
 
@@ -103,7 +104,9 @@ impl Step for Modules {
     }
 
     fn ingredients(&self) -> Vec<Ingredient> {
-        vec![Ingredient::new("modules", format!("{}: {}", self.overlay, self.names))]
+        let loader = Digest::of(LOADER_TEXT.as_bytes());
+        let value = format!("{}: {} {loader}", self.overlay, self.names);
+        vec![Ingredient::new("modules", value)]
     }
 
     fn yields(&self, _: &Tree) -> Result<Tree> {

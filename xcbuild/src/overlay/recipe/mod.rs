@@ -18,7 +18,7 @@
 //! | `host /path` | digest of the content | programs and libraries of the host, by content |
 //! | `archive NAME` | digest, `to`, `strip`, `only` | |
 //! | `topology`, `topology /path` | its name, digest of the rendered content | |
-//! | `script FILE`, `script program NAME`, `script variable NAME` | digest of each; the value | what the script declares |
+//! | `script FILE`, `script program NAME`, `script library PATH`, `script variable NAME` | digest of each; the value | what the script declares |
 //! | `tar` | digest of the file | an overlay that is a tar file |
 //!
 //! Not in it: times, owners and absolute paths on the host, umask, locale, the overlay's name and
@@ -52,6 +52,8 @@ use crate::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
 const FORMAT: u64 = 2;
+/// Another release may do better from the same ingredients.
+const TOOL: &str = env!("CARGO_PKG_VERSION");
 
 /// Something that decides a layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -160,7 +162,7 @@ impl<'a> Recipe<'a> {
 
     /// The key of the layer.
     pub fn key(&self) -> Key {
-        let builder = KeyBuilder::new("layer").number("format", FORMAT);
+        let builder = KeyBuilder::new("layer").number("format", FORMAT).text("tool", TOOL);
         let parts = self.steps.iter().flat_map(|s| s.key_parts());
         parts.fold(builder, |b, i| b.text(&i.what, &i.value)).finish()
     }

@@ -6,13 +6,12 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use fs_err as fs;
-use rayon::prelude::*;
 
-use super::listing::digest;
 use super::{Context, Ingredient, Step};
 use crate::elf::{Directories, closure};
+use crate::image::listing::Listing;
 use crate::sys::exec::find_program;
 use crate::tree::{Content, Entry, Kind, Tree, TreePath};
 
@@ -64,7 +63,13 @@ pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
     for library in needed.libraries.into_iter().filter(|l| !is_of_libc(l)) {
         files.push((TreePath::new(library.as_os_str().as_bytes())?, library));
     }
-    let ingredients = files.par_iter().map(ingredient).collect::<Result<_>>()?;
+    let sources: Vec<PathBuf> = files.iter().map(|(_, path)| path.clone()).collect();
+    let group = format!("programs of {}", context.directory.display());
+    let listing = Listing::of_files(&group, &sources, context.packages.store())?;
+    let named = files.iter().zip(listing.iter());
+    let ingredients = named
+        .map(|((place, _), l)| Ingredient::new(format!("host /{place}"), l.digest.to_string()))
+        .collect();
     Ok(Some(Box::new(Copied { ingredients, files })))
 }
 
@@ -72,12 +77,6 @@ pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
 fn is_of_libc(path: &Path) -> bool {
     let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
     OF_LIBC.iter().any(|start| name.starts_with(start))
-}
-
-fn ingredient((place, path): &(TreePath, PathBuf)) -> Result<Ingredient> {
-    let content = Content::Path { path: path.clone(), len: fs::metadata(path)?.len() };
-    let value = digest(&content).with_context(|| path.display().to_string())?;
-    Ok(Ingredient::new(format!("host /{place}"), value.to_string()))
 }
 
 impl Step for Copied {

@@ -6,14 +6,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow};
 use fs_err as fs;
 
 use super::listing::{digest, ingredients};
 use super::{Context, Ingredient, Step};
+use crate::elf::{Directories, closure};
 use crate::image::listing::Listing;
 use crate::image::store::Store;
-use crate::overlay::manifest::{LocalPath, Script};
+use crate::overlay::manifest::{LocalPath, Script, Word};
 use crate::overlay::script::WITH_UMASK;
 use crate::sys::exec::{Exec, find_program};
 use crate::tree::{Blob, Content, Modes, Tree, from_directory, from_tar, write_tar};
@@ -38,9 +39,7 @@ pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
     let mut all = vec![input(context, &script.run)?];
     all.extend(script.inputs.iter().map(|i| inputs(context, i)).collect::<Result<Vec<_>>>()?);
     let mut all: Vec<Ingredient> = all.into_iter().flatten().collect();
-    for program in &script.programs {
-        all.push(host_program(context, &program.0)?);
-    }
+    all.extend(host_programs(context, script)?);
     for (name, value) in &variables {
         all.push(Ingredient::new(format!("script variable {name}"), value));
     }
@@ -70,13 +69,24 @@ fn inputs(context: &Context<'_>, given: &LocalPath) -> Result<Vec<Ingredient>> {
     Ok(ingredients(&format!("script {}", given.0), &listing))
 }
 
-fn host_program(context: &Context<'_>, name: &str) -> Result<Ingredient> {
-    let Some(path) = find_program(name, &context.params.programs) else {
-        bail!("its script needs the program `{name}`, which is not on PATH");
+/// The programs of the host that it runs, and the libraries that these load.
+fn host_programs(context: &Context<'_>, script: &Script) -> Result<Vec<Ingredient>> {
+    let find = |name: &Word| {
+        let found = find_program(&name.0, &context.params.programs);
+        let missing = || anyhow!("its script needs the program `{}`, which is not on PATH", name.0);
+        found.ok_or_else(missing)
     };
-    let len = fs::metadata(&path)?.len();
-    let value = digest(&Content::Path { path, len })?;
-    Ok(Ingredient::new(format!("script program {name}"), value.to_string()))
+    let mut files: Vec<PathBuf> = script.programs.iter().map(find).collect::<Result<_>>()?;
+    let names = script.programs.iter().map(|p| format!("script program {}", p.0));
+    let mut names: Vec<String> = names.collect();
+    for library in closure(&files, &Directories::of_host())?.libraries {
+        names.push(format!("script library {}", library.display()));
+        files.push(library);
+    }
+    let group = format!("script of {}", context.directory.display());
+    let listing = Listing::of_files(&group, &files, context.packages.store())?;
+    let named = names.into_iter().zip(listing.iter());
+    Ok(named.map(|(name, l)| Ingredient::new(name, l.digest.to_string())).collect())
 }
 
 impl Step for Filled<'_> {
