@@ -9,6 +9,7 @@
 mod base;
 mod common;
 mod contract;
+mod faults;
 mod frame;
 mod iso;
 mod iso_kernel;

@@ -191,6 +191,19 @@ fn assert_cluster_works(host: &Host) {
     assert!(route.contains(" 1  192.168.1.201"), "{route}");
     // Nodes reach each other on network 0, too, which each qemu's own network can't give them.
     host.ok(&["rsh", "1", "ping", "-c1", "-W5", "192.168.0.221"]);
+    assert_links_fail(host);
+}
+
+/// Faults of links, where taps carry them.
+fn assert_links_fail(host: &Host) {
+    host.ok(&["link", "201", "2", "--delay=50ms", "--direction=both"]);
+    let said = host.ok(&["rsh", "201", "ping", "-q", "-c3", "-i0.1", "-W5", "192.168.2.221"]);
+    let shortest = said.split("mdev = ").nth(1).and_then(|t| t.split('/').next()?.parse().ok());
+    assert!(shortest.is_some_and(|ms: f64| ms >= 100.0), "{said}");
+    host.ok(&["link", "201", "2", "--down", "--clear"]);
+    host.ok(&["rsh", "201", "grep", "-x", "0", "/sys/class/net/eth2/carrier"]);
+    host.ok(&["link", "201", "2", "--up"]);
+    host.ok(&["rsh", "201", "ping", "-c1", "-W5", "192.168.2.221"]);
 }
 
 /// A cluster in a namespace of `nsadd`, ended by the book, and one whose xcbuild is killed half way:

@@ -38,7 +38,16 @@ pub fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
 /// The nodes of a cluster as a table for people.
 pub fn table(status: &Status) -> String {
     let heads = ["NODE", "ROLE", "STATE", "READY", "ADDRESSES"];
-    aligned(heads, status.nodes.iter().map(node))
+    let nodes = aligned(heads, status.nodes.iter().map(node));
+    let bad = status.nodes.iter().flat_map(|node| {
+        let bad = node.links.iter().filter(|link| !link.faults().is_empty());
+        bad.map(|link| [node.name.clone(), link.network.to_string(), link.faults()])
+    });
+    let bad: Vec<_> = bad.collect();
+    if bad.is_empty() {
+        return nodes;
+    }
+    format!("{nodes}\n\n{}", aligned(["NODE", "NETWORK", "FAULTS OF ITS LINK"], bad.into_iter()))
 }
 
 /// Clusters as a table for people.

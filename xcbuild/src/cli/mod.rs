@@ -17,6 +17,7 @@ mod exec;
 mod hook;
 mod install;
 mod iso;
+mod link;
 mod lock;
 mod mkcdrom;
 mod mkovl;
@@ -108,6 +109,7 @@ enum Verb {
     Cont(node::Nodes),
     /// Wait until nodes are ready
     Wait(node::Waiting),
+    Link(link::Arguments),
     Ps(ps::Arguments),
     Stop(stop::Arguments),
     Lock(lock::Arguments),
@@ -185,6 +187,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Pause(a) => node::pause(&a, variables),
         Verb::Cont(a) => node::resume(&a, variables),
         Verb::Wait(a) => node::wait(&a, variables),
+        Verb::Link(a) => link::run(&a, variables),
         Verb::Ps(a) => ps::run(&a, variables),
         Verb::Stop(a) => stop::run(&a, variables),
         Verb::Lock(a) => lock::run(&a, variables),

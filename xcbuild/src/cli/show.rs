@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use super::cluster::{self, ClusterName};
@@ -87,18 +87,23 @@ fn view(settings: &Settings, live: bool) -> Result<View> {
         return Ok(View::of(&topology, &nodes, &overrides));
     }
     let running = status(&cluster::run_directory(settings)?)?;
-    let states: Vec<(NodeId, State)> = running
-        .nodes
-        .iter()
-        .filter_map(|node| Some((NodeId::new(node.number)?, state(node.condition))))
-        .collect();
-    let nodes = states.iter().map(|(id, _)| topology.node(*id, &overrides));
+    if !running.exists {
+        bail!("the cluster `{}` does not run; without --live, the plan is shown", running.cluster);
+    }
+    let known = running.nodes.iter().filter_map(|node| Some((NodeId::new(node.number)?, node)));
+    let known: Vec<_> = known.collect();
+    let nodes = known.iter().map(|(id, _)| topology.node(*id, &overrides));
     let nodes = nodes
         .collect::<Result<Vec<Node>, NodeError>>()
         .context("the running cluster was started with another topology")?;
     let mut view = View::of(&topology, &nodes, &overrides);
-    for (id, state) in states {
+    for (id, node) in known {
+        let state = state(node.condition);
         view.set_node(id, state);
+        for link in &node.links {
+            let link_state = if link.up { state } else { State::Down };
+            view.set_link(id, link.network, link_state, &link.impaired.to_string());
+        }
     }
     Ok(view)
 }

@@ -16,13 +16,13 @@ use super::start::StartError;
 use super::state::State;
 use super::status::{NodeCondition, NodeStatus};
 use super::watch::{Watch, Woken, length};
-use super::{Event, RunDir, StartParams, Status, console, network, plan, status};
+use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
 use crate::topology::address::NodeId;
 use crate::vm::process::{self, ProcessId};
 use crate::vm::qmp::Qmp;
 
 /// How long qemu may take to answer.
-const QMP_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const QMP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Adds nodes to a running cluster and returns when they are ready. Those that can't be brought up
 /// are taken out again; the others go on. The parameters' nodes are the new ones; ports and
@@ -80,7 +80,8 @@ pub fn scale_in(run: &RunDir, nodes: &[NodeId]) -> Result<()> {
     take_out(run, &mut state, nodes)
 }
 
-/// Ends nodes' qemus, starts them anew and returns when they are ready.
+/// Ends nodes' qemus, starts them anew and returns when they are ready and their links are as they
+/// were.
 ///
 /// # Errors
 /// When a node is not in the cluster, can't be ended, or does not come up.
@@ -95,11 +96,12 @@ pub fn restart(
     end(&state, nodes)?;
     let limits = Limits::new(state.accel, None, timeout);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
-    boot::nodes(run, &mut state, &ways, limits, progress)
+    boot::nodes(run, &mut state, &ways, limits, progress)?;
+    nodes.iter().try_for_each(|id| link::restore(run, &mut state, *id))
 }
 
 /// Resets a node, as its reset button does, lets it go on if it was paused, and returns when it is
-/// ready.
+/// ready; its links are then as they were.
 ///
 /// # Errors
 /// When the node is not in the cluster, does not run, or does not come up.
@@ -116,7 +118,8 @@ pub fn reset(
     command(run, &state, node, "cont")?;
     set_paused(run, &mut state, node, false)?;
     let limits = Limits::new(state.accel, None, timeout);
-    boot::nodes(run, &mut state, &[(node, Way::Reset(said))], limits, progress)
+    boot::nodes(run, &mut state, &[(node, Way::Reset(said))], limits, progress)?;
+    link::restore(run, &mut state, node)
 }
 
 /// Stops a node's processors for now.
@@ -190,7 +193,7 @@ fn existing(run: &RunDir) -> Result<std::path::PathBuf> {
 }
 
 /// A running cluster's state, and the right to change it.
-fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
+pub(super) fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
     existing(run)?;
     let Some(lock) = run.try_lock()? else { bail!(StartError::Busy(run.name().into())) };
     match State::load(run)? {
@@ -203,7 +206,7 @@ fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
     }
 }
 
-fn known(state: &State, nodes: &[NodeId]) -> Result<()> {
+pub(super) fn known(state: &State, nodes: &[NodeId]) -> Result<()> {
     match nodes.iter().find(|id| !state.nodes.contains_key(&id.number())) {
         None => Ok(()),
         Some(id) => bail!(not_in_cluster(*id, state.nodes.keys().copied())),

@@ -32,6 +32,7 @@
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
 //! | `dns`, `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
 //! | [`life`], [`console`] | what happens to single nodes, and their consoles |
+//! | [`link`] | links taken down, up, and impaired, while nodes run |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`access`], [`check`] | commands on nodes, and whether the networks work |
@@ -47,6 +48,7 @@ pub mod console;
 mod dns;
 mod helper;
 pub mod life;
+pub mod link;
 mod memory;
 pub mod network;
 mod plan;

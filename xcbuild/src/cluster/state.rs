@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::RunDir;
 use super::network::Network;
 use crate::net::user::UserNet;
-use crate::topology::Node;
+use crate::topology::{Node, Ways};
 use crate::vm::command::Accel;
 use crate::vm::process::ProcessId;
 
@@ -113,6 +113,19 @@ pub struct InterfaceState {
     pub ipv4: Option<Ipv4Addr>,
     /// The IPv6 address, where the topology gives one.
     pub ipv6: Option<Ipv6Addr>,
+    /// Whether its link was taken down live.
+    #[serde(default)]
+    pub down: bool,
+    /// What its link does to packets.
+    #[serde(default)]
+    pub impaired: Ways,
+    /// How much the node had said when that was set live: what it says later is of another boot.
+    /// `None` where the topology's own impairments hold, which the node sets itself.
+    #[serde(default)]
+    pub impaired_at: Option<u64>,
+    /// What the topology has it do, and so every boot.
+    #[serde(default)]
+    pub impaired_at_boot: Ways,
 }
 
 impl NodeState {
@@ -123,6 +136,10 @@ impl NodeState {
             mac: i.mac.to_string(),
             ipv4: i.ipv4,
             ipv6: i.ipv6,
+            down: false,
+            impaired: i.impaired.clone(),
+            impaired_at: None,
+            impaired_at_boot: i.impaired.clone(),
         });
         Self {
             name: node.id.to_string(),

@@ -7,10 +7,11 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::network::Network;
-use super::state::{NodeState, Phase, State};
-use super::watch::Agent;
+use super::state::{InterfaceState, NodeState, Phase, State};
+use super::watch::{Agent, length};
 use super::{RunDir, stop};
 use crate::net::user::UserNet;
+use crate::topology::Ways;
 use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
 use crate::vm::command::Accel;
 use crate::vm::process::ProcessId;
@@ -56,6 +57,8 @@ pub struct NodeStatus {
     pub ready_ms: Option<u64>,
     /// Its addresses on each network that gives it some.
     pub addresses: Vec<(u8, Option<Ipv4Addr>, Option<Ipv6Addr>)>,
+    /// Its links, eth0's first.
+    pub links: Vec<LinkStatus>,
     /// Its memory in MiB.
     pub memory_mib: u32,
     /// Its processors.
@@ -66,6 +69,42 @@ pub struct NodeStatus {
     pub ssh_port: u16,
     /// The port of telnet to it.
     pub telnet_port: u16,
+}
+
+/// A node's link to a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkStatus {
+    /// The network.
+    pub network: u8,
+    /// Whether it was not taken down.
+    pub up: bool,
+    /// What it does to packets.
+    pub impaired: Ways,
+    /// The node has booted anew by itself since, and does that no more.
+    pub lost: bool,
+}
+
+impl LinkStatus {
+    /// A recorded link of a node that has said so much.
+    pub(super) fn of(interface: &InterfaceState, said: u64) -> Self {
+        Self {
+            network: interface.network,
+            up: !interface.down,
+            impaired: interface.impaired.clone(),
+            lost: interface.impaired_at.is_some_and(|at| at != said),
+        }
+    }
+
+    /// What is wrong with it; empty if nothing is.
+    pub fn faults(&self) -> String {
+        let mut faults = self.impaired.to_string();
+        if self.lost && !faults.is_empty() {
+            faults = format!("({faults}) lost when the node booted");
+        }
+        let down = if self.up { None } else { Some("down".to_owned()) };
+        let faults = Some(faults).filter(|text| !text.is_empty());
+        down.into_iter().chain(faults).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl NodeStatus {
@@ -205,11 +244,36 @@ fn node_status(
         failure,
         pid: process.map(|p| p.pid),
         ready_ms: node.ready_ms,
+        links: links(run, state, id, node),
         addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
         memory_mib: node.memory_mib,
         cpus: node.cpus,
         address,
         ssh_port,
         telnet_port,
+    }
+}
+
+fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkStatus> {
+    let said = length(&run.node(id, &state.logs).agent_log);
+    node.interfaces.iter().map(|i| LinkStatus::of(i, said)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LinkStatus;
+    use crate::cluster::state::NodeState;
+    use crate::vm::tests::node;
+
+    #[test]
+    fn faults_are_told_also_those_that_a_boot_has_lost() {
+        let mut link = NodeState::new(&node(1, &[1]), Vec::new()).interfaces.remove(0);
+        assert_eq!(LinkStatus::of(&link, 7).faults(), "");
+        link.impaired.receives.set("loss", "1%").unwrap();
+        assert_eq!(LinkStatus::of(&link, 7).faults(), "in: loss 1%");
+        (link.down, link.impaired_at) = (true, Some(7));
+        assert_eq!(LinkStatus::of(&link, 7).faults(), "down, in: loss 1%");
+        let lost = LinkStatus::of(&link, 9);
+        assert_eq!(lost.faults(), "down, (in: loss 1%) lost when the node booted");
     }
 }

@@ -1,9 +1,20 @@
 //! Impairments: what a link does to packets that it shouldn't, in the words of `tc netem`.
 //!
-//! In a topology file they hold from the start of a node. The same type serves whoever impairs a
-//! link while a cluster runs.
+//! In a topology file they hold from the start of a node; `xcbuild link` changes them while a
+//! cluster runs. The node's own kernel does it in both directions, in every kind of network: what
+//! the node sends waits in the queue of its interface, what it receives is first led through a link
+//! of the kind `ifb`, whose queue is netem's.
+//!
+//! ```text
+//!   network ──▶ eth1 ── ingress: redirect ──▶ xcin1 (netem) ──▶ the node      what it receives
+//!   the node ──▶ eth1 (netem) ──▶ network                                     what it sends
+//! ```
+//!
+//! Reference: tc-netem(8), tc-mirred(8), tc-matchall(8).
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::address::NetworkId;
 use super::group::NodeSet;
@@ -24,14 +35,72 @@ pub struct Impairment {
 /// The end of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The interface in the node: what the node sends.
+    /// The node's: what it sends.
     Node,
-    /// The tap on the host: what the node receives. Not with user-space networking.
+    /// The network's: what the node receives.
     Host,
 }
 
-/// Settings of a netem queue, each as `tc` writes it; at least one is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a link does to packets, each way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ways {
+    /// To what the node sends.
+    pub sends: Netem,
+    /// To what it receives.
+    pub receives: Netem,
+}
+
+impl Ways {
+    /// One of both, to change it.
+    pub fn of_mut(&mut self, end: End) -> &mut Netem {
+        match end {
+            End::Node => &mut self.sends,
+            End::Host => &mut self.receives,
+        }
+    }
+}
+
+/// As people read it; empty where the link is sound.
+impl fmt::Display for Ways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ways = [("out", &self.sends), ("in", &self.receives)];
+        let bad = ways.iter().filter(|(_, netem)| !netem.is_sound());
+        let bad: Vec<_> = bad.map(|(way, netem)| format!("{way}: {}", netem.settings())).collect();
+        f.write_str(&bad.join("; "))
+    }
+}
+
+/// The link in a node that what it receives from a network is led through.
+pub fn inbound_link(network: NetworkId) -> String {
+    format!("xcin{network}")
+}
+
+/// The commands of `ip` and `tc`, less the programs' names, that impair what an interface
+/// receives, where nothing does yet.
+pub fn inbound(device: &str, network: NetworkId) -> ([String; 2], [String; 2]) {
+    let link = inbound_link(network);
+    let make = format!("link add {link} type ifb");
+    let up = format!("link set {link} addrgenmode none up");
+    let hook = format!("qdisc add dev {device} handle ffff: ingress");
+    let lead = format!(
+        "filter add dev {device} parent ffff: matchall action mirred egress redirect dev {link}"
+    );
+    ([make, up], [hook, lead])
+}
+
+/// The command of `tc` that sets a device's queue.
+pub fn queue(device: &str, netem: &Netem) -> String {
+    format!("qdisc replace dev {device} root netem {netem}")
+}
+
+/// How many packets a queue holds that delays them: tc's own 1000 would drop some from a few
+/// thousand packets a second on. With a rate, tc's own is long enough.
+const DELAYED_PACKETS: &str = "10000";
+
+/// Settings of a netem queue, each as `tc` writes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Netem {
     /// Time that each packet is held, `50ms`.
     pub delay: Option<String>,
@@ -51,7 +120,7 @@ impl Netem {
     /// The settings' names, as they stand in a topology file.
     pub const FIELDS: [&str; 6] = ["delay", "jitter", "loss", "reorder", "duplicate", "rate"];
 
-    /// Sets one by its name in a topology file.
+    /// Sets one by its name in a topology file; of 0, it is not set.
     ///
     /// # Errors
     /// A sentence, when `tc` wouldn't take the value or there is no such setting.
@@ -71,15 +140,40 @@ impl Netem {
             Ok(n) if units.contains(&unit) && (unit != "%" || n <= 100.0) => {}
             _ => return Err(format!("{field} `{value}` is not of the form {example}")),
         }
-        *slot = Some(value.to_string());
+        *slot = number.is_ok_and(|n| n > 0.0).then(|| value.to_string());
         Ok(())
+    }
+
+    /// Whether nothing happens to packets.
+    pub fn is_sound(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Takes the settings that are set in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.delay, &other.delay),
+            (&mut self.jitter, &other.jitter),
+            (&mut self.loss, &other.loss),
+            (&mut self.reorder, &other.reorder),
+            (&mut self.duplicate, &other.duplicate),
+            (&mut self.rate, &other.rate),
+        ];
+        for (slot, value) in pairs.into_iter().filter(|(_, value)| value.is_some()) {
+            slot.clone_from(value);
+        }
     }
 
     /// What is missing or can't go together, as a sentence.
     pub fn problem(&self) -> Option<&'static str> {
-        if *self == Self::default() {
+        if self.is_sound() {
             return Some("an impairment needs one of delay, loss, duplicate, rate");
         }
+        self.contradiction()
+    }
+
+    /// What can't go together, as a sentence.
+    pub fn contradiction(&self) -> Option<&'static str> {
         let needs_delay = self.jitter.is_some() || self.reorder.is_some();
         (needs_delay && self.delay.is_none()).then_some("jitter and reorder need a delay")
     }
@@ -89,9 +183,9 @@ const TIMES: &[&str] = &["us", "ms", "s"];
 const SHARES: &[&str] = &["%"];
 const RATES: &[&str] = &["bit", "kbit", "mbit", "gbit"];
 
-/// The arguments after `netem` on tc's command line.
-impl fmt::Display for Netem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Netem {
+    /// The settings in tc's words, for people.
+    pub fn settings(&self) -> String {
         let mut words: Vec<&str> = Vec::new();
         if let Some(delay) = &self.delay {
             words.extend(["delay", delay]);
@@ -106,7 +200,18 @@ impl fmt::Display for Netem {
         for (word, value) in others {
             words.extend(value.iter().flat_map(|value| [word, value.as_str()]));
         }
-        f.write_str(&words.join(" "))
+        words.join(" ")
+    }
+}
+
+/// The arguments after `netem` on tc's command line.
+impl fmt::Display for Netem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.settings())?;
+        match (&self.delay, &self.rate) {
+            (Some(_), None) => write!(f, " limit {DELAYED_PACKETS}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -125,6 +230,8 @@ mod tests {
         }
         assert_eq!(netem.problem(), None);
         assert_eq!(netem.to_string(), "delay 50ms 5ms loss 0.5% rate 10mbit");
+        netem.set("rate", "0bit").unwrap();
+        assert_eq!(netem.to_string(), "delay 50ms 5ms loss 0.5% limit 10000");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! ```text
 //! TOML text ── parse ──> Topology ─┬─ nodes ───> Vec<Node>      (for net, vm, cluster)
 //! variables ─┘                     ├─ render ──> files by path  (for the overlay builder)
-//!                                  └─ impairments               (for net, those of the host's end)
+//!                                  └─ show ────> pictures
 //! ```
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub mod route;
 pub mod show;
 
 pub use group::Group;
-pub use impairment::Impairment;
+pub use impairment::{Impairment, Netem, Ways};
 pub use network::{Addressing, Network};
 pub use nodes::{Interface, Node, NodeError, Overrides};
 pub use parse::ParseError;

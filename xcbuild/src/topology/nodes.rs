@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::address::{Mac, NetworkId, NodeId, Prefix, Role};
+use super::impairment::Ways;
 use super::network::{DEFAULT_MTU, Network};
 use super::{Counts, Group, Topology};
 
@@ -69,6 +70,8 @@ pub struct Interface {
     pub ipv6: Option<Ipv6Addr>,
     /// MTU of the network, in bytes.
     pub mtu: u32,
+    /// What the topology has the link do to packets.
+    pub impaired: Ways,
 }
 
 /// Why a node can't be in a cluster.
@@ -146,7 +149,16 @@ impl Topology {
             ipv4: subnet.map(|subnet| subnet.ipv4(id)),
             ipv6: subnet.map(|subnet| subnet.ipv6(&overrides.prefix, id)),
             mtu: overrides.mtu.or(known.map(|network| network.mtu)).unwrap_or(DEFAULT_MTU),
+            impaired: self.impaired(id, network),
         }
+    }
+
+    /// What the topology has a node's link do to packets.
+    fn impaired(&self, id: NodeId, network: NetworkId) -> Ways {
+        let mut ways = Ways::default();
+        let hits = self.impairments.iter().filter(|i| i.network == network && i.nodes.contains(id));
+        hits.for_each(|i| *ways.of_mut(i.end) = i.netem.clone());
+        ways
     }
 
     fn unknown(&self, id: NodeId) -> NodeError {

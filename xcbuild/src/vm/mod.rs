@@ -30,7 +30,8 @@ pub(crate) mod tests {
             let v4 = ipv4(network, number);
             let v6 = Prefix::default().embed(v4);
             let (ipv4, ipv6) = (Some(v4), Some(v6));
-            Interface { network, mac: Mac::of(id, network), ipv4, ipv6, mtu }
+            let impaired = Default::default();
+            Interface { network, mac: Mac::of(id, network), ipv4, ipv6, mtu, impaired }
         };
         let interfaces = networks.iter().map(interface).collect();
         Node { id, interfaces, memory_mib: 128, cpus: 2, append: String::new() }

@@ -13,7 +13,8 @@
 //!                             /sysctl   forwarding, multipath hash, no duplicate address detection
 //!                             /nft      nftables tables of our own: NAT, no echoes on bridges
 //!                             /modules  kernel modules needed first; only where there are some
-//!                             /tc-N     lines for `tc -batch` of node N; only where links are bad
+//!                             /ip-N     lines for `ip -batch` of node N, and
+//!                             /tc-N     lines for its `tc -batch`; only where links are bad
 //! ```
 //!
 //! | placeholder | stands for |

@@ -1,19 +1,30 @@
-//! Impairments that nodes apply to what they send, one file for each node that has some.
+//! Impairments that nodes apply to what they send and receive, files of each node that has some.
 
 use std::collections::BTreeMap;
 
 use super::super::Topology;
 use super::super::group::Group;
-use super::super::impairment::End;
+use super::super::impairment::{End, inbound, inbound_link, queue};
 
-/// Lines for `tc -batch` by file name, `tc-202`.
+/// By file name: lines for `tc -batch`, `tc-202`, and lines for `ip -batch` before them, `ip-202`.
 pub fn render(topology: &Topology, group: &Group) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
-    for impairment in topology.impairments.iter().filter(|i| i.end == End::Node) {
+    let mut add = |name: String, line: &str| {
+        *files.entry(name).or_default() += &format!("{line}\n");
+    };
+    for impairment in &topology.impairments {
         let (network, netem) = (impairment.network, &impairment.netem);
+        let device = format!("<if{network}>");
         for node in impairment.nodes.iter().filter(|node| group.nodes.contains(*node)) {
-            let file = files.entry(format!("tc-{}", node.number())).or_default();
-            *file += &format!("qdisc replace dev <if{network}> root netem {netem}\n");
+            let (ip, tc) = (format!("ip-{}", node.number()), format!("tc-{}", node.number()));
+            if impairment.end == End::Node {
+                add(tc, &queue(&device, netem));
+                continue;
+            }
+            let (links, leads) = inbound(&device, network);
+            links.iter().for_each(|line| add(ip.clone(), line));
+            leads.iter().for_each(|line| add(tc.clone(), line));
+            add(tc, &queue(&inbound_link(network), netem));
         }
     }
     files

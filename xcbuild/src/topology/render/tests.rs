@@ -73,8 +73,17 @@ fn impairments_are_files_of_their_nodes() {
     let text = fs_err::read_to_string(file).unwrap() + bad;
     let files = files(&Topology::parse("t", "t", &text, &|_| None).unwrap());
     let at = |node: u8| files.get(&format!("etc/xcluster/topology/routers/tc-{node}"));
-    let line = "qdisc replace dev <if2> root netem delay 50ms loss 1%\n";
-    assert_eq!(at(201).map(|file| file.content.as_str()), Some(line));
+    let line = "qdisc replace dev <if2> root netem delay 50ms loss 1% limit 10000\n";
     assert_eq!(at(202).map(|file| file.content.as_str()), Some(line));
     assert_eq!(at(203), None);
+    insta::assert_snapshot!(at(201).unwrap().content, @r"
+    qdisc replace dev <if2> root netem delay 50ms loss 1% limit 10000
+    qdisc add dev <if1> handle ffff: ingress
+    filter add dev <if1> parent ffff: matchall action mirred egress redirect dev xcin1
+    qdisc replace dev xcin1 root netem rate 10mbit
+    ");
+    insta::assert_snapshot!(files["etc/xcluster/topology/routers/ip-201"].content, @r"
+    link add xcin1 type ifb
+    link set xcin1 addrgenmode none up
+    ");
 }

@@ -7,7 +7,6 @@
 use serde::Serialize;
 
 use super::address::{MAINTENANCE, NodeId, Prefix, ipv4};
-use super::impairment::Impairment;
 use super::nodes::{Node, Overrides};
 use super::{Addressing, Topology};
 
@@ -112,7 +111,7 @@ impl View {
             name: topology.name.clone(),
             description: topology.description.clone(),
             networks: topology.networks.values().map(network).collect(),
-            nodes: nodes.iter().map(|node| node_view(topology, node, &overrides.prefix)).collect(),
+            nodes: nodes.iter().map(|node| node_view(node, &overrides.prefix)).collect(),
         }
     }
 
@@ -153,19 +152,15 @@ impl NodeView {
     }
 }
 
-fn node_view(topology: &Topology, node: &Node, prefix: &Prefix) -> NodeView {
-    let port = |(i, port): (usize, &super::Interface)| {
-        let hits = |bad: &&Impairment| bad.nodes.contains(node.id) && bad.network == port.network;
-        let impaired = topology.impairments.iter().filter(hits);
-        PortView {
-            interface: format!("eth{i}"),
-            network: port.network.0,
-            mac: port.mac.to_string(),
-            ipv4: port.ipv4.map(|address| address.to_string()),
-            ipv6: port.ipv4.map(|address| format!("{prefix}:{address}")),
-            state: State::Unknown,
-            impaired: impaired.map(|bad| bad.netem.to_string()).collect::<Vec<_>>().join("; "),
-        }
+fn node_view(node: &Node, prefix: &Prefix) -> NodeView {
+    let port = |(i, port): (usize, &super::Interface)| PortView {
+        interface: format!("eth{i}"),
+        network: port.network.0,
+        mac: port.mac.to_string(),
+        ipv4: port.ipv4.map(|address| address.to_string()),
+        ipv6: port.ipv4.map(|address| format!("{prefix}:{address}")),
+        state: State::Unknown,
+        impaired: port.impaired.to_string(),
     };
     NodeView {
         number: node.id.number(),

@@ -54,7 +54,7 @@ fn text_is_two_tables() {
                     eth1       1        192.168.1.1    1000::1:192.168.1.1    down
     vm-201  router  eth0       0        192.168.0.201  1000::1:192.168.0.201
                     eth1       1        192.168.1.201  1000::1:192.168.1.201
-                    eth2       2        192.168.2.201  1000::1:192.168.2.201  delay 50ms
+                    eth2       2        192.168.2.201  1000::1:192.168.2.201  out: delay 50ms
     vm-221  tester  eth0       0        192.168.0.221  1000::1:192.168.0.221  down
                     eth1       2        192.168.2.221  1000::1:192.168.2.221
     ");
@@ -72,7 +72,7 @@ fn graphs_have_nodes_networks_and_interfaces() {
       v1 -- n1 [taillabel="eth1" fontsize=9 style=dotted]
       v201 [shape=box color=black label="vm-201\nrouter"]
       v201 -- n1 [taillabel="eth1" fontsize=9]
-      v201 -- n2 [taillabel="eth2\ndelay 50ms" fontsize=9]
+      v201 -- n2 [taillabel="eth2\nout: delay 50ms" fontsize=9]
       v221 [shape=box color=red label="vm-221\ntester"]
       v221 -- n2 [taillabel="eth1" fontsize=9]
     }
@@ -86,7 +86,7 @@ fn graphs_have_nodes_networks_and_interfaces() {
       v221["vm-221<br/>tester"]
       v1 -.-|eth1| n1
       v201 ---|eth1| n1
-      v201 ---|eth2<br/>delay 50ms| n2
+      v201 ---|eth2<br/>out: delay 50ms| n2
       v221 ---|eth1| n2
       style v221 stroke:#c00
     "#);
@@ -95,7 +95,7 @@ fn graphs_have_nodes_networks_and_interfaces() {
 #[test]
 fn json_is_read_back() {
     let json: serde_json::Value = serde_json::from_str(&view().json().unwrap()).unwrap();
-    assert_eq!(json["nodes"][1]["ports"][2]["impaired"], "delay 50ms");
+    assert_eq!(json["nodes"][1]["ports"][2]["impaired"], "out: delay 50ms");
     assert_eq!(json["nodes"][0]["state"], "unknown");
     assert_eq!(json["networks"][2]["mtu"], 9000);
 }

@@ -19,7 +19,8 @@ pub fn text(view: &View) -> String {
     for node in &view.nodes {
         for (i, port) in node.ports.iter().enumerate() {
             let first = |text: &str| if i == 0 { text.to_string() } else { String::new() };
-            let state = [word(node.state).filter(|_| i == 0), word(port.state)];
+            let own = word(port.state).filter(|_| port.state != node.state);
+            let state = [word(node.state).filter(|_| i == 0), own];
             let mut notes: Vec<&str> = state.into_iter().flatten().collect();
             notes.extend(Some(port.impaired.as_str()).filter(|text| !text.is_empty()));
             ports.push([

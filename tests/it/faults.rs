@@ -1,0 +1,115 @@
+//! Faults of links, live, on real nodes.
+
+use crate::common::{Workspace, tool};
+
+#[test]
+fn links_are_impaired_taken_down_and_made_sound_while_nodes_run() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = Workspace::new();
+    let cluster = workspace.cluster();
+    let words = ["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology", "iptools"];
+    workspace.ok(&words);
+
+    what_can_not_be_is_refused(&workspace);
+    delay_and_loss_are_measured(&workspace);
+    each_direction_is_its_own(&workspace);
+    carrier_goes_and_comes(&workspace);
+    faults_outlive_a_boot(&workspace);
+    drop(cluster);
+}
+
+fn what_can_not_be_is_refused(workspace: &Workspace) {
+    let rows: &[(&[&str], i32, &str)] = &[
+        (&["link", "1", "2", "--down"], 1, "vm-001 is not on network 2; it is on 0, 1"),
+        (&["link", "7", "1", "--down"], 1, "vm-007 is not in the cluster; its nodes are 1, 201"),
+        (&["link", "1", "1", "--delay", "50"], 1, "--delay `50` is not of the form 50ms"),
+        (&["link", "1", "1", "--loss=101%"], 1, "--loss `101%` is not of the form 1%"),
+        (&["link", "1", "1", "--jitter=5ms"], 1, "jitter and reorder need a delay"),
+        (&["link", "1", "0", "--loss=100%"], 1, "network 0 is the way to vm-001"),
+        (&["link", "1", "--down"], 2, "<NETWORK>"),
+    ];
+    for (arguments, code, message) in rows {
+        let error = workspace.fails(arguments, *code);
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+/// Pings vm-201 from vm-001: how many of `count` came back, and the shortest time in ms. Ping waits
+/// for the last answers only as long as earlier ones took, so on a busy machine some come too late.
+fn ping(workspace: &Workspace, count: u32) -> (u32, f64) {
+    let script = format!("ping -q -c {count} -i 0.02 -W 2 192.168.1.201; true");
+    let said = workspace.ok(&["rsh", "1", &script]);
+    let back = said.split(" received").next().and_then(|t| t.rsplit(' ').next()?.parse().ok());
+    let times = said.split("mdev = ").nth(1).and_then(|t| t.split('/').next()?.parse().ok());
+    (back.unwrap_or_else(|| panic!("{said}")), times.unwrap_or(0.0))
+}
+
+/// The bounds of the loss are 10 standard deviations from what is expected.
+fn delay_and_loss_are_measured(workspace: &Workspace) {
+    assert!(ping(workspace, 5).0 > 0);
+    workspace.ok(&["link", "1", "1", "--delay", "50ms"]);
+    let (back, shortest) = ping(workspace, 5);
+    assert!(back > 0 && shortest >= 50.0, "{back} after {shortest} ms");
+    workspace.ok(&["link", "201", "1", "--delay=30ms", "--direction=both"]);
+    let (_, shortest) = ping(workspace, 5);
+    assert!(shortest >= 110.0, "{shortest} ms");
+    workspace.ok(&["link", "201", "1", "--clear"]);
+    workspace.ok(&["link", "1", "1", "--delay=0ms", "--loss=30%"]);
+    let (back, _) = ping(workspace, 200);
+    assert!((75..200).contains(&back), "{back} of 200 came through");
+    let table = workspace.ok(&["link", "1"]);
+    assert!(table.contains("vm-001  1        up    loss 30%  -"), "{table}");
+    workspace.ok(&["link", "1", "1", "--clear", "--duplicate=100%"]);
+    let said = workspace.ok(&["rsh", "1", "ping -c 4 -i 0.02 -W 2 192.168.1.201"]);
+    assert!(said.contains("duplicates"), "{said}");
+    workspace.ok(&["link", "1", "1", "--clear"]);
+}
+
+/// What a node sends is lost before the other sees it, what it receives after.
+fn each_direction_is_its_own(workspace: &Workspace) {
+    let seen = || {
+        let said = workspace.ok(&["rsh", "201", "nstat -asz IcmpInEchos"]);
+        let count = said.split_whitespace().skip_while(|w| *w != "IcmpInEchos").nth(1);
+        count.and_then(|n| n.parse::<u32>().ok()).unwrap_or_else(|| panic!("{said}"))
+    };
+    let before = seen();
+    workspace.ok(&["link", "1", "1", "--loss=100%"]);
+    assert_eq!((ping(workspace, 5).0, seen() - before), (0, 0));
+    workspace.ok(&["link", "1", "1", "--clear", "--loss=100%", "--direction=in"]);
+    assert_eq!((ping(workspace, 5).0, seen() - before), (0, 5));
+    workspace.ok(&["link", "1", "1", "--clear"]);
+    assert!(ping(workspace, 5).0 > 0);
+}
+
+fn carrier_goes_and_comes(workspace: &Workspace) {
+    workspace.ok(&["link", "1", "1", "--down"]);
+    let carrier = workspace.ok(&["rsh", "1", "cat /sys/class/net/eth1/carrier"]);
+    assert_eq!((carrier.as_str(), ping(workspace, 2).0), ("0\n", 0));
+    let shown = workspace.ok(&["topology", "show", "--live"]);
+    assert!(shown.contains("1000::1:192.168.1.1    down"), "{shown}");
+    let table = workspace.xcbuild(&["status", "--table"]).assert().code(2);
+    let table = String::from_utf8_lossy(&table.get_output().stdout).into_owned();
+    assert!(table.contains("vm-001  1        down"), "{table}");
+    workspace.ok(&["link", "1", "0", "--down"]);
+    let error = workspace.fails(&["link", "1", "1", "--delay=1ms"], 1);
+    assert!(error.contains("`xcbuild link 1 0 --up` first"), "{error}");
+    workspace.ok(&["link", "1", "0", "--up"]);
+    workspace.ok(&["link", "1", "1", "--up"]);
+    assert!(ping(workspace, 5).0 > 0);
+}
+
+/// A reset forgets what was in the node's kernel; a way to the node that is down does not keep it
+/// from being set again.
+fn faults_outlive_a_boot(workspace: &Workspace) {
+    workspace.ok(&["link", "1", "1", "--delay=50ms", "--direction=in"]);
+    workspace.ok(&["link", "1", "0", "--down"]);
+    workspace.ok(&["reset_vm", "1"]);
+    let table = workspace.ok(&["link", "1"]);
+    assert!(table.contains("vm-001  0        down  -    -"), "{table}");
+    assert!(table.contains("vm-001  1        up    -    delay 50ms\n"), "{table}");
+    workspace.ok(&["link", "1", "0", "--up"]);
+    let (back, shortest) = ping(workspace, 5);
+    assert!(back > 0 && shortest >= 50.0, "{back} after {shortest} ms");
+}
