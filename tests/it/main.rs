@@ -15,6 +15,7 @@ mod iso;
 mod iso_kernel;
 mod life;
 mod mkcdrom;
+mod mutation;
 mod netns;
 mod overlays;
 mod topology;
