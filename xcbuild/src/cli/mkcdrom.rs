@@ -47,6 +47,9 @@ struct BuildOptions {
     /// How overlays lie in the ISO: stacked by nodes of our base image, or tars that any unpacks
     #[arg(long, value_name = "LAYOUT", default_value = "tree")]
     layout: LayoutName,
+    /// End a script that takes longer than so many seconds [default: 1800]
+    #[arg(long, value_name = "SECONDS")]
+    script_timeout: Option<u32>,
     /// Say why each layer was built
     #[arg(long)]
     #[serde(skip)]

@@ -20,7 +20,8 @@ use super::find::Source;
 use super::plan::Planned;
 use super::reason::{Reason, changes};
 use super::recipe::{Context, Ingredient, Recipe};
-use super::{script, tarball};
+use super::script::Script;
+use super::tarball;
 use crate::image::debian::Packages;
 use crate::image::key::{Digest, Key, KeyBuilder};
 use crate::image::store::{Action, BlobRef, Store};
@@ -70,7 +71,7 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
     let name = &planned.overlay.name;
     let _span = span("layer", name);
     let found = match (&planned.overlay.source, &planned.manifest) {
-        (Source::Script(directory), _) => from_script(directory, params, store),
+        (Source::Script(directory), _) => Script { name, directory, params, store }.layer(),
         (Source::Tar(file), _) => from_tar(name, file, store),
         (Source::Manifest(directory), Some(manifest)) => {
             from_manifest(&Context { name, directory, manifest, params, packages })
@@ -92,7 +93,7 @@ pub struct Forecast {
     pub reason: Option<Reason>,
 }
 
-/// What a build would do, without doing it. Scripts are not run.
+/// What a build would do, without doing it.
 ///
 /// # Errors
 /// When what an overlay names is not there.
@@ -110,7 +111,10 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
                 let (key, ingredients) = tar_key(file)?;
                 Origin { name, store }.forecast(&key, || ingredients)?
             }
-            _ => Some(Reason::Untraced),
+            (Source::Script(directory), _) => {
+                Script { name, directory, params, store }.forecast()?
+            }
+            _ => None,
         };
         Ok(Forecast { name: name.clone(), reason })
     };
@@ -158,15 +162,6 @@ fn tar_key(file: &Path) -> Result<(Key, Vec<Ingredient>)> {
     let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
     let key = KeyBuilder::new("tar").digest("file", &digest).finish();
     Ok((key, vec![Ingredient::new("tar", digest.to_string())]))
-}
-
-fn from_script(
-    directory: &Path,
-    params: &Params,
-    store: &Store,
-) -> Result<(BlobRef, Option<Reason>)> {
-    let tree = script::run(directory, params, store)?;
-    Ok((put(&tree, store)?, Some(Reason::Untraced)))
 }
 
 /// Writes a tree into the store, as the tar of a layer.

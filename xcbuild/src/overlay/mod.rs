@@ -28,6 +28,7 @@ pub mod recipe;
 pub mod script;
 pub mod tarball;
 pub mod topology;
+pub mod trace;
 
 pub use find::{Overlay, Search, Source};
 pub use mkcdrom::mkcdrom;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -31,7 +32,20 @@ pub struct Params {
     pub programs: OsString,
     /// The lock file that pins Debian packages.
     pub package_lock: PathBuf,
+    /// When a script is ended that doesn't end by itself, if not after the usual time.
+    pub script_timeout: Option<Duration>,
+    /// Whether scripts are run unwatched, and every time.
+    pub untraced: bool,
 }
+
+/// Whether scripts get a variable of that name as it is.
+pub fn is_passed(name: &str) -> bool {
+    let by_start = name.starts_with("__") || name.starts_with("xcluster_");
+    (PASSED.contains(&name) || by_start) && !OF_BUILDING.contains(&name)
+}
+
+/// How much is done at once, and how long it may take, decides nothing that comes out.
+const OF_BUILDING: &[&str] = &["__jobs", "__script_timeout"];
 
 impl Params {
     /// What the settings say. `current` is the directory that relative paths start from, `program`
@@ -49,19 +63,16 @@ impl Params {
             archive: settings.places.archive.clone(),
             programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
             package_lock: settings.places.package_lock(),
+            script_timeout: settings.build.script_timeout,
+            untraced: settings.build.untraced,
         })
     }
 }
 
 fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, String> {
-    // How much is done at once decides nothing that comes out.
-    let passes = |name: &str| {
-        let option = name.starts_with("__") && name != "__jobs";
-        PASSED.contains(&name) || option || name.starts_with("xcluster_")
-    };
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let contract = settings.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
-    let users = settings.variables.iter().filter(|(name, _)| passes(name)).map(own);
+    let users = settings.variables.iter().filter(|(name, _)| is_passed(name)).map(own);
     let program = [("XCLUSTER".to_owned(), program.display().to_string())];
     contract.chain(users).chain(program).collect()
 }

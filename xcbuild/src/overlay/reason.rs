@@ -15,8 +15,8 @@ pub enum Reason {
     Changed(Vec<Change>),
     /// The recipe is the last one, but its result is no longer in the store.
     Lost,
-    /// What the script reads is not known, so it is run every time.
-    Untraced,
+    /// The script is run every time, and why.
+    Always(String),
 }
 
 /// One ingredient that is not what it was.
@@ -88,7 +88,7 @@ impl fmt::Display for Reason {
         match self {
             Self::New => write!(f, "never built before"),
             Self::Lost => write!(f, "its result is no longer in the store"),
-            Self::Untraced => write!(f, "what its script reads is not known"),
+            Self::Always(why) => write!(f, "it is run every time: {why}"),
             // Ingredients may change their order alone, which no list of differences shows.
             Self::Changed(changes) if changes.is_empty() => write!(f, "the order changed"),
             Self::Changed(changes) => {

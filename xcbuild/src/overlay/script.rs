@@ -2,99 +2,200 @@
 //!
 //! A script is called `tar OUTFILE` in a working directory of its own, with the contract's variables
 //! as its whole environment, and writes a tar of what is unpacked on `/`. Its messages go to stderr
-//! and are shown when it fails. It runs in a process group of its own, which is ended when the user
-//! cancels; what it had written by then is gone with its working directory.
+//! and are shown when it fails; what it prints on stdout is dropped. It is ended with all that it
+//! started when the user cancels or its time is up, and what it had written by then is gone with its
+//! working directory.
 //!
-//! What a script reads is not recorded yet, so it is run for every build; equal output is one layer
-//! all the same.
+//! It is watched while it runs, and run again only if something changed that it looked at:
+//! [`super::trace`].
+
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
-use std::path::Path;
 
 use super::Params;
 use super::find::SCRIPT_NAME;
+use super::reason::Reason;
 use super::tarball;
-use crate::image::store::Store;
-use crate::sys::exec::Exec;
-use crate::tree::Tree;
+use super::trace::{Found, History, Scene, Watcher, file_time, finish, shows};
+use crate::image::store::{BlobRef, Store};
+use crate::sys::exec::{Exec, failure};
+use crate::sys::trace::{self, Ended, Options, Watched};
+use crate::tree::write_tar;
+use crate::ui;
 
-/// Runs an overlay's script and reads what it wrote.
-///
-/// # Errors
-/// When it can't be run, fails, or writes no tar.
-pub fn run(directory: &Path, params: &Params, store: &Store) -> Result<Tree> {
-    let work = store.work_directory()?;
-    let tmp = work.path().join("tmp");
-    fs::create_dir(&tmp)?;
-    let out = work.path().join("out.tar");
-    let script = directory.join(SCRIPT_NAME);
-    let mut exec = Exec::new("sh").args(["-c", WITH_UMASK, "sh"]).arg(&script).arg(&out);
-    exec = exec.env_clear().cwd(&tmp);
-    for (name, value) in &params.script_environment {
-        exec = exec.env(name, value);
+/// When a script is ended that doesn't end by itself.
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// The time zone of scripts, without a file of the host.
+const TIME_ZONE: &str = "UTC0";
+
+/// A script of an overlay.
+pub struct Script<'a> {
+    /// The overlay's name.
+    pub name: &'a str,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// What it is run with.
+    pub params: &'a Params,
+    /// Where results are.
+    pub store: &'a Store,
+}
+
+/// A result, and why it can't be used again, if so.
+struct Done {
+    layer: BlobRef,
+    always: Option<String>,
+}
+
+impl Script<'_> {
+    /// The layer, and why the script was run if it was.
+    ///
+    /// # Errors
+    /// When it can't be run, fails, takes too long or writes no tar.
+    pub fn layer(&self) -> Result<(BlobRef, Option<Reason>)> {
+        let scene = Scene::of(self.directory, self.params, self.store);
+        let history = History::of(self.name, self.store);
+        if self.params.untraced {
+            let done = self.run(&scene, &history, false)?;
+            return Ok((done.layer, Some(Reason::Always("tracing is off".into()))));
+        }
+        if let Found::Layer(layer) = history.find(&scene)? {
+            return Ok((layer, None));
+        }
+        let _building = self.store.building(&history.key())?;
+        // Another xcbuild may have run it while we waited.
+        let reason = match history.find(&scene)? {
+            Found::Layer(layer) => return Ok((layer, None)),
+            Found::Run(reason) => reason,
+        };
+        let done = self.run(&scene, &history, true)?;
+        Ok((done.layer, Some(done.always.map_or(reason, Reason::Always))))
     }
-    exec.env("PATH", &params.programs)
-        .env("TMPDIR", &tmp)
-        .env("XCLUSTER_TMP", &tmp)
-        .output()
-        .with_context(|| format!("the script `{}` failed", script.display()))?;
-    if !out.is_file() {
-        bail!("the script `{}` succeeded without writing a tar to its argument", script.display());
+
+    /// Why the script would be run, without running it.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn forecast(&self) -> Result<Option<Reason>> {
+        if self.params.untraced {
+            return Ok(Some(Reason::Always("tracing is off".into())));
+        }
+        let scene = Scene::of(self.directory, self.params, self.store);
+        Ok(match History::of(self.name, self.store).find(&scene)? {
+            Found::Layer(_) => None,
+            Found::Run(reason) => Some(reason),
+        })
     }
-    tarball::read(&out, store).with_context(|| format!("what `{}` wrote", script.display()))
+
+    fn run(&self, scene: &Scene, history: &History<'_>, watched: bool) -> Result<Done> {
+        let work = self.store.work_directory()?;
+        let began = next_file_time();
+        let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
+        let ended = self.execute(work.path(), watched, &mut watcher)?;
+        if let Some(program) = watcher.facts.set_id.take() {
+            drop(work);
+            let why = format!("it runs the set-id program `{}`", program.display());
+            let again = self.run(scene, history, false)?;
+            history.keep_reason(&why)?;
+            return Ok(Done { always: Some(why), ..again });
+        }
+        let layer = self.take(work.path())?;
+        if !watched {
+            return Ok(Done { layer, always: None });
+        }
+        let path =
+            self.store.blob(&layer.digest)?.context("the layer went missing from the store")?;
+        if shows(&path, work.path().as_os_str().as_encoded_bytes())? {
+            ui::warn(format_args!(
+                "`{}` writes the path of its working directory into its result; it is another each time",
+                self.name
+            ));
+        }
+        let traced = match ended.watched {
+            Watched::Not(why) => Err(why),
+            Watched::Whole => finish(watcher, scene, began, &path)?,
+        };
+        match traced {
+            Ok((trace, stamps)) => {
+                history.keep(&trace, &stamps, layer)?;
+                Ok(Done { layer, always: None })
+            }
+            Err(why) => {
+                history.keep_reason(&why)?;
+                Ok(Done { layer, always: Some(why) })
+            }
+        }
+    }
+
+    /// Runs it once in a directory, and gives how it ended, which is well, or by a set-id program.
+    fn execute(&self, work: &Path, watched: bool, watcher: &mut Watcher<'_>) -> Result<Ended> {
+        let tmp = work.join("tmp");
+        fs::create_dir(&tmp)?;
+        let script = self.directory.join(SCRIPT_NAME);
+        let mut exec = Exec::new(&script).arg(work.join(OUT)).env_clear().cwd(&tmp);
+        for (name, value) in &self.params.script_environment {
+            exec = exec.env(name, value);
+        }
+        exec = exec.env("PATH", &self.params.programs).env("TZ", TIME_ZONE);
+        exec = exec.env("TMPDIR", &tmp).env("XCLUSTER_TMP", &tmp);
+        let line = exec.line();
+        let timeout = self.params.script_timeout.unwrap_or(TIMEOUT);
+        let options = Options { timeout, watched };
+        let failed = || format!("the script `{}` failed", script.display());
+        let ended = trace::run(exec, options, &mut |task, call| watcher.call(task, call))
+            .with_context(failed)?;
+        if ended.timed_out {
+            bail!(
+                "the script `{}` was ended after {} s; --script-timeout gives it more",
+                script.display(),
+                timeout.as_secs()
+            );
+        }
+        if !ended.status.success() && watcher.facts.set_id.is_none() {
+            return Err(failure(line, ended.status, &ended.output)).with_context(failed);
+        }
+        if !ended.output.stdout.is_empty() {
+            tracing::debug!(script = self.name, "prints on stdout, which is dropped");
+        }
+        Ok(ended)
+    }
+
+    /// Takes what it wrote into the store.
+    fn take(&self, work: &Path) -> Result<BlobRef> {
+        let (out, script) = (work.join(OUT), self.directory.join(SCRIPT_NAME));
+        if !out.is_file() {
+            bail!(
+                "the script `{}` succeeded without writing a tar to its argument",
+                script.display()
+            );
+        }
+        let tree = tarball::read(&out, self.store)
+            .with_context(|| format!("what `{}` wrote", script.display()))?;
+        let mut writer = self.store.writer()?;
+        write_tar(&tree, &mut writer)?;
+        writer.commit()
+    }
+}
+
+/// The file that a script writes, in its working directory.
+const OUT: &str = "out.tar";
+
+/// A time of which no file is yet: what carries it, or a later one, was changed after this.
+fn next_file_time() -> i64 {
+    let now = file_time();
+    loop {
+        std::thread::sleep(Duration::from_millis(1));
+        let next = file_time();
+        if next > now {
+            return next;
+        }
+    }
 }
 
 /// The user's umask must not show in the layer.
 pub(super) const WITH_UMASK: &str = r#"umask 022; exec "$@""#;
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::run;
-    use crate::image::store::Store;
-    use crate::overlay::Params;
-    use crate::tree::TreePath;
-
-    fn try_script(text: &str) -> Result<Vec<String>, String> {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("store")).unwrap();
-        let overlay = dir.path().join("o");
-        std::fs::create_dir(&overlay).unwrap();
-        std::fs::write(overlay.join("tar"), format!("#! /bin/sh\n{text}")).unwrap();
-        std::fs::set_permissions(overlay.join("tar"), PermissionsExt::from_mode(0o755)).unwrap();
-        let script_environment = [("__nvm".to_owned(), "4".to_owned())].into();
-        let programs = "/usr/bin:/bin".into();
-        let params = Params { script_environment, programs, ..Params::default() };
-        let tree = run(&overlay, &params, &store).map_err(|e| crate::ui::causes(&e))?;
-        assert!(std::fs::read_dir(store.root().join("tmp")).unwrap().next().is_none());
-        let shown = tree.iter().map(|(path, entry)| format!("{path} {:o}", entry.mode));
-        assert!(tree.get(&TreePath::new("env").unwrap()).is_none_or(|e| !e.is_directory()));
-        Ok(shown.collect())
-    }
-
-    #[test]
-    fn environment_is_clean_and_output_is_taken() {
-        let script = r#"
-            mkdir $TMPDIR/x; touch $TMPDIR/x/file; echo ignored
-            env | sed 's/=.*//' | grep -v '^_$' | sort | while read n; do touch $TMPDIR/x/$n; done
-            tar -C $TMPDIR/x -cf "$1" ."#;
-        let names = try_script(script).unwrap();
-        let expected = ["PATH", "PWD", "TMPDIR", "XCLUSTER_TMP", "__nvm", "file"];
-        assert_eq!(names, expected.map(|n| format!("{n} 644")));
-    }
-
-    #[test]
-    fn failures_say_what_the_script_said() {
-        let e = try_script("echo no such library >&2; exit 4").unwrap_err();
-        assert!(e.contains("exit code 4") && e.contains("no such library"), "{e}");
-        let e = try_script("exit 0").unwrap_err();
-        assert!(e.contains("without writing a tar"), "{e}");
-        let e = try_script("echo text > $1").unwrap_err();
-        assert!(e.contains("the tar can't be read"), "{e}");
-        let cut = "cd $TMPDIR; echo x >x; tar -cf - x | head -c 1000 > $1";
-        let e = try_script(cut).unwrap_err();
-        assert!(e.contains("/tar` wrote: the tar") && e.contains("after `x`"), "{e}");
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod number;
 mod variables;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use variables::Variables;
 
@@ -127,6 +128,10 @@ pub struct BuildSettings {
     pub setup: Vec<String>,
     /// `XOVLS`: overlays that are always added.
     pub always: Vec<String>,
+    /// `__script_timeout`: seconds until a script is ended that doesn't end by itself.
+    pub script_timeout: Option<Duration>,
+    /// `XCBUILD_TRACE=off`: scripts are run unwatched, and every time.
+    pub untraced: bool,
 }
 
 /// All settings, typed.
@@ -155,6 +160,9 @@ impl Settings {
                 topology: variables.or("TOPOLOGY", "xnet"),
                 setup: words(&variables.or("SETUP", ""), ','),
                 always: words(&variables.or("XOVLS", ""), ' '),
+                script_timeout: number::optional(&variables, "__script_timeout", 1..=604_800)?
+                    .map(|seconds: u32| Duration::from_secs(seconds.into())),
+                untraced: variables.get("XCBUILD_TRACE") == Some("off"),
             },
             variables,
         })

@@ -128,7 +128,7 @@ pub struct Output {
 /// A command to run: program, arguments, environment, directory, input.
 #[derive(Debug)]
 pub struct Exec {
-    command: Command,
+    pub(super) command: Command,
     stdin: Option<Vec<u8>>,
 }
 
@@ -198,14 +198,22 @@ impl Exec {
         if status.success() {
             return Ok(out);
         }
-        Err(ExecError::Failed { command, status, stderr: tail(&out.stderr) })
+        Err(failure(command, status, &out))
     }
 
     /// Runs it to its end and gives how it ended and what it wrote, whether it succeeded or not.
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started, or the user cancels.
-    pub fn complete(mut self) -> Result<(ExitStatus, Output), ExecError> {
+    pub fn complete(self) -> Result<(ExitStatus, Output), ExecError> {
+        self.complete_with(end_group)
+    }
+
+    /// As [`Exec::complete`], with the way in which the program is ended when the user cancels.
+    pub(super) fn complete_with(
+        mut self,
+        end: impl FnOnce(Pid) + Send + 'static,
+    ) -> Result<(ExitStatus, Output), ExecError> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let program = self.program();
         let _span = timeline::span("run", self.line());
@@ -213,7 +221,7 @@ impl Exec {
         self.command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.start()?;
         let group = child_pid(&child);
-        let watch = cancel::on_cancel(move || end_group(group));
+        let watch = cancel::on_cancel(move || end(group));
         let done = communicate(&mut child, group, input);
         if watch.fired() {
             return Err(ExecError::Cancelled { program });
@@ -271,7 +279,7 @@ impl Exec {
         }
     }
 
-    fn program(&self) -> String {
+    pub(super) fn program(&self) -> String {
         self.command.get_program().to_string_lossy().into_owned()
     }
 
@@ -368,6 +376,11 @@ fn read_into(mut pipe: impl Read, into: &Mutex<Vec<u8>>) -> io::Result<()> {
             Err(e) => return Err(e),
         }
     }
+}
+
+/// The error of a program that ran and did not succeed.
+pub fn failure(command: String, status: ExitStatus, output: &Output) -> ExecError {
+    ExecError::Failed { command, status, stderr: tail(&output.stderr) }
 }
 
 fn tail(bytes: &[u8]) -> String {

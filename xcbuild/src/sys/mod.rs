@@ -8,3 +8,4 @@ pub mod jobs;
 pub mod namespace;
 pub mod netlink;
 pub mod tap;
+pub mod trace;

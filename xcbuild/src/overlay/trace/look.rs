@@ -1,0 +1,291 @@
+//! What is at a path, and by which links one comes there.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::places::Places;
+
+/// How many links the kernel follows in one path.
+const LINKS_MAX: usize = 40;
+/// The bits of a mode that chmod(1) sets.
+const PERMISSIONS: u32 = 0o7777;
+
+/// What a file is, but for its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Permissions and set-id bits.
+    pub mode: u32,
+    /// User and group; those of this process count as root's, as in a layer.
+    pub owner: (u32, u32),
+    /// What changes when anything is written: inode, size, times of change in nanoseconds.
+    pub stamp: Stamp,
+}
+
+/// What changes when a file is written; remembered so that its content need not be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stamp {
+    /// Inode.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Time of the content's change, nanoseconds since 1970.
+    pub modified: i64,
+    /// Time of any change, nanoseconds since 1970; nobody can set it.
+    pub changed: i64,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing, or nothing that we may see.
+    Missing,
+    /// A regular file.
+    File(Meta),
+    /// A directory.
+    Directory(Meta),
+    /// A symbolic link, with its text.
+    Link(PathBuf),
+    /// A device, pipe or socket.
+    Other(Meta),
+}
+
+impl Found {
+    /// What is at a path itself, without following a link there.
+    pub fn at(path: &Path) -> Self {
+        let Ok(meta) = std::fs::symlink_metadata(path) else { return Self::Missing };
+        let kind = meta.file_type();
+        if kind.is_symlink() {
+            return std::fs::read_link(path).map_or(Self::Missing, Self::Link);
+        }
+        let found = Meta::of(&meta);
+        if kind.is_file() {
+            Self::File(found)
+        } else if kind.is_dir() {
+            Self::Directory(found)
+        } else {
+            Self::Other(found)
+        }
+    }
+
+    /// Whether something is there.
+    pub fn exists(&self) -> bool {
+        *self != Self::Missing
+    }
+}
+
+impl Meta {
+    fn of(meta: &std::fs::Metadata) -> Self {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let own = |id: u32, ours: u32| if id == ours { 0 } else { id };
+        Self {
+            mode: meta.mode() & PERMISSIONS,
+            owner: (own(meta.uid(), uid), own(meta.gid(), gid)),
+            stamp: Stamp {
+                inode: meta.ino(),
+                size: meta.len(),
+                modified: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+                changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
+            },
+        }
+    }
+}
+
+/// Times as file systems have them, in one number.
+pub fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The links that were followed, each with its text; those of a walk that was made before are
+    /// left out.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    /// The path without links.
+    pub path: PathBuf,
+    /// What is there.
+    pub found: Found,
+}
+
+/// Follows paths, and remembers the directories it went through.
+#[derive(Debug, Default)]
+pub struct Eye {
+    /// Directories as they were named, and as they are.
+    known: HashMap<PathBuf, PathBuf>,
+    /// Links and directories that walks went through.
+    walked: HashSet<PathBuf>,
+}
+
+impl Eye {
+    /// Follows a path to its end; `follow` a link at the end as well.
+    pub fn resolve(&mut self, path: &Path, follow: bool, places: &Places) -> Resolved {
+        let follow = follow || path.as_os_str().as_bytes().ends_with(b"/");
+        let (directory, name) = match (path.parent(), path.components().next_back()) {
+            (Some(directory), Some(Component::Normal(name))) => (directory, name),
+            _ => return self.walk(path, follow, places),
+        };
+        if let Some(real) = self.known.get(directory) {
+            let path = real.join(name);
+            let found = Found::at(&path);
+            if !follow || !matches!(found, Found::Link(_)) {
+                return Resolved { links: Vec::new(), path, found };
+            }
+        }
+        let resolved = self.walk(path, follow, places);
+        // A link at the end leads elsewhere: only what was no link shows where the directory is.
+        if resolved.path.file_name() == Some(name) && resolved.found.exists() {
+            let real = resolved.path.parent().unwrap_or(Path::new("/"));
+            if resolved.links.iter().all(|(link, _)| !link.ends_with(name)) {
+                self.known.insert(directory.to_path_buf(), real.to_path_buf());
+            }
+        }
+        resolved
+    }
+
+    /// Forgets what it knows of a path that is removed or renamed.
+    pub fn forget(&mut self, path: &Path) {
+        if self.walked.contains(path) {
+            self.known.clear();
+            self.walked.clear();
+        }
+    }
+
+    fn walk(&mut self, path: &Path, follow: bool, places: &Places) -> Resolved {
+        let (mut at, rest) = places.start(path);
+        let mut left: VecDeque<OsString> = parts(rest).collect();
+        let mut links = Vec::new();
+        let mut found = None;
+        while let Some(name) = left.pop_front() {
+            if name == ".." {
+                at.pop();
+                found = None;
+                continue;
+            }
+            at.push(&name);
+            match Found::at(&at) {
+                Found::Link(target) if (follow || !left.is_empty()) && links.len() < LINKS_MAX => {
+                    self.walked.insert(at.clone());
+                    for part in parts(&target).collect::<Vec<_>>().into_iter().rev() {
+                        left.push_front(part);
+                    }
+                    links.push((at.clone(), target.clone()));
+                    if target.is_absolute() {
+                        at = PathBuf::from("/");
+                    } else {
+                        at.pop();
+                    }
+                    found = None;
+                }
+                Found::Directory(meta) => {
+                    self.walked.insert(at.clone());
+                    found = Some(Found::Directory(meta));
+                }
+                other if left.is_empty() => found = Some(other),
+                // Nothing is below what is no directory.
+                _ => {
+                    at.extend(left.drain(..));
+                    found = Some(Found::Missing);
+                }
+            }
+        }
+        let found = found.unwrap_or_else(|| Found::at(&at));
+        Resolved { links, path: at, found }
+    }
+}
+
+fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsStr::new("..").to_owned()),
+        _ => None,
+    })
+}
+
+/// The names in a directory with their kinds, in order: what a listing shows.
+///
+/// # Errors
+/// When it can't be read.
+pub fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let letter = if kind.is_dir() {
+            b'd'
+        } else if kind.is_symlink() {
+            b'l'
+        } else if kind.is_file() {
+            b'f'
+        } else {
+            b'o'
+        };
+        let mut name = vec![letter];
+        name.extend(entry.file_name().as_bytes());
+        names.push(name);
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::{Eye, Found, Places, names};
+
+    #[test]
+    fn links_are_followed_one_by_one_and_forgotten_when_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        std::fs::create_dir_all(root.join("c/b")).unwrap();
+        std::fs::write(root.join("a/b/f"), "x").unwrap();
+        symlink("a", root.join("l")).unwrap();
+        symlink("../l/b/f", root.join("c/m")).unwrap();
+        let places = Places::new([("P".into(), root.clone())]);
+        let mut eye = Eye::default();
+        let found = eye.resolve(&root.join("c/m"), true, &places);
+        assert_eq!(found.path, root.join("a/b/f"));
+        let links: Vec<_> = found.links.iter().map(|(l, t)| (places.name(l), t.to_str())).collect();
+        assert_eq!(links, [("$P/c/m".into(), Some("../l/b/f")), ("$P/l".into(), Some("a"))]);
+        let kept = eye.resolve(&root.join("c/m"), false, &places);
+        assert_eq!(kept.found, Found::Link("../l/b/f".into()));
+
+        for _ in 0..2 {
+            assert_eq!(eye.resolve(&root.join("l/b/f"), true, &places).path, root.join("a/b/f"));
+        }
+        std::fs::remove_file(root.join("l")).unwrap();
+        symlink("c", root.join("l")).unwrap();
+        eye.forget(&root.join("l"));
+        let found = eye.resolve(&root.join("l/b/f"), true, &places);
+        assert_eq!((found.path, found.found), (root.join("c/b/f"), Found::Missing));
+    }
+
+    #[test]
+    fn circles_files_as_directories_and_parents() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        symlink("o", root.join("o")).unwrap();
+        std::fs::write(root.join("f"), "").unwrap();
+        let places = Places::default();
+        let mut eye = Eye::default();
+        let mut look = |p: &str| eye.resolve(&root.join(p), true, &places).found;
+        assert!(matches!(look("o"), Found::Link(_)));
+        assert_eq!(look("f/x/y"), Found::Missing);
+        assert!(matches!(look("none/../f"), Found::Missing));
+        assert!(matches!(look("./../"), Found::Directory(_)));
+    }
+
+    #[test]
+    fn listings_have_names_and_kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f"), "").unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        assert_eq!(names(dir.path()).unwrap(), [b"dd".to_vec(), b"ff".to_vec()]);
+        assert!(names(&dir.path().join("none")).is_err());
+    }
+}
