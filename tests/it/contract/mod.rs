@@ -1,4 +1,5 @@
 //! The contract with those who use the shell tool: what `docs/contract.md` lists, item by item.
 
 mod hooks;
+mod images;
 mod shell;

@@ -26,10 +26,11 @@ fn shell(workspace: &Workspace, shell: &str, script: &str) -> String {
 fn completion_lists_commands_by_prefix() {
     let mut workspace = workspace();
     let all = workspace.ok(&["completion"]);
-    for name in "env ovld mkcdrom cache install_prog cplib libs cploader start \
+    for name in
+        "env ovld mkcdrom cache mkimage ximage install_prog cplib libs cploader inject start \
                  starts stop status scaleout scalein rsh rcp stop_vm reset_vm nsadd nsdel nsenter \
                  br_setup svm xvm boot_vm completion"
-        .split_whitespace()
+            .split_whitespace()
     {
         assert!(all.lines().any(|l| l == name), "{name}");
     }

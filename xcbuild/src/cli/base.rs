@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::image::base::{self, BaseImage, KernelSource, Program, Recipe};
 use crate::image::debian::Packages;
+use crate::image::disk;
 use crate::image::publish;
 use crate::image::store::Store;
 use crate::settings::Settings;
@@ -39,19 +40,44 @@ pub fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
 /// # Errors
 /// As for [`build`].
 pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> {
+    spare_own(&settings.places.image)?;
+    let image = make_from(packages, settings)?;
+    place(&image.iso, &settings.places.image)?;
+    Ok(image)
+}
+
+/// As [`build`], but for the image itself, which is left in the store.
+///
+/// # Errors
+/// As for [`build`].
+pub fn make(settings: &Settings, store: &Store) -> Result<BaseImage> {
+    make_from(&packages(settings, store), settings)
+}
+
+/// An image of the user's is never overwritten.
+///
+/// # Errors
+/// When there is a file at the path that is no base image of ours.
+pub fn spare_own(image: &Path) -> Result<()> {
+    if image.metadata().is_ok_and(|m| m.len() > 0) && !disk::look(image)?.base {
+        bail!(
+            "`{}` is there already and is no base image of xcbuild's; remove it, or choose another name (--image=)",
+            image.display()
+        );
+    }
+    Ok(())
+}
+
+fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> {
     let programs = [Program { path: "usr/bin/xc-dns", bytes: XC_DNS }];
     let recipe = Recipe { kernel: KernelSource::Debian, programs: &programs };
     let image = base::build(&recipe, packages)?;
     let places = &settings.places;
-    let base_libs = places.home.join("base-libs.txt");
-    for (from, to) in [
-        (&image.kernel, &places.kernel),
-        (&image.initramfs, &places.initramfs),
-        (&image.iso, &places.image),
-        (&image.files, &base_libs),
-    ] {
-        publish::place(from, to)
-            .with_context(|| format!("can't put the base image at `{}`", to.display()))?;
+    place(&image.files, &places.home.join("base-libs.txt"))?;
+    place(&image.initramfs, &places.initramfs)?;
+    // A kernel of the user's stays as it is.
+    if settings.variables.get("__kbin").is_none() {
+        place(&image.kernel, &places.kernel)?;
     }
     let verb = if image.cached { "Cached" } else { "Built" };
     let packages = image.packages.packages.len();
@@ -60,4 +86,9 @@ pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseIm
         format_args!("base image, {packages} packages, Linux {}", image.kernel_version),
     );
     Ok(image)
+}
+
+fn place(from: &Path, to: &Path) -> Result<()> {
+    publish::place(from, to)
+        .with_context(|| format!("can't put the base image at `{}`", to.display()))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
+use super::images;
 use super::work::WorkOptions;
 use crate::image::cdrom::{Layout, Options};
 use crate::image::store::Store;
@@ -45,8 +46,12 @@ struct BuildOptions {
     #[arg(long, value_name = "FILE")]
     cdrom: Option<String>,
     /// How overlays lie in the ISO: stacked by nodes of our base image, or tars that any unpacks
-    #[arg(long, value_name = "LAYOUT", default_value = "tree")]
-    layout: LayoutName,
+    /// [default: tree, or tar where __image is an image of your own]
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<LayoutName>,
+    /// The image that the ISO is for
+    #[arg(long, value_name = "FILE")]
+    image: Option<String>,
     /// End a script that takes longer than so many seconds [default: 1800]
     #[arg(long, value_name = "SECONDS")]
     script_timeout: Option<u32>,
@@ -85,8 +90,10 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let iso = Options {
         label: options.label.as_deref(),
         layout: match options.layout {
-            LayoutName::Tree => Layout::Tree,
-            LayoutName::Tar => Layout::Tar,
+            Some(LayoutName::Tree) => Layout::Tree,
+            Some(LayoutName::Tar) => Layout::Tar,
+            None if images::is_own(&settings)? => Layout::Tar,
+            None => Layout::Tree,
         },
         script: options.script.as_deref(),
         cidata: options.cidata.as_deref(),

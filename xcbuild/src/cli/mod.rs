@@ -15,11 +15,14 @@ mod doctor;
 mod env;
 mod exec;
 mod hook;
+mod images;
+mod inject;
 mod install;
 mod iso;
 mod link;
 mod lock;
 mod mkcdrom;
+mod mkimage;
 mod mkovl;
 mod namespace;
 mod netns_apply;
@@ -48,6 +51,7 @@ mod topology;
 mod up;
 mod vm;
 mod work;
+mod ximage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -80,6 +84,9 @@ struct Arguments {
 enum Verb {
     Up(up::Arguments),
     Mkcdrom(mkcdrom::Arguments),
+    Mkimage(mkimage::Arguments),
+    Ximage(ximage::Arguments),
+    Inject(inject::Arguments),
     Start(start::Arguments),
     /// As `start`, without windows
     #[command(name = "starts")]
@@ -169,6 +176,9 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
     match verb {
         Verb::Up(a) => up::run(&a, variables),
         Verb::Mkcdrom(a) => mkcdrom::run(&a, variables),
+        Verb::Mkimage(a) => mkimage::run(&a, variables),
+        Verb::Ximage(a) => ximage::run(&a, variables),
+        Verb::Inject(a) => inject::run(&a, variables),
         Verb::Start(a) => start::run(&a, variables, true),
         Verb::StartHeadless(a) => start::run(&a, variables, false),
         Verb::BootVm(a) => boot_vm::run(&a, variables, false),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::images;
 use crate::cluster::StartParams;
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::settings::Settings;
 use crate::topology::{Node, Topology};
 use crate::vm::accel::Choice;
-use crate::vm::command::Boot;
 
 /// What is started when these nodes of the topology are.
 ///
@@ -26,6 +26,7 @@ pub fn params(
     let logs = settings.places.tmp.join(format!("cluster-{}", settings.cluster.name));
     let hosts = super::topology::write_hosts(settings, topology, &logs)?;
     let cluster = &settings.cluster;
+    let start = images::of(settings)?;
     Ok(StartParams {
         run_root: settings.places.run.clone(),
         cluster: cluster.name.clone(),
@@ -36,9 +37,9 @@ pub fn params(
         machine: cluster.machine.clone(),
         qemu_options: words(&cluster.qemu_options),
         accel: accelerator(settings)?,
-        boot: boot(settings)?,
+        boot: start.boot,
         prefix: cluster.prefix.clone(),
-        append: String::new(),
+        append: start.append,
         network: settings.variables.or("__net", "auto").parse()?,
         net_setup: settings.variables.get("__net_setup").map(PathBuf::from),
         net: net(settings),
@@ -48,7 +49,7 @@ pub fn params(
         timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
         replace,
-        wait: true,
+        wait: start.wait,
     })
 }
 
@@ -70,27 +71,6 @@ fn accelerator(settings: &Settings) -> Result<Choice> {
         "kvm" => Choice::Kvm,
         "tcg" => Choice::Tcg,
         other => anyhow::bail!("--accel={other}: kvm, tcg or auto is expected"),
-    })
-}
-
-/// The images that a node boots from, which have to be there.
-fn boot(settings: &Settings) -> Result<Boot> {
-    let places = &settings.places;
-    let readable = |path: &Path, what: &str, hint: &str| -> Result<PathBuf> {
-        fs_err::File::open(path)
-            .with_context(|| format!("no {what} to start nodes with; `{hint}` makes it"))?;
-        Ok(path.to_path_buf())
-    };
-    let base_hint = "xcbuild up";
-    let mut disks = vec![("base".to_owned(), readable(&places.image, "base image", base_hint)?)];
-    // Nodes come up without overlays, too: `mkcdrom` without any removes the ISO.
-    if places.cdrom.exists() {
-        disks.push(("cdrom".to_owned(), readable(&places.cdrom, "cdrom", "xcbuild mkcdrom")?));
-    }
-    Ok(Boot {
-        kernel: Some(readable(&places.kernel, "kernel", base_hint)?),
-        initrd: Some(readable(&places.initramfs, "initramfs", base_hint)?),
-        disks,
     })
 }
 

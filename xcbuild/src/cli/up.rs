@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::start::{StartOptions, start};
 use super::work::WorkOptions;
-use super::{base, cluster, mkcdrom, tools, topology};
+use super::{base, cluster, images, mkcdrom, tools, topology};
 use crate::cluster::check::{Outcome, Verdict, check};
 use crate::cluster::start::StartError;
 use crate::cluster::{RunDir, status, stop};
@@ -48,6 +48,11 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let settings = Settings::resolve(variables)?;
     tools::check(&settings)?;
     refuse_second(&settings)?;
+    if images::is_own(&settings)? {
+        bail!(
+            "`up` checks nodes of xcbuild's own base image; with an image of your own: `xcbuild mkcdrom`, `xcbuild start`"
+        );
+    }
     let store = Store::open(&settings.places.store)?;
     base::build(&settings, &store)?;
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;

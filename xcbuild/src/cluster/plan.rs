@@ -15,7 +15,7 @@ use crate::sys::exec::Exec;
 use crate::topology::address::{NodeId, Role};
 use crate::topology::{Interface, Node};
 use crate::vm::accel::{self, Chosen};
-use crate::vm::command::{Boot, Machine, Port, command, netdev_id};
+use crate::vm::command::{Boot, Disk, Machine, Port, command, netdev_id};
 use crate::vm::kernel_line::{Common, kernel_line};
 use crate::vm::version;
 
@@ -194,7 +194,7 @@ fn absolute(boot: &Boot) -> Result<Boot> {
         std::path::absolute(path)
             .with_context(|| format!("can't tell where `{}` is", path.display()))
     };
-    let disks = boot.disks.iter().map(|(name, disk)| Ok((name.clone(), path(disk)?)));
+    let disks = boot.disks.iter().map(|disk| Ok(Disk { path: path(&disk.path)?, ..disk.clone() }));
     Ok(Boot {
         kernel: boot.kernel.as_ref().map(path).transpose()?,
         initrd: boot.initrd.as_ref().map(path).transpose()?,

@@ -5,6 +5,8 @@ pub mod base;
 pub mod cdrom;
 pub mod collect;
 pub mod debian;
+pub mod disk;
+pub mod extend;
 pub mod key;
 pub mod listing;
 pub mod publish;

@@ -32,6 +32,10 @@ const LINGER: Duration = Duration::from_secs(1);
 const PACKAGES: &[(&str, &str)] = &[
     ("apt-get", "apt"),
     ("ip", "iproute2"),
+    ("mcopy", "mtools"),
+    ("mformat", "mtools"),
+    ("mke2fs", "e2fsprogs"),
+    ("mmd", "mtools"),
     ("nft", "nftables"),
     ("qemu-img", "qemu-utils"),
     ("qemu-system-x86_64", "qemu-system-x86"),

@@ -10,6 +10,7 @@
 
 mod content;
 mod directory;
+mod from_iso;
 mod iso;
 mod merge;
 mod path;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 pub use content::{Blob, Content};
 pub use directory::{Modes, from_directory};
+pub use from_iso::from_iso;
 pub use iso::add_to_iso;
 pub use merge::{Conflict, merge, usr_merge};
 pub use path::{PathError, TreePath};

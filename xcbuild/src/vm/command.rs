@@ -4,7 +4,7 @@
 //!
 //! | device | for |
 //! |---|---|
-//! | virtio-blk `base`, `cdrom` | the ISOs, read-only, so that the host caches them once for all nodes |
+//! | virtio-blk `base`, `cdrom` | the ISOs, read-only, so that the host caches them once for all nodes; a disk of the user's with what the node writes thrown away at its end |
 //! | virtio-net, one per network | without the iPXE ROM, which costs start-up time |
 //! | virtio-rng | a kernel without entropy hangs programs that want random bytes |
 //! | serial port | the console: a unix socket, and a log of all that was ever written |
@@ -81,9 +81,28 @@ pub struct Boot {
     pub kernel: Option<PathBuf>,
     /// The initramfs, where the kernel needs one.
     pub initrd: Option<PathBuf>,
-    /// The ISOs in the order in which the node sees them, each with the serial number of its disk:
-    /// the base image, the overlays.
-    pub disks: Vec<(String, PathBuf)>,
+    /// The disks in the order in which the node sees them: the base image, the overlays.
+    pub disks: Vec<Disk>,
+}
+
+/// A disk of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Its serial number, by which the node knows it.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What qemu calls the file's format: `raw`, `qcow2`.
+    pub format: String,
+    /// Whether the node may write; what it writes goes with its qemu. Otherwise it may not.
+    pub scratch: bool,
+}
+
+impl Disk {
+    /// An ISO, which nobody writes to.
+    pub fn iso(name: &str, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), path: path.into(), format: "raw".into(), scratch: false }
+    }
 }
 
 /// Where a node's sockets and logs are.
@@ -195,10 +214,16 @@ impl Words {
         if let Some(initrd) = &boot.initrd {
             self.option("-initrd", text(initrd)?);
         }
-        for (name, path) in &boot.disks {
+        for Disk { name, path, format, scratch } in &boot.disks {
             let file = value(path)?;
-            let node = "driver=raw,read-only=on,file.driver=file,file.locking=auto";
-            self.option("-blockdev", &format!("node-name={name},{node},file.filename={file}"));
+            if *scratch {
+                let drive = format!("if=none,id={name},format={format},snapshot=on,file={file}");
+                self.option("-drive", &drive);
+            } else {
+                let node = format!("driver={format},read-only=on,file.driver=file");
+                let node = format!("node-name={name},{node},file.locking=auto");
+                self.option("-blockdev", &format!("{node},file.filename={file}"));
+            }
             self.option("-device", &format!("virtio-blk-pci,drive={name},serial={name}"));
         }
         Ok(())
@@ -244,7 +269,9 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::{Accel, Boot, CommandError, Machine, Paths, Port, command, control, recognise};
+    use super::{
+        Accel, Boot, CommandError, Disk, Machine, Paths, Port, command, control, recognise,
+    };
     use crate::net::user::UserNet;
     use crate::topology::Node;
     use crate::topology::address::Prefix;
@@ -281,7 +308,7 @@ mod tests {
     }
 
     fn boot() -> Boot {
-        let disk = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
+        let disk = |name: &str, path: &str| Disk::iso(name, path);
         Boot {
             kernel: Some("/w/bzImage".into()),
             initrd: Some("/w/initrd".into()),

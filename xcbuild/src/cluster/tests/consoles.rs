@@ -33,7 +33,7 @@ fn console_is_typed_on_and_followed() {
     let mut bench = Bench::new(16, &[1]);
     let disk = bench.directory.path().join("echo.img");
     echo_disk(&disk);
-    bench.params.boot.disks = vec![("base".into(), disk)];
+    bench.params.boot.disks = vec![crate::vm::command::Disk::iso("base", disk)];
     let run = &bench.run();
     bench.started();
     let (input, mut keys) = std::io::pipe().unwrap();

@@ -53,6 +53,9 @@ pub(super) const WITHOUT: &[&str] = &[
 pub(super) const BOOT_MODULES: &[&str] =
     &["virtio_pci", "virtio_blk", "virtio_rng", "virtio_console", "virtio_net", "isofs", "overlay"];
 
+/// The modules that the initramfs loads for a disk that nodes write to.
+pub(super) const DISK_MODULES: &[&str] = &["ext4"];
+
 /// Directories of packages that a root tree has no use for: kernels are started from outside.
 pub(super) const LEFT_OUT: &[&str] = &["boot", "etc/kernel", "usr/lib/udev"];
 

@@ -4,6 +4,7 @@
 //! init           templates/base/initramfs/init
 //! bin/busybox    static; bin/sh is a link to it
 //! modules        names of the files below, in the order to load them
+//! modules.disk   names of those that only a node with a disk to write to loads
 //! lib/modules/   the files, without their directories
 //! ```
 //!
@@ -12,7 +13,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::contents::BOOT_MODULES;
+use super::contents::{BOOT_MODULES, DISK_MODULES};
 use super::kernel::{Kernel, MODULES};
 use super::modules::Modules;
 use super::{cpio, skeleton};
@@ -33,24 +34,32 @@ fn tree(kernel: &Kernel, busybox: &Content) -> Result<Tree> {
     let program = Entry::new(0o755, Kind::File(busybox.clone()));
     tree.insert(TreePath::new("bin/busybox")?, program);
     tree.insert(TreePath::new("bin/sh")?, Entry::symlink("busybox"));
-    let mut list = String::new();
-    for path in boot_modules(kernel)? {
-        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        let from = TreePath::new(format!("{MODULES}/{}/{path}", kernel.version))?;
-        let entry = kernel.modules.get(&from).with_context(|| format!("no file `{from}`"))?;
-        tree.insert(TreePath::new(format!("lib/modules/{name}"))?, entry.clone());
-        list += &name;
-        list.push('\n');
+    let always = modules(kernel, BOOT_MODULES)?;
+    let mut disk = modules(kernel, DISK_MODULES)?;
+    disk.retain(|path| !always.contains(path));
+    for (name, paths) in [("modules", always), ("modules.disk", disk)] {
+        let list = paths.iter().map(|path| file_name(path).to_owned() + "\n").collect::<String>();
+        tree.insert(TreePath::new(name)?, Entry::file(0o644, list));
+        for path in paths {
+            let from = TreePath::new(format!("{MODULES}/{}/{path}", kernel.version))?;
+            let entry = kernel.modules.get(&from).with_context(|| format!("no file `{from}`"))?;
+            let to = TreePath::new(format!("lib/modules/{}", file_name(&path)))?;
+            tree.insert(to, entry.clone());
+        }
     }
-    tree.insert(TreePath::new("modules")?, Entry::file(0o644, list));
     Ok(tree)
 }
 
-/// The modules to load; none for a kernel without any, which has to have all built in.
-fn boot_modules(kernel: &Kernel) -> Result<Vec<String>> {
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The modules to load for those names; none for a kernel without any, which has to have all built
+/// in.
+fn modules(kernel: &Kernel, wanted: &[&str]) -> Result<Vec<String>> {
     let Some(dependencies) = list(kernel, "modules.dep")? else { return Ok(Vec::new()) };
     let builtin = list(kernel, "modules.builtin")?.unwrap_or_default();
-    Ok(Modules::parse(&dependencies, &builtin).closure(BOOT_MODULES)?)
+    Ok(Modules::parse(&dependencies, &builtin).closure(wanted)?)
 }
 
 /// One of the kernel's lists of modules.
@@ -76,9 +85,9 @@ mod tests {
         Kernel { image: Content::bytes("k"), version: "6".to_owned(), modules }
     }
 
-    fn list(kernel: &Kernel) -> String {
+    fn list(kernel: &Kernel, name: &str) -> String {
         let tree = tree(kernel, &Content::bytes("busybox")).unwrap();
-        match &tree.get(&TreePath::new("modules").unwrap()).unwrap().kind {
+        match &tree.get(&TreePath::new(name).unwrap()).unwrap().kind {
             Kind::File(content) => String::from_utf8(content.read().unwrap()).unwrap(),
             other => panic!("{other:?}"),
         }
@@ -89,7 +98,7 @@ mod tests {
         let kernel = kernel(&[
             (
                 "modules.dep",
-                "kernel/isofs.ko: kernel/cdrom.ko\nkernel/cdrom.ko:\nkernel/overlay.ko:\n",
+                "kernel/isofs.ko: kernel/cdrom.ko\nkernel/cdrom.ko:\nkernel/overlay.ko:\nkernel/ext4.ko: kernel/jbd2.ko kernel/cdrom.ko\nkernel/jbd2.ko:\n",
             ),
             (
                 "modules.builtin",
@@ -98,12 +107,15 @@ mod tests {
             ("kernel/isofs.ko", "1"),
             ("kernel/cdrom.ko", "2"),
             ("kernel/overlay.ko", "3"),
+            ("kernel/ext4.ko", "4"),
+            ("kernel/jbd2.ko", "5"),
         ]);
-        assert_eq!(list(&kernel), "cdrom.ko\nisofs.ko\noverlay.ko\n");
+        assert_eq!(list(&kernel, "modules"), "cdrom.ko\nisofs.ko\noverlay.ko\n");
+        assert_eq!(list(&kernel, "modules.disk"), "jbd2.ko\next4.ko\n");
     }
 
     #[test]
     fn a_kernel_without_modules_gets_none() {
-        assert_eq!(list(&kernel(&[])), "");
+        assert_eq!(list(&kernel(&[]), "modules"), "");
     }
 }

@@ -1,0 +1,182 @@
+//! `mkimage`, `ximage`, `inject`, and images of the user's own.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::common::machine::{Machine, OVMF};
+use crate::common::{Workspace, tool};
+
+/// A workspace with overlays `NAME`, each with a file `/etc/NAME` that has that text.
+fn workspace(overlays: &[&str]) -> Workspace {
+    let mut workspace = Workspace::new();
+    let place = workspace.home().join("ovl");
+    for name in overlays {
+        let etc = place.join(name).join("default/etc");
+        std::fs::create_dir_all(&etc).unwrap();
+        std::fs::write(etc.join(name), format!("{name}\n")).unwrap();
+        std::fs::write(place.join(name).join("ovl.toml"), "description = \"a file\"\n").unwrap();
+    }
+    workspace.set("XCLUSTER_OVLPATH", place.to_str().unwrap());
+    workspace
+}
+
+#[test]
+fn a_bootable_disk_boots_by_bios_and_uefi_and_is_written_to() {
+    if !tool::present("qemu-system-x86_64") || !tool::present("mformat") || !tool::present("mke2fs")
+    {
+        return;
+    }
+    let workspace = workspace(&[]);
+    let disk = workspace.home().join("disk.qcow2");
+    let image = format!("--image={}", disk.display());
+    let size = "--size=700M";
+    let said = workspace.ok(&["mkimage", &image, "--format=qcow2", size, "--bootable"]);
+    assert_eq!(said.trim(), disk.to_str().unwrap());
+    let header = std::fs::read(&disk).unwrap();
+    assert_eq!(&header[..4], b"QFI\xfb");
+    assert_eq!(u64::from_be_bytes(header[24..32].try_into().unwrap()), 700 << 20, "virtual size");
+    assert!(header.len() < 400 << 20, "what is empty takes no room");
+    for uefi in [false, true] {
+        if uefi && !Path::new(OVMF).exists() {
+            println!("SKIPPED: {OVMF} is not installed (package ovmf)");
+            continue;
+        }
+        // Its user sees a shell of a node whose number its MAC address gave.
+        let mut machine = Machine::boot(&disk, "qcow2", uefi);
+        machine.says("vm-005 / > ");
+        // With 256 MiB of memory, only the disk has that much room.
+        machine.types("df -P -m / | awk 'END { print \"room\", ($2 > 300) }'");
+        machine.says("room 1");
+    }
+}
+
+#[test]
+fn mkimage_takes_formats_and_sizes_and_spares_what_is_not_its_own() {
+    let workspace = workspace(&[]);
+    let at = |name: &str| workspace.home().join(name);
+    let image = |name: &str| format!("--image={}", at(name).display());
+    let iso = workspace.ok(&["mkimage"]);
+    let env = workspace.ok(&["env"]);
+    for name in ["__image", "__kbin", "__base_libs"] {
+        let line = env.lines().find_map(|l| l.strip_prefix(&format!("{name}="))).unwrap();
+        assert!(std::fs::File::open(line).is_ok(), "{name}: {line}");
+    }
+    workspace.ok(&["mkimage", &image("small.img"), "--format=raw"]);
+    assert!(
+        std::fs::metadata(at("small.img")).unwrap().len()
+            >= std::fs::metadata(iso.trim()).unwrap().len()
+    );
+    let said = workspace.fails(&["mkimage", &image("x"), "--size=1M"], 1);
+    assert!(said.contains("--size=1048576: the image needs"), "{said}");
+    let said = workspace.fails(&["mkimage", &image("x"), "--format=vdi"], 1);
+    assert!(said.contains("--format=vdi: iso, raw or qcow2 is expected"), "{said}");
+    assert!(!at("x").exists());
+    std::fs::write(at("mine"), vec![1; 100_000]).unwrap();
+    let said = workspace.fails(&["mkimage", &image("mine")], 1);
+    assert!(said.contains("is no base image of xcbuild's"), "{said}");
+    assert_eq!(std::fs::read(at("mine")).unwrap(), vec![1; 100_000]);
+    let said = workspace.fails(&["ximage", &image("mine"), "env"], 1);
+    assert!(said.contains("is no base image of xcbuild's"), "{said}");
+}
+
+#[test]
+fn an_extended_image_starts_nodes_and_overlays_are_injected() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = workspace(&["first", "second", "third"]);
+    let disk = workspace.home().join("extended.qcow2");
+    let image = format!("--image={}", disk.display());
+    workspace.ok(&["mkimage", &image, "--format=qcow2"]);
+    let script = workspace.home().join("script");
+    std::fs::write(
+        &script,
+        "set -e\ntest \"$(id -u)\" = 0\ncat /etc/first /etc/hosts >/etc/by-script\n",
+    )
+    .unwrap();
+    workspace.ok(&["ximage", &image, &format!("--script={}", script.display()), "first"]);
+    workspace.ok(&["ximage", &image, "second"]);
+    std::fs::write(&script, "echo no good >&2; exit 3\n").unwrap();
+    let before = std::fs::read(&disk).unwrap();
+    let said = workspace.fails(&["ximage", &image, &format!("--script={}", script.display())], 1);
+    assert!(said.contains("no good") && std::fs::read(&disk).unwrap() == before, "{said}");
+
+    let cluster = workspace.cluster();
+    workspace.ok(&["starts", &image, "--nvm=1", "--nrouters=0"]);
+    let said = workspace.ok(&["rsh", "1", "cat /etc/first /etc/second; head -1 /etc/by-script"]);
+    assert_eq!(said, "first\nsecond\nfirst\n");
+    workspace.ok(&["rsh", "1", "touch /etc/written"]);
+
+    let port = ssh_port(&workspace);
+    let address = format!("--addr=ssh://root@127.0.0.1:{port}");
+    workspace.ok(&["inject", &address, "--sudo=env A=b", "first", "third"]);
+    assert_eq!(workspace.ok(&["rsh", "1", "cat /etc/third; readlink /bin"]), "third\nusr/bin\n");
+    let said = workspace.fails(&["inject", &address, "--key=/nonexistent", "third"], 1);
+    assert!(said.contains("can't read the key (--key=)"), "{said}");
+    let said = workspace.fails(&["inject", "--addr=ssh://root@127.0.0.1:1", "third"], 1);
+    assert!(said.contains("can't enter `ssh://root@127.0.0.1:1` by ssh"), "{said}");
+    let said = workspace.fails(&["inject", "third"], 1);
+    assert!(said.contains("--addr=root@ADDRESS"), "{said}");
+    drop(cluster);
+}
+
+fn ssh_port(workspace: &Workspace) -> u64 {
+    let status: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
+    status["nodes"][0]["ssh_port"].as_u64().unwrap()
+}
+
+/// An image as the contract's users have them: a root file system that unpacks the tars of the
+/// second disk by itself.
+#[test]
+fn an_own_image_gets_tars_and_unpacks_them_itself() {
+    if !tool::present("qemu-system-x86_64") || !tool::present("mke2fs") {
+        return;
+    }
+    if !rustix::process::getuid().is_root() {
+        println!("SKIPPED: a root file system for an own image is made by root only");
+        return;
+    }
+    let mut workspace = workspace(&["first"]);
+    let iso = workspace.ok(&["mkimage"]).trim().to_owned();
+    let root = workspace.home().join("root");
+    workspace.ok(&["iso", "extract", "-C", root.to_str().unwrap(), &iso]);
+    std::fs::rename(root.join("init"), root.join("init.base")).unwrap();
+    let init = "#! /bin/sh\nmkdir -p /cdrom\nmount -t iso9660 -o ro /dev/vdb /cdrom\n\
+                for t in /cdrom/*.tar; do tar -C / -x -f $t; done\nexec /init.base\n";
+    std::fs::write(root.join("init"), init).unwrap();
+    std::fs::set_permissions(root.join("init"), PermissionsExt::from_mode(0o755)).unwrap();
+    let image = workspace.home().join("own.img");
+    tool::run(
+        "mke2fs",
+        &["-q", "-t", "ext4", "-d", root.to_str().unwrap(), image.to_str().unwrap(), "500M"],
+    );
+    std::fs::remove_dir_all(&root).unwrap();
+
+    let stacked = workspace.ok(&["mkcdrom", "first"]);
+    workspace.set("__image", image.to_str().unwrap());
+    let said = workspace.fails(&["starts", "--nvm=1", "--nrouters=0"], 1);
+    assert!(said.contains("has overlays as directories"), "{said}");
+    let tars = workspace.ok(&["mkcdrom", "first"]);
+    assert_eq!(stacked, tars, "at the same place");
+    let names = workspace.ok(&["iso", "ls", tars.trim()]);
+    assert!(names.contains("00first.tar"), "{names}");
+    let said = workspace.fails(&["up"], 1);
+    assert!(said.contains("an image of your own"), "{said}");
+
+    let before = std::fs::metadata(&image).unwrap().modified().unwrap();
+    let cluster = workspace.cluster();
+    workspace.ok(&["starts", "--nvm=1", "--nrouters=0"]);
+    workspace.ok(&["wait"]);
+    assert_eq!(
+        workspace.ok(&["rsh", "1", "cat /etc/first; touch /written; hostname"]),
+        "first\nvm-001\n"
+    );
+    workspace.ok(&["stop"]);
+    assert_eq!(
+        std::fs::metadata(&image).unwrap().modified().unwrap(),
+        before,
+        "nodes write elsewhere"
+    );
+    drop(cluster);
+}

@@ -1,0 +1,122 @@
+//! What nodes start from: our base image in whatever format, or a disk of the user's.
+//!
+//! | `__image` | kernel | cdrom |
+//! |---|---|---|
+//! | our base image | `__kbin`, with our initramfs | directories that are stacked, or tars |
+//! | a disk of the user's with a boot sector | its own, started by the firmware | tars |
+//! | … and `__kbin` is set | that one, with `root=/dev/vda`; an initramfs if `__initrd` is set | tars |
+//! | a file system without a boot sector | ours, which mounts it as the root | tars |
+//!
+//! Every node may write to a disk of the user's; what it writes goes with the node. Nobody waits for
+//! such nodes to be ready, since nothing in them says so.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use xc_iso::read::{Kind, Reader};
+
+use crate::image::disk::{self, Format, Look};
+use crate::settings::Settings;
+use crate::vm::command::{Boot, Disk};
+
+/// What makes the base image.
+const HINT: &str = "xcbuild up";
+/// A kernel of the user's mounts the first disk, and runs what the contract's images have.
+const OWN_KERNEL: &str = "root=/dev/vda rw init=/init";
+/// Our initramfs mounts the first disk.
+const OWN_ROOT: &str = "xc.root=vda";
+
+/// What nodes start from.
+#[derive(Debug)]
+pub struct Start {
+    /// Kernel and disks.
+    pub boot: Boot,
+    /// What the kernel is told beside what every node's is.
+    pub append: String,
+    /// Whether nodes say when they are ready.
+    pub wait: bool,
+}
+
+/// What the settings name, which has to be there.
+///
+/// # Errors
+/// When an image is not there, or the cdrom is of no use to it.
+pub fn of(settings: &Settings) -> Result<Start> {
+    let image = readable(&settings.places.image, "base image", HINT)?;
+    let seen = disk::look(&image)?;
+    let mut start =
+        if seen.base { ours(settings, &image, seen)? } else { own(settings, &image, seen)? };
+    let cdrom = &settings.places.cdrom;
+    // Nodes come up without overlays, too: `mkcdrom` without any removes the ISO.
+    if cdrom.exists() {
+        let cdrom = readable(cdrom, "cdrom", "xcbuild mkcdrom")?;
+        if !seen.base {
+            check_tars(&cdrom)?;
+        }
+        start.boot.disks.push(Disk::iso("cdrom", cdrom));
+    }
+    Ok(start)
+}
+
+/// Whether the image that the settings name is there and is the user's own.
+///
+/// # Errors
+/// When it can't be read.
+pub fn is_own(settings: &Settings) -> Result<bool> {
+    let image = &settings.places.image;
+    Ok(image.exists() && !disk::look(image)?.base)
+}
+
+fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
+    let places = &settings.places;
+    // An ISO is read by all nodes; a disk may have room that each writes to.
+    let scratch = seen.format != Format::Raw || seen.boots;
+    let boot = Boot {
+        kernel: Some(readable(&places.kernel, "kernel", HINT)?),
+        initrd: Some(readable(&places.initramfs, "initramfs", HINT)?),
+        disks: vec![base(image, seen, scratch)],
+    };
+    Ok(Start { boot, append: String::new(), wait: true })
+}
+
+fn own(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
+    let places = &settings.places;
+    let set = |name: &str| settings.variables.get(name).is_some();
+    let kernel = || readable(&places.kernel, "kernel", HINT).map(Some);
+    let initrd = || readable(&places.initramfs, "initramfs", HINT).map(Some);
+    let (kernel, initrd, append) = if set("__kbin") {
+        (kernel()?, if set("__initrd") { initrd()? } else { None }, OWN_KERNEL)
+    } else if seen.boots {
+        (None, None, "")
+    } else {
+        (kernel()?, initrd()?, OWN_ROOT)
+    };
+    let boot = Boot { kernel, initrd, disks: vec![base(image, seen, true)] };
+    Ok(Start { boot, append: append.into(), wait: false })
+}
+
+fn base(image: &Path, seen: Look, scratch: bool) -> Disk {
+    let format = seen.format.name().to_owned();
+    Disk { name: "base".into(), path: image.into(), format, scratch }
+}
+
+fn readable(path: &Path, what: &str, hint: &str) -> Result<PathBuf> {
+    fs_err::File::open(path)
+        .with_context(|| format!("no {what} to start nodes with; `{hint}` makes it"))?;
+    Ok(path.to_path_buf())
+}
+
+/// An image of the user's unpacks tars; directories it would not see.
+fn check_tars(cdrom: &Path) -> Result<()> {
+    let reader = Reader::open(fs_err::File::open(cdrom)?.into_parts().0)?;
+    let numbered = |name: &[u8]| name.len() > 2 && name[..2].iter().all(u8::is_ascii_digit);
+    let root = reader.entries().first().map(|root| reader.children(root)).unwrap_or_default();
+    if root.iter().any(|e| e.kind == Kind::Directory && numbered(&e.name)) {
+        bail!(
+            "`{}` has overlays as directories, which an image of your own does not stack; \
+             `xcbuild mkcdrom --layout=tar OVL...` makes tars, as does mkcdrom while __image is set",
+            cdrom.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! `xcbuild inject`: overlays onto a machine that runs, over ssh.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::mkcdrom;
+use crate::cluster::access::Machine;
+use crate::image::store::Store;
+use crate::overlay::build::layers;
+use crate::overlay::plan::plan;
+use crate::settings::{Settings, Variables};
+use crate::tree::{self, Blob};
+use crate::ui;
+
+/// Unpack overlays on a running machine, over ssh
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// The overlays, in order
+    #[arg(required = true, value_name = "OVL")]
+    overlays: Vec<String>,
+}
+
+/// Which machine, and how it is entered.
+#[derive(Debug, clap::Args, Serialize)]
+struct Options {
+    /// The machine, as in root@192.168.0.1 or ssh://root@127.0.0.1:12301
+    #[arg(long, value_name = "ADDRESS")]
+    addr: Option<String>,
+    /// The ssh key to use
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The command by which the user of the address becomes root there
+    #[arg(long, value_name = "COMMAND", num_args = 0..=1, require_equals = true, default_missing_value = "sudo")]
+    sudo: Option<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When an overlay can't be built, or the machine can't be reached or doesn't take it.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    variables.set_options(&arguments.options);
+    let settings = Settings::resolve(variables)?;
+    let variables = &settings.variables;
+    let Some(address) = variables.get("__addr") else {
+        bail!("say which machine: --addr=root@ADDRESS");
+    };
+    let sudo = match variables.or("__sudo", "").as_str() {
+        "yes" => "sudo".to_owned(),
+        other => other.to_owned(),
+    };
+    let machine = Machine::new(address, variables.get("__key").map(PathBuf::from), &sudo)?;
+    let store = Store::open(&settings.places.store)?;
+    let params = mkcdrom::params(&settings, &store)?;
+    let built = layers(&plan(&params.search, &arguments.overlays)?, &params, &store)?;
+    let merged = machine.is_usr_merged()?;
+    for layer in &built {
+        let Some(path) = store.blob(&layer.blob.digest)? else {
+            bail!("the layer of `{}` went missing from the store", layer.name);
+        };
+        let mut tree = tree::from_tar(&Blob::open(&path)?)?;
+        // Where /bin is a link, a directory of that name would take its place.
+        if merged {
+            tree = tree::usr_merge(tree)?;
+        }
+        let mut tar = Vec::new();
+        tree::write_tar(&tree, &mut tar)?;
+        machine.unpack(tar)?;
+        ui::status("Injected", &layer.name);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,70 @@
+//! `xcbuild ximage`: the base image, extended with overlays.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::mkimage::{Place, loaders};
+use super::{base, mkcdrom};
+use crate::image::disk::{self, Spec};
+use crate::image::extend;
+use crate::image::store::Store;
+use crate::overlay::build::layers;
+use crate::overlay::plan::plan;
+use crate::settings::{Settings, Variables};
+use crate::tree::TreePath;
+use crate::ui::{self, Progress};
+
+/// Extend the base image with overlays, in its place, and print its path
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// A script that is run in the image, as root there, when the overlays are in it
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// The overlays, in order
+    #[arg(value_name = "OVL")]
+    overlays: Vec<String>,
+}
+
+/// Runs the verb. An image that isn't there is built first.
+///
+/// # Errors
+/// When the image is none of ours, an overlay can't be built, or the script fails; the image is
+/// then as it was.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    variables.set_options(&arguments.place);
+    let settings = Settings::resolve(variables)?;
+    let store = Store::open(&settings.places.store)?;
+    if arguments.overlays.is_empty() && arguments.script.is_none() {
+        bail!("name overlays to extend the image with, or a script (--script=)");
+    }
+    let image = &settings.places.image;
+    if !image.exists() {
+        base::build(&settings, &store)?;
+    }
+    let (seen, work) = (disk::look(image)?, store.work_directory()?);
+    let mut root = disk::root(image, seen, work.path())?;
+    let params = mkcdrom::params(&settings, &store)?;
+    let built = layers(&plan(&params.search, &arguments.overlays)?, &params, &store)?;
+    let blobs: Vec<_> = built.iter().map(|layer| layer.blob).collect();
+    extend::with_layers(&mut root, &blobs, &store)?;
+    if let Some(script) = &arguments.script {
+        let bar = Progress::spinner("running the script in the image");
+        root = extend::with_script(root, script, work.path())?;
+        drop(bar);
+    }
+    // What it was, it stays: a disk of its size, bootable or not.
+    let bootable = root.get(&TreePath::new("boot/isolinux")?).is_some();
+    let loaders = bootable.then(|| loaders(&settings, &store)).transpose()?;
+    let size = seen.boots.then_some(seen.size);
+    let spec = Spec { format: seen.format, size };
+    disk::write(root, loaders.as_ref(), spec, work.path(), image)?;
+    for layer in &built {
+        ui::status("Added", &layer.name);
+    }
+    ui::result(image.display());
+    Ok(ExitCode::SUCCESS)
+}
