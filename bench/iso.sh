@@ -10,11 +10,13 @@
 # Debian has until there are 45,000 files, (b) four files of 128 MB, (c) a directory of 100,000
 # empty files, (d) a sparse file of 5 GiB. The peers take turns, so that each meets the same noise;
 # given are the medians of RUNS runs (default 5) and their ratio to ours. Page cache is warm;
-# targets are removed between runs; nobody syncs. genisoimage gets -joliet-long, since it refuses
-# trees whose names are the same in 64 characters.
+# targets are removed between runs; nobody syncs. genisoimage gets -joliet-long and -l, since it
+# refuses trees whose names are the same in 64 characters, or in 8 with 3. A writer that needs more
+# than LIMIT seconds is ended, and not tried again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-5}
+limit=${LIMIT:-60}
 dir=${BENCH_DIR:-/tmp/xcbuild-bench}
 mkdir -p "$dir"
 cargo build --release --quiet -p xc-iso --example mkiso
@@ -53,7 +55,11 @@ seconds() {
     local from to
     rm -rf "$dir/out"
     from=$(date +%s%N)
-    "$@" >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; return 1; }
+    timeout "$limit" "$@" >/dev/null 2>"$dir/log" || {
+        [ $? = 124 ] && return 124
+        cat "$dir/log" >&2
+        return 1
+    }
     to=$(date +%s%N)
     echo "$(((to - from) / 1000000))" | awk '{printf "%.3f\n", $1 / 1000}'
 }
@@ -63,7 +69,7 @@ run() { # input, writer
     case $2 in
     ours) seconds "$mkiso" "$dir/$1" "$dir/out" ;;
     stdout) seconds sh -c '"$1" "$2" - | cat >"$3"' - "$mkiso" "$dir/$1" "$dir/out" ;;
-    genisoimage) seconds genisoimage -quiet -R -J -joliet-long -o "$dir/out" "$dir/$1" ;;
+    genisoimage) seconds genisoimage -quiet -R -J -joliet-long -l -o "$dir/out" "$dir/$1" ;;
     xorrisofs) seconds xorrisofs -quiet -R -J -iso-level 3 -o "$dir/out" "$dir/$1" ;;
     tar) seconds tar cf "$dir/out" "$dir/$1" ;;
     cp) seconds cp -r "$dir/$1" "$dir/out" ;;
@@ -76,10 +82,20 @@ measure() { # input, writers
     [ -d "$dir/$input" ] || "make_$input"
     for writer; do : >"$dir/times-$writer"; done
     for ((n = 0; n < runs; n++)); do
-        for writer; do run "$input" "$writer" >>"$dir/times-$writer"; done
+        for writer; do
+            grep -qs ended "$dir/times-$writer" && continue
+            run "$input" "$writer" >>"$dir/times-$writer" || {
+                [ $? = 124 ] || exit 1
+                echo ended >>"$dir/times-$writer"
+            }
+        done
     done
     for writer; do
         local time
+        if grep -qs ended "$dir/times-$writer"; then
+            echo "| $input | $writer | over $limit s | - |"
+            continue
+        fi
         time=$(median <"$dir/times-$writer")
         base=${base:-$time}
         awk -v i="$input" -v w="$writer" -v t="$time" -v o="$base" \

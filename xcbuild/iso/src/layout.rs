@@ -189,12 +189,13 @@ impl<'t> Layout<'t> {
             }
         }
         for &node in &self.files {
-            sectors.align(self.options.alignment);
-            self.contents[node.index()] = sectors.take(self.tree.inode(node).len())?;
+            let len = self.tree.inode(node).len();
+            sectors.align(self.options.alignment_of(len));
+            self.contents[node.index()] = sectors.take(len)?;
         }
         let (multiple, tail) = self.boot.tail();
         sectors.take(tail)?;
-        sectors.align(multiple);
+        sectors.align(multiple.into());
         self.end = sectors.used()?;
         self.boot.place(self.tree, &self.contents)
     }

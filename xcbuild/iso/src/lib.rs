@@ -87,6 +87,9 @@ mod tree;
 mod view;
 mod write;
 
+/// Raised when other bytes come of the same tree and options, for caches of images.
+pub const FORMAT: u32 = 2;
+
 pub use boot::{BootEntry, Hybrid, Platform};
 pub use directory::EXTENT_MAX;
 pub use error::{Error, ImagePath};

@@ -47,8 +47,8 @@ impl Allocator {
     }
 
     /// Skips to the next multiple of `bytes`, itself a multiple of the sector.
-    pub(crate) fn align(&mut self, bytes: u32) {
-        self.next = self.next.next_multiple_of(sectors(u64::from(bytes)).max(1));
+    pub(crate) fn align(&mut self, bytes: u64) {
+        self.next = self.next.next_multiple_of(sectors(bytes).max(1));
     }
 
     /// How many sectors have been handed out, those before the first included.

@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::thread;
 
-use crate::contents::{ordered, positioned};
+use crate::contents::batch::BATCH;
+use crate::contents::ordered::{self, Large, Turn};
+use crate::contents::positioned;
 use crate::descriptor::{self, Volume};
 use crate::directory::Bytes;
 use crate::error::Error;
@@ -22,9 +24,12 @@ const BUFFER: usize = 1 << 18;
 pub(crate) fn stream(layout: &Layout<'_>, out: &mut impl Write) -> Result<(), Error> {
     let mut out = Forward { out, at: 0 };
     out.buffered(|out| metadata(layout, out))?;
-    ordered::copy(layout, |offset, bytes| {
-        out.skip_to(offset)?;
-        Ok(out.put(bytes)?)
+    ordered::copy(layout, Large::Read, BATCH as u64, |turn| {
+        if let Turn::Bytes { offset, bytes } = turn {
+            out.skip_to(offset)?;
+            out.put(bytes)?;
+        }
+        Ok(())
     })?;
     let backup = layout.boot.backup(layout.end, &seed(layout)?);
     out.skip_to(layout.end.offset() - backup.len() as u64)?;
@@ -34,8 +39,11 @@ pub(crate) fn stream(layout: &Layout<'_>, out: &mut impl Write) -> Result<(), Er
 
 /// Writes an image to a regular file, whatever was in it before.
 pub(crate) fn file(layout: &Layout<'_>, out: &File) -> Result<(), Error> {
-    // Emptied first, so that all that is not written reads as zeros.
-    out.set_len(0)?;
+    // Emptied first, so that all that is not written reads as zeros. Not if it is empty: ext4 writes
+    // a file that was cut to nothing to the disk when it is closed, and makes the caller wait.
+    if out.metadata()?.len() > 0 {
+        out.set_len(0)?;
+    }
     out.set_len(layout.end.offset())?;
     let backup = layout.boot.backup(layout.end, &seed(layout)?);
     out.write_all_at(&backup, layout.end.offset() - backup.len() as u64)?;

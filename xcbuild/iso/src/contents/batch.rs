@@ -13,7 +13,24 @@ pub(crate) enum Batch {
     /// Whole files, as indices into [`Layout::files`].
     Files(Range<usize>),
     /// A part of a large file.
-    Part { file: usize, from: u64, len: u64 },
+    Part(Part),
+}
+
+/// A part of a large file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Index into [`Layout::files`].
+    pub file: usize,
+    /// Where it starts in the file, in bytes.
+    pub from: u64,
+    pub len: u64,
+}
+
+impl Part {
+    /// Where it starts in the image.
+    pub(crate) fn offset(&self, layout: &Layout<'_>) -> u64 {
+        layout.extent(self.file).start + self.from
+    }
 }
 
 impl Batch {
@@ -24,7 +41,7 @@ impl Batch {
                 let start = layout.extent(files.start).start;
                 (start, layout.extent(files.end - 1).end - start)
             }
-            Self::Part { file, from, len } => (layout.extent(*file).start + from, *len),
+            Self::Part(part) => (part.offset(layout), part.len),
         }
     }
 }
@@ -65,12 +82,11 @@ impl Iterator for Batches<'_> {
         if len <= BATCH as u64 {
             return Some(self.files());
         }
-        let batch =
-            Batch::Part { file: self.file, from: self.from, len: self.part.min(len - self.from) };
+        let part = Part { file: self.file, from: self.from, len: self.part.min(len - self.from) };
         self.from += self.part;
         if self.from >= len {
             (self.file, self.from) = (self.file + 1, 0);
         }
-        Some(batch)
+        Some(Batch::Part(part))
     }
 }

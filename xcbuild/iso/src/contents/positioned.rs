@@ -1,61 +1,45 @@
-//! Contents to a file: each thread takes the next batch and writes it where it belongs.
+//! Contents to a file, each at its place.
 //!
-//! Of large files the kernel copies (`copy_file_range`), which costs no trip through this process,
+//! A file system lets one thread write to a file at a time, and threads that wait for their turn
+//! burn the processor: so one writes, in order, while others read small files ahead. Of large files
+//! the kernel copies (`copy_file_range`), which costs no trip through this process,
 //! and on file systems that can share blocks (btrfs, XFS, with contents aligned to their blocks)
 //! copies nothing at all. Holes are skipped: the target is fresh and has zeros there already.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use rustix::fs::{SeekFrom, copy_file_range, seek};
 use rustix::io::Errno;
 
+use super::Part;
+use super::ordered::{self, Large, Turn};
 use super::read::{self, Failure};
-use super::{Batch, Batches, threads};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::source::Source;
 
-/// How much of a large file a thread takes at a time.
-const PART: u64 = 64 << 20;
+/// How much of a large file is copied by one call.
+const PART: u64 = 1 << 30;
 
 /// Writes all contents to `out`, a fresh file that has its full length.
 pub(crate) fn copy(layout: &Layout<'_>, out: &File) -> Result<(), Error> {
-    let batches = Mutex::new(Batches::new(layout, PART));
-    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut buffer = read::buffer();
-        while let Some(batch) = next() {
-            write_batch(layout, &batch, &mut buffer, out)
-                .inspect_err(|_| while next().is_some() {})?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads()).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        let others = workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        others.fold(mine, |result, other| result.and(other))
+    let mut buffer = Vec::new();
+    ordered::copy(layout, Large::Leave, PART, |turn| match turn {
+        Turn::Bytes { offset, bytes } => Ok(out.write_all_at(bytes, offset)?),
+        Turn::Left(part) => copy_part(layout, part, &mut buffer, out),
     })
 }
 
-fn write_batch(
+fn copy_part(
     layout: &Layout<'_>,
-    batch: &Batch,
-    buffer: &mut [u8],
+    part: &Part,
+    buffer: &mut Vec<u8>,
     out: &File,
 ) -> Result<(), Error> {
-    let (at, _) = batch.span(layout);
-    let Batch::Part { file, from, len } = *batch else {
-        let len = read::fill(layout, batch, buffer)?;
-        return Ok(out.write_all_at(&buffer[..len], at)?);
-    };
+    let Part { file, from, len } = *part;
+    let at = part.offset(layout);
     let (source, size) = layout.source(file);
     let piece = Piece { from, len, at };
     let named = |failure: Failure| failure.of(layout, file);
@@ -83,7 +67,7 @@ struct Piece {
 }
 
 /// Copies a piece without the holes in it.
-fn copy_data(file: &File, piece: &Piece, out: &File, buffer: &mut [u8]) -> Result<(), Failure> {
+fn copy_data(file: &File, piece: &Piece, out: &File, buffer: &mut Vec<u8>) -> Result<(), Failure> {
     let found = file.metadata()?;
     if found.blocks() * 512 >= found.len() {
         return piece.copy(file, out, buffer);
@@ -113,7 +97,7 @@ impl Piece {
     }
 
     /// Lets the kernel copy, or copies by hand what it will not.
-    fn copy(self, file: &File, out: &File, buffer: &mut [u8]) -> Result<(), Failure> {
+    fn copy(self, file: &File, out: &File, buffer: &mut Vec<u8>) -> Result<(), Failure> {
         let (mut from, mut at, mut left) = (self.from, self.at, self.len);
         while left > 0 {
             let most = usize::try_from(left).unwrap_or(usize::MAX);
@@ -133,7 +117,10 @@ impl Piece {
         Ok(())
     }
 
-    fn copy_by_hand(self, file: &File, out: &File, buffer: &mut [u8]) -> Result<(), Failure> {
+    fn copy_by_hand(self, file: &File, out: &File, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+        if buffer.is_empty() {
+            *buffer = read::buffer();
+        }
         let mut done = 0;
         while done < self.len {
             let most = buffer.len().min(usize::try_from(self.len - done).unwrap_or(usize::MAX));

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::Batch;
+use super::{Batch, Part};
 use super::batch::BATCH;
 use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
@@ -62,7 +62,7 @@ pub(crate) fn read_source(source: &Source, len: u64) -> Result<Vec<u8>, Failure>
 pub(crate) fn fill(layout: &Layout<'_>, batch: &Batch, buffer: &mut [u8]) -> Result<usize, Error> {
     let (start, span) = batch.span(layout);
     match batch {
-        Batch::Part { file, from, len } => {
+        Batch::Part(Part { file, from, len }) => {
             let (source, size) = layout.source(*file);
             let target = &mut buffer[..*len as usize];
             part(source, size, *from, target).map_err(|failure| failure.of(layout, *file))?;

@@ -149,6 +149,7 @@ impl Sets {
 fn key(recipe: &Recipe<'_>, sets: &Sets, own: Option<&Kernel>) -> Result<Key> {
     let mut key = KeyBuilder::new("base-image")
         .number("format", FORMAT)
+        .number("iso", xc_iso::FORMAT.into())
         .digest("root", &sets.root.digest())
         .digest("kernel", &sets.kernel.digest())
         .digest("initramfs", &sets.initramfs.digest())

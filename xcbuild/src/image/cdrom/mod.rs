@@ -145,6 +145,7 @@ fn key(layers: &[NamedLayer], options: &Options<'_>, extras: &Tree) -> Result<Ke
     let mut key = KeyBuilder::new("cdrom")
         .number("format", FORMAT)
         .text("tool", env!("CARGO_PKG_VERSION"))
+        .number("iso", xc_iso::FORMAT.into())
         .text("label", options.label())
         .text("layout", layout);
     for layer in layers {
