@@ -1,11 +1,12 @@
 //! Adding a directory of the host with all that is in it.
 //!
-//! What costs is asking the kernel for each entry, so several threads do, a directory at a time.
+//! What costs is asking the kernel for each entry, so several threads do, a directory at a time, or
+//! a share of one that is a crowd.
 //! What they find is then added in the order of the paths. Links are not followed; names that are
 //! hard links of each other become so in the image.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +22,9 @@ use crate::error::{Error, ImagePath};
 use crate::image::Image;
 use crate::source::Source;
 use crate::tree::{DeviceKind, Meta};
+
+/// How many entries of a directory one thread looks at alone.
+const CROWD: usize = 4096;
 
 /// A directory of the host, by its path from the one that is added, and what is in it.
 struct Listed {
@@ -187,19 +191,36 @@ fn read(host: &Path, path: &[u8]) -> io::Result<Vec<Found>> {
     // The one that is added may be given by a link; those below are no links.
     let flags = if path.is_empty() { flags } else { flags | OFlags::NOFOLLOW };
     let directory: OwnedFd = rustix::fs::open(host_path(host, path), flags, Mode::empty())?;
-    let mut entries = Vec::new();
+    let mut names = Vec::new();
     for entry in Dir::read_from(&directory)? {
         let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
         }
-        let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    if names.len() <= CROWD {
+        return look_at(&directory, &names);
+    }
+    let share = names.len().div_ceil(threads());
+    let found = thread::scope(|scope| {
+        let look = |names| scope.spawn(|| look_at(&directory, names));
+        let threads: Vec<_> = names.chunks(share).map(look).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect::<io::Result<Vec<_>>>()
+    })?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn look_at(directory: &OwnedFd, names: &[CString]) -> io::Result<Vec<Found>> {
+    let look = |name: &CString| {
+        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let target = match kind(&stat) {
-            FileType::Symlink => rustix::fs::readlinkat(&directory, name, Vec::new())?.into_bytes(),
+            FileType::Symlink => rustix::fs::readlinkat(directory, name, Vec::new())?.into_bytes(),
             _ => Vec::new(),
         };
-        entries.push(Found { name: name.to_bytes().to_vec(), stat, target });
-    }
-    Ok(entries)
+        Ok(Found { name: name.to_bytes().to_vec(), stat, target })
+    };
+    names.iter().map(look).collect()
 }
