@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use crate::common::Workspace;
+use crate::common::{Workspace, tool};
 
 /// A workspace with a small tree `in`, and the path of something in it as text.
 fn workspace() -> (Workspace, impl Fn(&str) -> String) {
@@ -114,4 +114,42 @@ fn what_is_no_image_and_no_archive_is_said_so() {
     let stderr = workspace.fails(&["iso", "create", &file, "-o", &at("x.iso")], 1);
     assert!(stderr.contains("not a tar archive"), "{stderr}");
     assert!(!PathBuf::from(at("x.iso")).exists());
+}
+
+/// Bytes that the file system at a path has given away.
+const USED: &str = "df --output=used -B1 . | tail -n 1";
+
+#[test]
+fn images_share_blocks_with_their_contents_where_the_file_system_can() {
+    if !tool::present("mkfs.xfs") {
+        return;
+    }
+    let workspace = Workspace::new();
+    let disk = workspace.home().join("disk");
+    // The least that XFS takes is 300 MB; nothing but what is written takes room.
+    fs::File::create(&disk).unwrap().set_len(400 << 20).unwrap();
+    tool::run("mkfs.xfs", &["-q", disk.to_str().unwrap()]);
+    let script = format!(
+        "mkdir mnt && mount -o loop disk mnt || exit 77
+        cd mnt && head -c 100M /dev/urandom >content && sync && {USED} &&
+        mkdir in && mv content in && \"$0\" iso create in -o image.iso && sync && {USED} &&
+        \"$0\" iso verify image.iso && \"$0\" iso extract image.iso -C out && cmp in/content out/content"
+    );
+    // The mount ends with the namespace.
+    let mut command = assert_cmd::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xcbuild")]);
+    command.current_dir(workspace.home()).env_clear().envs(workspace.environment());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || stderr.starts_with("unshare:") {
+        println!("SKIPPED: can't mount an XFS image here: {}", stderr.trim());
+        return;
+    }
+    assert!(output.status.success(), "{stderr}");
+    let used: Vec<u64> = String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect();
+    let [before, after] = used[..] else { panic!("{used:?}") };
+    assert!(after - before < 2 << 20, "an image of 100 MB took {} bytes", after - before);
 }

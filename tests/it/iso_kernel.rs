@@ -1,14 +1,15 @@
 //! The kernel as a judge of our images: a node mounts one and sees in it what the source has.
 
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::common::{Workspace, tool};
 
 /// Lists a tree: kind and mode, owner, links of files, device numbers, name, then the target or the
 /// digest. One script for the source and for the node, so that only the trees can differ. Sizes and
-/// links of directories are the file system's own affair.
+/// links of directories are the file system's own affair. Of a file over 4 GiB the digest is of its
+/// ends and of the sectors about the end of its first extent (sector 2,097,151 is the second's first).
 const LIST: &str = r#"
 export LC_ALL=C
 find . | sort | tail -n +2 | while read -r path; do
@@ -18,9 +19,29 @@ find . | sort | tail -n +2 | while read -r path; do
     fi
     stat -c '%A %u %g %h %t:%T %n' "$path"
     if test -L "$path"; then readlink "$path"
-    elif test -f "$path"; then sha256sum <"$path"; fi
+    elif test -f "$path"; then
+        size=$(stat -c %s "$path")
+        if test "$size" -le 1000000000; then sha256sum <"$path"; continue; fi
+        echo "$size"
+        for sector in 0 2097148 2097150 2097151 2097154 $((size / 2048)); do
+            dd if="$path" bs=2048 skip=$sector count=2 2>/dev/null | sha256sum
+        done
+    fi
 done
 "#;
+
+/// A file in two extents, with something to find in each sector that the list looks at.
+fn write_large(path: &Path) {
+    const SECTOR: u64 = 2048;
+    let file = std::fs::File::create(path).unwrap();
+    let size = (4_500 << 20) + 77;
+    file.set_len(size).unwrap();
+    for sector in [0, 2_097_149, 2_097_150, 2_097_151, 2_097_152, 2_097_154, size / SECTOR - 1] {
+        let text = format!("this is sector {sector}");
+        file.write_all_at(text.as_bytes(), sector * SECTOR).unwrap();
+    }
+    file.write_all_at(b"the end", size - 7).unwrap();
+}
 
 fn write(path: &Path, bytes: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -48,6 +69,7 @@ fn make_tree(root: &Path) {
     for name in names {
         write(&root.join("names").join(std::ffi::OsStr::from_bytes(name)), name, 0o4755);
     }
+    write_large(&root.join("sizes/large"));
     let deep = (0..20).fold(root.join("deep"), |path, i| path.join(format!("d{i}")));
     write(&deep.join("bottom"), b"deep", 0o600);
     symlink("t".repeat(200) + "/" + &"u".repeat(200), root.join("long-link")).unwrap();

@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         // The reader's target puts an empty system area in front.
         fs::write(folder.join("reader").join(name), &bytes[16 * SECTOR..])?;
     }
-    fs::write(folder.join("writer/mixed"), program())?;
+    fs::write(folder.join("writer/mixed"), program(1, b"text"))?;
+    // All that makes an image bootable, with a loader that has room for its table.
+    fs::write(folder.join("writer/boot"), program(0xf1, &[b'x'; 100]))?;
     Ok(())
 }
 
@@ -48,17 +50,21 @@ fn long() -> Result<Image, xc_iso::Error> {
     Ok(image)
 }
 
-/// A program for the writer's target: a few entries of every kind.
-fn program() -> Vec<u8> {
-    let mut program = vec![1];
+/// A program for the writer's target: flags, and a few entries of every kind.
+fn program(flags: u8, content: &[u8]) -> Vec<u8> {
+    let mut program = vec![flags];
     for (what, name) in
-        [(0, "d"), (1, "e"), (7, "f"), (2, "l"), (3, "p"), (4, "s"), (5, "b"), (6, "h")]
+        [(0, "d"), (1, "e"), (7, "f"), (7, "g"), (2, "l"), (3, "p"), (4, "s"), (5, "b"), (6, "h")]
     {
         program.extend([what, what / 2, name.len() as u8]);
         program.extend_from_slice(name.as_bytes());
         program.extend([0o55; 16]);
-        program.extend([1, 3, 0, 0, 0, 4]);
-        program.extend_from_slice(b"text");
+        program.extend([1, 3, 0, 0, 0]);
+        // Files and links have a text more.
+        if matches!(what, 2 | 7) {
+            program.push(content.len() as u8);
+            program.extend_from_slice(content);
+        }
     }
     program
 }

@@ -203,7 +203,8 @@ fn read(host: &Path, path: &[u8]) -> io::Result<Vec<Found>> {
     }
     let share = names.len().div_ceil(threads());
     let found = thread::scope(|scope| {
-        let look = |names| scope.spawn(|| look_at(&directory, names));
+        let directory = &directory;
+        let look = |names| scope.spawn(move || look_at(directory, names));
         let threads: Vec<_> = names.chunks(share).map(look).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic))

@@ -9,7 +9,10 @@ use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
 use xc_iso::read::{Kind, Reader, verify};
-use xc_iso::{DeviceKind, Image, IsoNames, Joliet, Meta, Options, Source};
+use xc_iso::{
+    BootEntry, DeviceKind, Hybrid, Image, IsoNames, Joliet, Meta, Options, Platform, SECTOR,
+    Source,
+};
 
 /// What went in, by path: kind, attributes and content.
 type Model = BTreeMap<Vec<u8>, (Kind, Meta, Vec<u8>)>;
@@ -52,11 +55,67 @@ fuzz_target!(|input: &[u8]| {
         ..Options::default()
     };
     let mut image = Image::new(options);
-    let model = build(&mut bytes, &mut image);
+    let mut model = build(&mut bytes, &mut image);
+    let patched = make_bootable(&mut image, &model, flags);
     let mut written = Vec::new();
     image.write(&mut written).expect("what was added can be written");
+    if let Some(path) = patched {
+        take_table(&written, &mut model, &path);
+    }
     check(&written, &model);
 });
+
+/// The bytes of a loader that a boot information table is written over (El Torito has none; it is
+/// mkisofs that made it).
+const TABLE: std::ops::Range<usize> = 8..64;
+
+/// Asks for boot entries and a partition table, as the flags have it; gives the file that gets a
+/// boot information table.
+fn make_bootable(image: &mut Image, model: &Model, flags: u8) -> Option<Vec<u8>> {
+    let bootable = |(_, (kind, _, content)): &(&Vec<u8>, &(Kind, Meta, Vec<u8>))| {
+        *kind == Kind::File && !content.is_empty()
+    };
+    let mut files = model.iter().filter(bootable);
+    let mut patched = None;
+    if flags & 16 != 0
+        && let Some((path, (_, _, content))) = files.next()
+    {
+        let info_table = content.len() >= TABLE.end;
+        patched = info_table.then(|| path.clone());
+        let path = path.clone();
+        image.boot(BootEntry { path, platform: Platform::Bios, load_sectors: None, info_table });
+    }
+    if flags & 32 != 0
+        && let Some((path, _)) = files.next()
+    {
+        let (path, load_sectors) = (path.clone(), Some(u16::from(flags)));
+        image.boot(BootEntry { path, platform: Platform::Efi, load_sectors, info_table: false });
+    }
+    if flags & 64 != 0 {
+        image.hybrid(Hybrid { mbr: vec![flags; 64], gpt: flags & 128 != 0 });
+    }
+    patched
+}
+
+/// Puts the table that was written into the model: under the file's other names, too.
+fn take_table(written: &[u8], model: &mut Model, path: &[u8]) {
+    let reader = Reader::open(written).expect("an image");
+    let entry = reader.find(path).expect("the loader");
+    let mut content = Vec::new();
+    reader.content(entry).expect("inside").read_to_end(&mut content).expect("readable");
+    let place = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| content[at + i]));
+    assert_eq!(place(8), 16, "where the primary descriptor is");
+    assert_eq!(u64::from(place(12)) * SECTOR as u64, entry.pieces[0].start, "where the file is");
+    assert_eq!(place(16) as usize, content.len(), "how long it is");
+    let (_, _, before) = model[path].clone();
+    // Equal files that are no links of this one are left alone by the writer.
+    for (name, (kind, _, other)) in model.iter_mut() {
+        let same = reader.find(name).is_some_and(|found| found.serial == entry.serial);
+        if *kind == Kind::File && *other == before && same {
+            other[TABLE].copy_from_slice(&content[TABLE]);
+        }
+    }
+}
 
 fn build(bytes: &mut Bytes<'_>, image: &mut Image) -> Model {
     let mut model = Model::new();
