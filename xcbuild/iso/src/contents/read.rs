@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Batch, Part};
 use super::batch::BATCH;
+use super::{Batch, Part};
 use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
 use crate::source::Source;

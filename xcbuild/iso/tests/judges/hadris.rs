@@ -137,7 +137,9 @@ fn images_of_hadris_are_read() {
     let folder = tempfile::tempdir().unwrap();
     for (name, model) in golden::ALL {
         let Some(tree) = tree(&model()) else {
-            println!("SKIPPED: hadris-iso, {name}: it writes no FIFOs, sockets and hard links as ours");
+            println!(
+                "SKIPPED: hadris-iso, {name}: it writes no FIFOs, sockets and hard links as ours"
+            );
             continue;
         };
         let image = folder.path().join(format!("{name}.iso"));

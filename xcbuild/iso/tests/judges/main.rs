@@ -124,7 +124,9 @@ fn plain_readers_find_every_file_and_directory() {
     let folder = tempfile::tempdir().unwrap();
     for (name, tree) in golden::ALL {
         if name == "deep" {
-            println!("SKIPPED: iso9660, deep: relocated directories are elsewhere in the plain tree");
+            println!(
+                "SKIPPED: iso9660, deep: relocated directories are elsewhere in the plain tree"
+            );
             continue;
         }
         let file = folder.path().join(format!("{name}.iso"));
