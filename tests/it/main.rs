@@ -18,5 +18,6 @@ mod mkcdrom;
 mod mutation;
 mod netns;
 mod overlays;
+mod testing;
 mod topology;
 mod up;

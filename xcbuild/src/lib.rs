@@ -11,6 +11,7 @@ pub mod net;
 pub mod overlay;
 pub mod settings;
 pub mod sys;
+pub mod testing;
 pub mod timeline;
 pub mod topology;
 pub mod tree;

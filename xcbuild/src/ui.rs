@@ -71,6 +71,11 @@ pub fn status(verb: &str, what: impl Display) {
     }
 }
 
+/// Says that something went wrong that the program goes on after: a verb and what it is about.
+pub fn bad(verb: &str, what: impl Display) {
+    say(&format!("{} {what}", paint("1;31", &format!("{verb:>12}"))));
+}
+
 /// Says something that the user should know and that is no error.
 pub fn warn(text: impl Display) {
     say(&format!("{} {text}", paint("1;33", "WARNING:")));

@@ -46,6 +46,7 @@ mod start;
 mod status;
 mod stop;
 mod terminal;
+mod test;
 mod tools;
 mod topology;
 mod up;
@@ -117,6 +118,7 @@ enum Verb {
     /// Wait until nodes are ready
     Wait(node::Waiting),
     Link(link::Arguments),
+    Test(test::Arguments),
     Ps(ps::Arguments),
     Stop(stop::Arguments),
     Lock(lock::Arguments),
@@ -198,6 +200,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Cont(a) => node::resume(&a, variables),
         Verb::Wait(a) => node::wait(&a, variables),
         Verb::Link(a) => link::run(&a, variables),
+        Verb::Test(a) => test::run(&a, variables),
         Verb::Ps(a) => ps::run(&a, variables),
         Verb::Stop(a) => stop::run(&a, variables),
         Verb::Lock(a) => lock::run(&a, variables),

@@ -7,14 +7,16 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use super::status::NodeStatus;
 use super::{RunDir, status};
-use crate::sys::exec::{Exec, Output};
+use crate::sys::exec::{Bounded, Exec, Output};
 use crate::topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
@@ -93,6 +95,19 @@ impl Target {
     /// When ssh can't be started, or the user cancels.
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
         Ok(self.ssh(true).args(command).complete()?)
+    }
+
+    /// Runs a command until it ends, its time is up, or `breaks` polls readable.
+    ///
+    /// # Errors
+    /// When ssh can't be started, or the user cancels.
+    pub fn bounded(
+        &self,
+        command: &[String],
+        deadline: Instant,
+        breaks: BorrowedFd<'_>,
+    ) -> Result<Bounded> {
+        Ok(self.ssh(true).args(command).bounded(deadline, breaks)?)
     }
 
     /// Copies a file or directory from the node.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
 use super::state::State;
-use super::watch::{Tail, Watch, end_of};
+use super::watch::{Tail, Watch, end_of, panic_line};
 use super::{RunDir, status};
 use crate::sys::files::Lock;
 use crate::topology::address::NodeId;
@@ -42,6 +42,17 @@ pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
         bail!("{node} is not in the cluster");
     }
     Ok(run.node(node, &state.logs).console_log)
+}
+
+/// The last lines that a node wrote to its console; none if it is not in the cluster.
+pub fn end(run: &RunDir, node: NodeId) -> String {
+    log(run, node).map(|log| end_of(&log, PAST)).unwrap_or_default()
+}
+
+/// The line on a node's console by which its kernel came to its end, if it did.
+pub fn panic(run: &RunDir, node: NodeId) -> Option<String> {
+    let text = std::fs::read(log(run, node).ok()?).ok()?;
+    String::from_utf8_lossy(&text).lines().find_map(|l| panic_line(l).map(str::to_owned))
 }
 
 /// Gives what a node wrote to its console to `output`, piece by piece, and then what it goes on to

@@ -7,6 +7,8 @@
 //! A program that is waited for is started in a process group of its own and ended as a group when
 //! the user cancels, so that nothing it started is left behind.
 
+mod bounded;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -17,6 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+pub use bounded::Bounded;
 
 use super::cancel;
 use crate::timeline;

@@ -9,3 +9,4 @@ pub mod namespace;
 pub mod netlink;
 pub mod tap;
 pub mod trace;
+pub mod wait;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::template::{is_name, variables};
-use super::{File, Manifest};
+use super::test::Case;
+use super::{File, Manifest, Test};
 use crate::near::did_you_mean;
 
 /// Variables that every overlay may use without declaring them.
@@ -29,6 +30,7 @@ pub fn first_problem(manifest: &Manifest) -> Option<Problem> {
         .or_else(|| manifest.files.iter().find_map(content))
         .or_else(|| undeclared(manifest))
         .or_else(|| trees(manifest))
+        .or_else(|| manifest.test.as_ref().and_then(cases))
 }
 
 fn names_of_variables(manifest: &Manifest) -> Option<Problem> {
@@ -87,4 +89,29 @@ fn trees(manifest: &Manifest) -> Option<Problem> {
     })?;
     let message = format!("`{}` is not a directory in the overlay", bad.get_ref());
     Some(Problem::at(bad.span(), message))
+}
+
+/// A test has cases, and each has a name of its own.
+fn cases(test: &Spanned<Test>) -> Option<Problem> {
+    let (span, test) = (test.span(), test.get_ref());
+    let cases = test.all();
+    if cases.is_empty() {
+        return Some(Problem::at(span, "[test] has no case: give it `command`, or [[test.case]]"));
+    }
+    let empty = "nodes = [] are no nodes: leave it out for node 1";
+    if test.nodes.is_empty() {
+        return Some(Problem::at(span, empty));
+    }
+    let bad = |(index, case): (usize, &Case)| {
+        let (place, name) = (case.name.span(), case.name.get_ref());
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            return Some(Problem::at(place, "a case's name is one line of text"));
+        }
+        if case.nodes.is_empty() {
+            return Some(Problem::at(place, format!("`{name}`: {empty}")));
+        }
+        let twice = cases[..index].iter().any(|other| other.name.get_ref() == name);
+        twice.then(|| Problem::at(place, format!("there are two cases `{name}`")))
+    };
+    cases.iter().enumerate().find_map(bad)
 }

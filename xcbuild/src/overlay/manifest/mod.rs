@@ -11,6 +11,7 @@
 
 mod check;
 pub mod template;
+pub mod test;
 mod values;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use test::Test;
 pub use values::{LocalPath, Mode, NodePath, Owner, Sha256, Word};
 
 use crate::near::did_you_mean;
@@ -52,7 +54,7 @@ pub struct Manifest {
     /// The topology that the overlay is made for, where it is not for any.
     pub topology: Option<Word>,
     /// How a node shows that the overlay works.
-    pub test: Option<Test>,
+    pub test: Option<Spanned<Test>>,
     /// The variables that templates and trees may name, each with the value it has when unset.
     #[serde(default)]
     pub variables: BTreeMap<Spanned<String>, String>,
@@ -95,17 +97,6 @@ pub struct Manifest {
     /// Modes and owners of what the fields above gave.
     #[serde(default)]
     pub attributes: BTreeMap<NodePath, Attributes>,
-}
-
-/// `[test]`: how a node shows that the overlay works.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Test {
-    /// The command in the node; it succeeds if the overlay works.
-    pub command: String,
-    /// The nodes that run it.
-    #[serde(default = "first_node")]
-    pub nodes: Vec<u8>,
 }
 
 /// `[[archive]]`: a file of `$ARCHIVE`, unpacked.
@@ -241,10 +232,6 @@ impl<'a> TreeName<'a> {
     fn new(template: &'a str) -> Self {
         Self { template, optional: template::variables(template).next().is_some() }
     }
-}
-
-fn first_node() -> Vec<u8> {
-    vec![1]
 }
 
 fn node_root() -> NodePath {

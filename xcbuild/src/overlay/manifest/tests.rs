@@ -107,3 +107,58 @@ fn contradictions_have_their_line() {
     insta::assert_snapshot!(error("description = 'x'\n[variables]\n'A-B' = ''\n"), @"o/ovl.toml:3: `A-B` is no variable's name (letters, digits and _)");
     insta::assert_snapshot!(error("description = 'x'\n[script]\nrun = 'x'\nvariables = ['HOME']\n"), @"o/ovl.toml:4: the variable `HOME` is not declared under [variables]");
 }
+
+#[test]
+fn cases_of_a_test_are_read() {
+    let manifest = parse(
+        "ovl.toml",
+        r#"
+        description = "x"
+        [test]
+        command = "true"
+        [[test.case]]
+        name = "routes"
+        nodes = ["routers", 1, "vm-004"]
+        run = "ip route"
+        contains = "default"
+        lacks = ["blackhole", "prohibit"]
+        matches = "^default.*(201|202)$"
+        within = 20
+        every = 2
+        needs = "test -x /bin/ip"
+        [[test.case]]
+        name = "refuses"
+        nodes = ["all"]
+        run = "x --bad"
+        exit = 2
+        "#,
+    );
+    let cases = manifest.unwrap().test.unwrap().into_inner().all();
+    let names: Vec<_> = cases.iter().map(|c| c.name.get_ref().as_str()).collect();
+    assert_eq!(names, ["works", "routes", "refuses"]);
+    let places = cases.iter().map(|c| c.nodes.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let places: Vec<_> = places.map(|p| p.join(" ")).collect();
+    assert_eq!(places, ["vm-001", "routers vm-001 vm-004", "all"]);
+    assert_eq!((cases[1].within.0, cases[1].every.unwrap().0, cases[0].within.0), (20, 2, 60));
+    assert!(cases[1].matches.as_ref().unwrap().0.is_match("a\ndefault via 201\nb"));
+    assert_eq!(cases[1].lacks.0, ["blackhole", "prohibit"]);
+    assert_eq!(cases[2].exit, 2);
+}
+
+#[test]
+fn tests_that_cannot_be_have_their_line() {
+    let case =
+        |fields: &str| error(&format!("description = 'x'\n[[test.case]]\nname = 'a'\n{fields}"));
+    insta::assert_snapshot!(error("description = 'x'\n[test]\n"), @"o/ovl.toml:2: [test] has no case: give it `command`, or [[test.case]]");
+    insta::assert_snapshot!(error("description = 'x'\n[test]\ncommand = 'x'\nnodes = []\n"), @"o/ovl.toml:2: nodes = [] are no nodes: leave it out for node 1");
+    insta::assert_snapshot!(error("description = 'x'\n[test]\ncommand = 'x'\nnodes = [241]\n"), @"o/ovl.toml:4: `241` is no node: write a number from 1 to 240, vms, routers, testers or all");
+    insta::assert_snapshot!(case("run = 'x'\nnodes = ['routes']\n"), @"o/ovl.toml:5: `routes` is no node: write a number from 1 to 240, vms, routers, testers or all");
+    insta::assert_snapshot!(case("nodes = [1]\n"), @"o/ovl.toml:2: missing field `run`");
+    insta::assert_snapshot!(case("run = 'x'\nexpect = 1\n"), @"o/ovl.toml:5: unknown field `expect`, expected one of `name`, `nodes`, `run`, `exit`, `contains`, `lacks`, `matches`, `within`, `every`, `needs`");
+    insta::assert_snapshot!(case("run = 'x'\nmatches = 'a(b'\n"), @"o/ovl.toml:5: `a(b` is no regular expression: unclosed group");
+    insta::assert_snapshot!(case("run = 'x'\ncontains = 3\n"), @"o/ovl.toml:5: a text or a list of texts is expected");
+    insta::assert_snapshot!(case("run = 'x'\ncontains = ['']\n"), @"o/ovl.toml:5: an empty text is in every output");
+    insta::assert_snapshot!(case("run = 'x'\nwithin = 0\n"), @"o/ovl.toml:5: 0 are no seconds: a number from 1 to 86400");
+    insta::assert_snapshot!(case("run = 'x'\n[[test.case]]\nname = 'a'\nrun = 'y'\n"), @"o/ovl.toml:6: there are two cases `a`");
+    insta::assert_snapshot!(case("run = 'x'\n[[test.case]]\nname = ' '\nrun = 'y'\n"), @"o/ovl.toml:6: a case's name is one line of text");
+}

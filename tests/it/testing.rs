@@ -1,0 +1,196 @@
+//! `xcbuild test`: overlays' tests on clusters of their own, and what CI reads of them.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::{Workspace, tool};
+
+/// The library that reads JUnit files, of Debian's python3-junitparser.
+const JUNITPARSER: &str = "/usr/lib/python3/dist-packages/junitparser/__init__.py";
+
+/// An overlay with a case of every ending. Its second node dies, by a way in which its qemu ends.
+const MANY: &str = r#"
+[[test.case]]
+name = "both are there"
+nodes = ["vms"]
+run = "hostname"
+matches = '^vm-00[12]$'
+[[test.case]]
+name = "fails"
+run = "echo 'a <b>' >&2; exit 3"
+[[test.case]]
+name = "can't be done here"
+run = "echo no such hardware; exit 77"
+[[test.case]]
+name = "needs a thing"
+run = "true"
+needs = "test -x /bin/nosuch"
+[[test.case]]
+name = "comes later"
+run = "cat /tmp/later || { (sleep 1; echo here >/tmp/later) >/dev/null 2>&1 & false; }"
+contains = "here"
+every = 1
+[[test.case]]
+name = "dies"
+nodes = [2]
+run = "echo o >/proc/sysrq-trigger; sleep 600"
+[[test.case]]
+name = "goes on"
+nodes = ["vms"]
+run = "true"
+"#;
+
+fn overlay(workspace: &Workspace, name: &str, cases: &str) {
+    let directory = workspace.home().join("ovl").join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("ovl.toml"), format!("description = 'x'\n{cases}")).unwrap();
+}
+
+fn with_overlays() -> Workspace {
+    let mut workspace = Workspace::new();
+    let path = workspace.home().join("ovl").display().to_string();
+    workspace.set("XCLUSTER_OVLPATH", path);
+    workspace.set("__nrouters", "0");
+    workspace.set("__nvm", "2");
+    workspace
+}
+
+/// Nothing runs any more, and the ISOs of the clusters are gone.
+fn assert_nothing_left(workspace: &Workspace) {
+    assert_eq!(workspace.ok(&["ps"]).lines().count(), 1);
+    let left = std::fs::read_dir(workspace.home().join("xcluster/xcluster/tmp")).unwrap();
+    let left: Vec<_> = left.map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|n| !n.to_str().unwrap().ends_with(".iso")), "{left:?}");
+}
+
+/// Two clusters at once, of which one has every ending that a case can have.
+#[test]
+fn cases_end_in_a_table_a_junit_file_and_artifacts() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = with_overlays();
+    let cluster = workspace.cluster();
+    overlay(&workspace, "many", MANY);
+    overlay(&workspace, "good", "[test]\ncommand = 'true'\n");
+    let junit = workspace.home().join("junit.xml");
+    let kept = workspace.home().join("kept");
+    let options =
+        [format!("--junit={}", junit.display()), format!("--artifacts={}", kept.display())];
+    let run = ["test", "--parallel=2", "--base=", &options[0], &options[1], "good", "many"];
+    let done = workspace.xcbuild(&run).assert().code(1);
+    let table = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    for line in
+        ["fails vm-001 FAILED", "dies vm-002 ERROR", "goes on vm-002 ERROR", "works vm-001 passed"]
+    {
+        assert!(squeezed(&table).contains(line), "{line}: {table}");
+    }
+    assert!(table.ends_with("5 passed, 1 failed, 2 skipped, 2 errors\n"), "{table}");
+    assert_nothing_left(&workspace);
+    a_reader_agrees(&junit);
+    artifacts_are_there(&kept);
+    drop(cluster);
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Reads the file as CI tools do, and compares what it counts with what the file says of itself.
+fn a_reader_agrees(junit: &Path) {
+    if !Path::new(JUNITPARSER).exists() {
+        println!("SKIPPED: `python3-junitparser` is not installed");
+        return;
+    }
+    let script = r#"
+import sys
+from junitparser import JUnitXml, Failure, Error, Skipped
+xml = JUnitXml.fromfile(sys.argv[1])
+said = [(s.name, s.tests, s.failures, s.errors, s.skipped) for s in xml]
+xml.update_statistics()
+counted = [(s.name, s.tests, s.failures, s.errors, s.skipped) for s in xml]
+assert said == counted, (said, counted)
+print(counted)
+kinds = {Failure: "failure", Error: "error", Skipped: "skipped"}
+for suite in xml:
+    for case in suite:
+        for result in case.result:
+            print(case.classname, case.name, kinds[type(result)], result.message)
+print([c.system_out for s in xml for c in s if c.name == "fails [vm-001]"])
+"#;
+    let path = junit.to_str().unwrap();
+    let said = tool::run("/usr/bin/python3", &["-I", "-c", script, path]);
+    insta::assert_snapshot!(said, @r"
+[('good', 1, 0, 0, 0), ('many', 9, 1, 2, 2)]
+many fails [vm-001] failure exit code 3, not 0
+many can't be done here [vm-001] skipped no such hardware
+many needs a thing [vm-001] skipped it needs `test -x /bin/nosuch`, which does not succeed here
+many dies [vm-002] error vm-002 has died: its qemu has ended
+many goes on [vm-002] error vm-002 had died before
+['a <b>\n']
+");
+}
+
+fn artifacts_are_there(kept: &Path) {
+    let names = std::fs::read_dir(kept).unwrap().map(|e| e.unwrap().file_name());
+    let names: Vec<_> = names.map(|n| n.into_string().unwrap()).collect();
+    assert_eq!(names.len(), 2, "a directory for each cluster: {names:?}");
+    let many = names.iter().find(|n| n.starts_with("test-many-")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(kept.join(many).join(name)).unwrap();
+    assert_eq!(read("cases/many/fails.vm-001.log"), "# exit code 3, not 0\na <b>\n");
+    assert!(read("logs/vm-002.console.log").contains("vm-002"));
+    let topology: serde_json::Value = serde_json::from_str(&read("topology.json")).unwrap();
+    assert_eq!(topology["nodes"][1]["name"], "vm-002");
+    let status: serde_json::Value = serde_json::from_str(&read("status.json")).unwrap();
+    assert_eq!(status["nodes"][1]["condition"], "dead");
+}
+
+/// Ctrl-C while a case runs: the cluster goes, the results until then stay.
+#[test]
+fn a_cancelled_test_leaves_no_cluster() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = with_overlays();
+    let cluster = workspace.cluster();
+    let hangs = "[test]\ncommand = 'true'\n[[test.case]]\nname = 'hangs'\nrun = 'sleep 600'\nwithin = 900\n";
+    overlay(&workspace, "long", hangs);
+    let junit = workspace.home().join("junit.xml");
+    let mut test = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
+        .args(["test", "--nvm=1", "--base=", &format!("--junit={}", junit.display()), "long"])
+        .env_clear()
+        .envs(workspace.environment())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = test.id().to_string();
+    let mut said = String::new();
+    for line in BufReader::new(test.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        if line.contains("Passed") {
+            tool::run("kill", &["-INT", &id]);
+        }
+        said += &(line + "\n");
+    }
+    assert_eq!(test.wait().unwrap().code(), Some(130), "{said}");
+    assert_nothing_left(&workspace);
+    let written = std::fs::read_to_string(junit).unwrap();
+    assert!(written.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{written}");
+    drop(cluster);
+}
+
+#[test]
+fn what_cannot_be_tested_is_told() {
+    let workspace = with_overlays();
+    overlay(&workspace, "none", "");
+    overlay(&workspace, "wrong", "[[test.case]]\nname = 'a'\nrun = 'x'\nwithin = 'long'\n");
+    overlay(&workspace, "one", "topology = 'bridge'\n[test]\ncommand = 'x'\n");
+    overlay(&workspace, "two", "topology = 'diamond'\n[test]\ncommand = 'x'\n");
+    let none = workspace.fails(&["test", "none"], 1);
+    assert!(none.contains("none of these overlays has a [test]"), "{none}");
+    let wrong = workspace.fails(&["test", "wrong"], 1);
+    assert!(wrong.contains("wrong/ovl.toml:5: invalid type: string \"long\""), "{wrong}");
+    let both = workspace.fails(&["test", "one", "two"], 1);
+    assert!(both.contains("several topologies (`bridge`, `diamond`)"), "{both}");
+}

@@ -1,0 +1,185 @@
+//! `xcbuild test`: overlays' tests on clusters of their own.
+
+mod session;
+mod unit;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::work::WorkOptions;
+use super::{base, cluster, mkcdrom, tools};
+use crate::image::cdrom::Options as IsoOptions;
+use crate::image::store::Store;
+use crate::settings::{Settings, Variables};
+use crate::sys::files::write_atomic;
+use crate::testing::junit::{self, Suite};
+use crate::testing::{Outcome, Sum, Verdict};
+use crate::ui;
+use session::Session;
+use unit::Unit;
+
+/// Build overlays, start a cluster, run the overlays' tests on its nodes, and stop it
+///
+/// Tests are the cases under [test] in the overlays' ovl.toml; docs/overlays.md has their form. The
+/// exit code is 0 if none failed. What comes out is a table on stdout, JUnit XML where it is asked
+/// for, and with --artifacts the consoles, the output of each case and the resolved topology.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    cluster: TestCluster,
+    #[command(flatten)]
+    work: WorkOptions,
+    /// Write what came of the tests here, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Keep consoles, logs, the output of cases and the topology here, in a directory a cluster
+    #[arg(long, value_name = "DIR")]
+    artifacts: Option<PathBuf>,
+    /// Whether the cluster goes on running at the end, for a look into it
+    #[arg(long, value_name = "WHEN", default_value = "never")]
+    keep: Keep,
+    /// Give each overlay a cluster of its own, so many of them at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    parallel: Option<u8>,
+    /// Overlays that come before the named ones and are not tested; --base= for none
+    #[arg(long, value_name = "OVL,…", value_delimiter = ',', default_value = "network-topology")]
+    base: Vec<String>,
+    /// The overlays
+    #[arg(required = true, value_name = "OVL")]
+    overlays: Vec<String>,
+}
+
+/// What the cluster is like; each is also read from the environment, as for `start`.
+#[derive(Debug, clap::Args, Serialize)]
+struct TestCluster {
+    /// The cluster's name [default: test-OVL-PID]
+    #[arg(long, value_name = "NAME", conflicts_with = "parallel")]
+    cluster: Option<String>,
+    /// The topology [default: what the overlay is made for, else $TOPOLOGY, else xnet]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip)]
+    topology: Option<String>,
+    /// How many cluster nodes [default: the topology's, and those that cases name]
+    #[arg(long, value_name = "N")]
+    nvm: Option<String>,
+    /// How many routers [default: the topology's, and those that cases name]
+    #[arg(long, value_name = "N")]
+    nrouters: Option<String>,
+    /// How many testers [default: the topology's, and those that cases name]
+    #[arg(long, value_name = "N")]
+    ntesters: Option<String>,
+    /// MiB of memory a node; --mem201= for one node [default: 128]
+    #[arg(long, value_name = "MIB")]
+    mem: Option<String>,
+    /// CPUs a node; --smp201= for one node [default: 2]
+    #[arg(long, value_name = "N")]
+    smp: Option<String>,
+    /// What carries the networks: user, netns, rootless, or auto
+    #[arg(long, value_name = "KIND")]
+    net: Option<String>,
+    /// kvm, tcg, or auto: KVM where it works
+    #[arg(long, value_name = "KIND")]
+    accel: Option<String>,
+    /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
+    #[arg(long = "timeout", value_name = "SECONDS")]
+    boot_timeout: Option<String>,
+    /// Start even if the host has not enough memory for all nodes
+    #[arg(long)]
+    overcommit: bool,
+}
+
+/// When a cluster is left running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Keep {
+    Never,
+    OnFailure,
+    Always,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a test failed or could not be made, or something can't be built or written.
+pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    let _recording = arguments.work.begin(&variables)?;
+    variables.set_options(&arguments.cluster);
+    let units = unit::plan(arguments, &variables)?;
+    let settings = Settings::resolve(variables)?;
+    tools::check(&settings)?;
+    let store = Store::open(&settings.places.store)?;
+    base::build(&settings, &store)?;
+    for unit in &units {
+        let options = IsoOptions::default();
+        mkcdrom::build(&unit.settings, &store, &unit.overlays, &options, false)?;
+    }
+    let at_once = usize::from(arguments.parallel.unwrap_or(1));
+    let sessions = side_by_side(&units, at_once, &|unit| session::run(unit, arguments));
+    finish(arguments, sessions)
+}
+
+/// Runs units, so many at once, and gives what came of them in their order.
+fn side_by_side(
+    units: &[Unit],
+    at_once: usize,
+    run: &(dyn Fn(&Unit) -> Session + Sync),
+) -> Vec<Session> {
+    let waiting = Mutex::new(units.iter().enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let worker = || -> Vec<(usize, Session)> {
+        std::iter::from_fn(|| next().map(|(place, unit)| (place, run(unit)))).collect()
+    };
+    let mut done: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, session)| session).collect()
+}
+
+/// Writes and prints what came of all.
+fn finish(arguments: &Arguments, sessions: Vec<Session>) -> Result<ExitCode> {
+    let (mut suites, mut broken) = (Vec::new(), None);
+    for session in sessions {
+        suites.extend(session.suites);
+        broken = broken.or(session.broken);
+    }
+    if let Some(path) = &arguments.junit {
+        write_atomic(path, junit::xml(&suites).as_bytes())?;
+        ui::status("Wrote", path.display());
+    }
+    ui::result(table(&suites));
+    let sum = Sum::of(suites.iter().flat_map(|s| &s.outcomes));
+    ui::result(sum);
+    match broken {
+        Some(error) => Err(error),
+        None if sum.failed + sum.errors > 0 => {
+            bail!("{} of {} tests did not pass", sum.failed + sum.errors, sum.all())
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn table(suites: &[Suite]) -> String {
+    let row = |outcome: &Outcome| {
+        let result = match outcome.verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed(_) => "FAILED",
+            Verdict::Skipped(_) => "SKIPPED",
+            Verdict::Error(_) => "ERROR",
+        };
+        [
+            outcome.overlay.clone(),
+            outcome.case.clone(),
+            outcome.node.map_or("-".into(), |node| node.to_string()),
+            result.into(),
+            format!("{:.1} s", outcome.took.as_secs_f32()),
+            outcome.verdict.reason().lines().next().unwrap_or_default().into(),
+        ]
+    };
+    let heads = ["OVERLAY", "CASE", "NODE", "RESULT", "TIME", "REASON"];
+    cluster::aligned(heads, suites.iter().flat_map(|s| &s.outcomes).map(row))
+}

@@ -1,0 +1,107 @@
+//! What is kept of a test run, for those who ask later why.
+//!
+//! ```text
+//! DIR/<cluster>/
+//!   topology.json        the resolved topology: networks, nodes, addresses
+//!   status.json          the cluster as it was at the end
+//!   settings             the settings it was started with, as `xcbuild env` prints them
+//!   logs/                consoles, qemus' own words, the DNS proxy's log
+//!   cases/OVL/CASE.vm-001.log     what each case wrote
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+
+use super::Outcome;
+use crate::sys::files::write_atomic;
+
+/// The directory for what is kept of one cluster.
+#[derive(Debug, Clone)]
+pub struct Artifacts(PathBuf);
+
+impl Artifacts {
+    /// Makes the directory of a cluster.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn create(root: &Path, cluster: &str) -> Result<Self> {
+        let path = root.join(cluster);
+        fs::create_dir_all(&path).context("can't make the directory of --artifacts")?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Keeps a text under a name.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn text(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.0.join(name);
+        Ok(write_atomic(&path, text.as_bytes())?)
+    }
+
+    /// Keeps what a case wrote.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn outcome(&self, outcome: &Outcome) -> Result<()> {
+        let node = outcome.node.map_or(String::new(), |node| format!(".{node}"));
+        let name = format!("cases/{}/{}{node}.log", plain(&outcome.overlay), plain(&outcome.case));
+        let reason = outcome.verdict.reason();
+        let head = if reason.is_empty() { String::new() } else { format!("# {reason}\n") };
+        self.text(&name, &(head + &outcome.output))
+    }
+
+    /// Keeps the logs of a cluster.
+    ///
+    /// # Errors
+    /// When they can't be read or written.
+    pub fn logs(&self, from: &Path) -> Result<()> {
+        let to = self.0.join("logs");
+        fs::create_dir_all(&to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name as part of a path.
+fn plain(name: &str) -> String {
+    let good = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let name: String = name.chars().map(|c| if good(c) { c } else { '_' }).collect();
+    name.trim_start_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Artifacts, plain};
+    use crate::testing::{Outcome, Verdict};
+    use crate::topology::address::NodeId;
+
+    #[test]
+    fn what_is_kept_stays_in_the_directory() {
+        assert_eq!(plain("../a b/ü"), "_a_b_ü");
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Artifacts::create(dir.path(), "c").unwrap();
+        let failed = Verdict::Failed("exit code 1, not 0".into());
+        let mut outcome = Outcome::without_run("o", "a/b", NodeId::new(201), failed);
+        outcome.output = "no route\n".into();
+        kept.outcome(&outcome).unwrap();
+        let log = std::fs::read_to_string(dir.path().join("c/cases/o/a_b.vm-201.log")).unwrap();
+        assert_eq!(log, "# exit code 1, not 0\nno route\n");
+        std::fs::create_dir_all(dir.path().join("from/sub")).unwrap();
+        std::fs::write(dir.path().join("from/vm-001.console.log"), "login:").unwrap();
+        kept.logs(&dir.path().join("from")).unwrap();
+        assert!(dir.path().join("c/logs/vm-001.console.log").exists());
+    }
+}

@@ -1,0 +1,186 @@
+//! Running cases on the nodes of a cluster.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::judge::judge;
+use super::{Outcome, Verdict};
+use crate::cluster::access::Target;
+use crate::cluster::{RunDir, console, status};
+use crate::overlay::manifest::test::Case;
+use crate::sys::cancel::Cancelled;
+use crate::sys::exec::{Bounded, Output};
+use crate::sys::wait::{First, first};
+use crate::topology::address::NodeId;
+use crate::vm::process::{Held, ProcessId};
+
+/// By this exit code ssh says that it lost the node, or never reached it.
+const SSH_LOST: i32 = 255;
+/// How long after that a node's qemu has to end, so that the node counts as dead: its connections
+/// end a moment before it.
+const LAST_BREATH: Duration = Duration::from_secs(3);
+/// How long a `needs` command may take.
+const NEEDS_LIMIT: Duration = Duration::from_secs(20);
+
+/// A cluster on which cases run.
+#[derive(Debug)]
+pub struct Bench {
+    run: RunDir,
+    nodes: BTreeMap<NodeId, Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    target: Target,
+    qemu: Held,
+}
+
+impl Bench {
+    /// The cluster of a run directory, all of whose nodes run.
+    ///
+    /// # Errors
+    /// When one does not, or there is no such cluster.
+    pub fn new(run: &RunDir) -> Result<Self> {
+        let processes = status(run)?.nodes.into_iter().map(|n| (n.number, n.pid));
+        let processes: BTreeMap<u8, Option<i32>> = processes.collect();
+        let hold = |target: Target| {
+            let pid = processes.get(&target.node.number()).copied().flatten();
+            let held = pid.and_then(ProcessId::of).map(ProcessId::hold).transpose()?.flatten();
+            let qemu = held.with_context(|| format!("{} has died", target.node))?;
+            Ok((target.node, Node { target, qemu }))
+        };
+        let nodes = Target::all(run)?.into_iter().map(hold).collect::<Result<BTreeMap<_, _>>>()?;
+        Ok(Self { run: run.clone(), nodes })
+    }
+
+    /// Runs a case on all its nodes at once. `tell` is told of each outcome as it comes.
+    ///
+    /// # Errors
+    /// When the user cancels, or ssh can't be started.
+    pub fn case(
+        &self,
+        overlay: &str,
+        case: &Case,
+        tell: &(dyn Fn(&Outcome) + Sync),
+    ) -> Result<Vec<Outcome>> {
+        let wanted = self.nodes.iter().filter(|(id, _)| case.nodes.iter().any(|w| w.is(**id)));
+        let done: Vec<Result<Outcome>> = std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (id, node) in wanted {
+                threads.push(scope.spawn(move || self.one(overlay, case, *id, node, tell)));
+            }
+            let lost = || bail!("the thread that tested a node has panicked");
+            threads.into_iter().map(|t| t.join().unwrap_or_else(|_| lost())).collect()
+        });
+        let mut outcomes = done.into_iter().collect::<Result<Vec<_>>>()?;
+        let absent = case.nodes.iter().filter(|w| !self.nodes.keys().any(|id| w.is(*id)));
+        for place in absent {
+            let verdict = Verdict::Skipped(format!("the cluster has no node `{place}`"));
+            let outcome = Outcome::without_run(overlay, case.name.get_ref(), None, verdict);
+            tell(&outcome);
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    fn one(
+        &self,
+        overlay: &str,
+        case: &Case,
+        id: NodeId,
+        node: &Node,
+        tell: &(dyn Fn(&Outcome) + Sync),
+    ) -> Result<Outcome> {
+        let began = Instant::now();
+        let (verdict, output) = self.on_node(id, node, case, began)?;
+        let (overlay, case) = (overlay.to_owned(), case.name.get_ref().clone());
+        let took = began.elapsed();
+        let outcome = Outcome { overlay, case, node: Some(id), verdict, took, output };
+        tell(&outcome);
+        Ok(outcome)
+    }
+
+    fn on_node(
+        &self,
+        id: NodeId,
+        node: &Node,
+        case: &Case,
+        began: Instant,
+    ) -> Result<(Verdict, String)> {
+        if node.qemu.wait(began) {
+            return Ok((Verdict::Error(format!("{id} had died before")), String::new()));
+        }
+        if let Some(command) = &case.needs {
+            match node.run(command, began + NEEDS_LIMIT)? {
+                Bounded::Ended(status, _) if status.success() => {}
+                Bounded::Broken(_) => return Ok(self.died(id)),
+                Bounded::Ended(..) | Bounded::TimedOut(_) => {
+                    let reason = format!("it needs `{command}`, which does not succeed here");
+                    return Ok((Verdict::Skipped(reason), String::new()));
+                }
+            }
+        }
+        self.tries(id, node, case)
+    }
+
+    /// Tries a case until it does not fail any more, or its time is up.
+    fn tries(&self, id: NodeId, node: &Node, case: &Case) -> Result<(Verdict, String)> {
+        let deadline = Instant::now() + seconds(case.within.0);
+        loop {
+            let (verdict, output) = match node.run(&case.run, deadline)? {
+                Bounded::Ended(status, _)
+                    if status.code() == Some(SSH_LOST)
+                        && node.qemu.wait(Instant::now() + LAST_BREATH) =>
+                {
+                    return Ok(self.died(id));
+                }
+                Bounded::Ended(status, output) => {
+                    let output = joined(&output);
+                    (judge(case, status.code(), &output), output)
+                }
+                Bounded::TimedOut(output) => {
+                    let reason = format!("not done within {} s", case.within.0);
+                    (Verdict::Failed(reason), joined(&output))
+                }
+                Bounded::Broken(_) => return Ok(self.died(id)),
+            };
+            if let (Verdict::Failed(_), Some(panic)) = (&verdict, console::panic(&self.run, id)) {
+                return Ok((Verdict::Error(format!("{id} has died: {panic}")), output));
+            }
+            let next = case.every.map(|every| Instant::now() + seconds(every.0));
+            let Some(next) = next.filter(|at| *at < deadline) else { return Ok((verdict, output)) };
+            if !matches!(verdict, Verdict::Failed(_)) {
+                return Ok((verdict, output));
+            }
+            match first(&[node.qemu.as_fd()], next)? {
+                First::TimedOut => {}
+                First::Ready(_) => return Ok(self.died(id)),
+                First::Cancelled => bail!(Cancelled),
+            }
+        }
+    }
+
+    fn died(&self, id: NodeId) -> (Verdict, String) {
+        let end = console::end(&self.run, id);
+        (Verdict::Error(format!("{id} has died: its qemu has ended")), end)
+    }
+}
+
+impl Node {
+    fn run(&self, command: &str, deadline: Instant) -> Result<Bounded> {
+        self.target.bounded(&[command.to_owned()], deadline, self.qemu.as_fd())
+    }
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}
+
+/// What a command wrote, stderr after stdout.
+fn joined(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stdout) + &text(&output.stderr)
+}
