@@ -26,17 +26,21 @@ pub fn publish(store: &Store, blob: &BlobRef, to: &Path) -> Result<()> {
 /// # Errors
 /// When the path can't be written.
 pub fn place(from: &Path, to: &Path) -> Result<()> {
-    if same(from, to) || is_copy(from, to) {
+    if same(from, to) {
         return Ok(());
     }
     let directory = parent(to);
     fs::create_dir_all(directory)?;
     let writing = || format!("can't write `{}`", to.display());
-    let temporary = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .make_in(directory, |path| link_or_copy(from, path))
-        .with_context(writing)?;
-    temporary.persist(to).map_err(|e| e.error).with_context(writing)?;
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".tmp-");
+    let made = match temporary.make_in(directory, |path| std::fs::hard_link(from, path)) {
+        Ok(link) => link,
+        // Another file system, one without links, or a blob of another user's.
+        Err(_) if is_copy(from, to) => return Ok(()),
+        Err(_) => temporary.make_in(directory, |path| copy(from, path)).with_context(writing)?,
+    };
+    made.persist(to).map_err(|e| e.error).with_context(writing)?;
     Ok(())
 }
 
@@ -78,15 +82,6 @@ fn read_full(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::hard_link(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
-        // Another file system, one without links, or a blob of another user's.
-        Err(_) => copy(from, to),
-        Ok(()) => Ok(()),
-    }
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -184,13 +184,23 @@ impl Walk<'_> {
         let at = directory.as_fd();
         let one = |name: &CString| self.one(at, prefix, name);
         // Small directories aren't worth the handing over.
-        let parts: Vec<Vec<Found>> =
+        let parts: Vec<(Found, Vec<Found>)> =
             names.par_iter().with_min_len(32).map(one).collect::<io::Result<_>>()?;
-        Ok(parts.concat())
+        let mut all = Vec::with_capacity(parts.iter().map(|(_, below)| 1 + below.len()).sum());
+        for (found, below) in parts {
+            all.push(found);
+            all.extend(below);
+        }
+        Ok(all)
     }
 
     /// A name, and all below it.
-    fn one(&self, at: BorrowedFd<'_>, prefix: &[u8], name: &CString) -> io::Result<Vec<Found>> {
+    fn one(
+        &self,
+        at: BorrowedFd<'_>,
+        prefix: &[u8],
+        name: &CString,
+    ) -> io::Result<(Found, Vec<Found>)> {
         let path = match prefix {
             [] => name.to_bytes().to_vec(),
             _ => [prefix, name.to_bytes()].join(&b'/'),
@@ -203,12 +213,11 @@ impl Walk<'_> {
             return Err(failed(io::Error::other(socket)));
         };
         let stat = Stat::new(&stat);
-        let mut below = match kind {
+        let below = match kind {
             FoundKind::Directory => self.below(open(at, name).map_err(failed)?, &path)?,
             _ => Vec::new(),
         };
-        below.insert(0, Found { path, kind, stat, local: self.device == Some(stat.device) });
-        Ok(below)
+        Ok((Found { path, kind, stat, local: self.device == Some(stat.device) }, below))
     }
 }
 
