@@ -11,7 +11,7 @@ use super::work::WorkOptions;
 use crate::image::collect::{self, Contents, Limits};
 use crate::image::store::Store;
 use crate::overlay::archive;
-use crate::settings::{Settings, Variables};
+use crate::settings::{Settings, Variables, bytes};
 use crate::ui;
 
 /// Look after the cache; with overlays, build them into it by hand, as tar.xz
@@ -158,20 +158,4 @@ fn directory(settings: &Settings) -> PathBuf {
     let setup = settings.build.setup.join(",");
     let setup = if setup.is_empty() { "default".to_owned() } else { setup };
     Path::new(&cached.map(|(_, path)| path).unwrap_or_default()).join(setup)
-}
-
-fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
-        Some((at, _)) => text.split_at(at),
-        None => (text, ""),
-    };
-    let unit = match unit {
-        "" => 1,
-        "K" => 1_000,
-        "M" => 1_000_000,
-        "G" => 1_000_000_000,
-        other => return Err(format!("`{other}` is no unit: K, M or G")),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a number of bytes is expected".to_owned())?;
-    number.checked_mul(unit).ok_or_else(|| "that is too much".to_owned())
 }

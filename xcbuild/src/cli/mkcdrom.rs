@@ -55,6 +55,9 @@ struct BuildOptions {
     /// End a script that takes longer than so many seconds [default: 1800]
     #[arg(long, value_name = "SECONDS")]
     script_timeout: Option<u32>,
+    /// The bytes that a compressed tar may become, as 20G [default: 100 times its own, 1G to 16G]
+    #[arg(long, value_name = "BYTES")]
+    unpack_max: Option<String>,
     /// Say why each layer was built
     #[arg(long)]
     #[serde(skip)]

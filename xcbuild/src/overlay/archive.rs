@@ -100,7 +100,7 @@ mod tests {
         let names = ["a".to_owned(), "b".to_owned()];
         let files = build(&names, &params, &store, &cache).unwrap();
         assert_eq!(files, [cache.join("a.tar.xz"), cache.join("b.tar.xz")]);
-        let tree = tarball::read(&files[1], &store).unwrap();
+        let tree = tarball::read(&files[1], &store, None).unwrap();
         assert!(tree.get(&TreePath::new("etc/b").unwrap()).is_some());
         assert_eq!(list(&cache).unwrap(), names);
         clear(&cache, &names[..1]).unwrap();

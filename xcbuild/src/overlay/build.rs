@@ -72,7 +72,7 @@ fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<
     let _span = span("layer", name);
     let found = match (&planned.overlay.source, &planned.manifest) {
         (Source::Script(directory), _) => Script { name, directory, params, store }.layer(),
-        (Source::Tar(file), _) => from_tar(name, file, store),
+        (Source::Tar(file), _) => from_tar(name, file, params, store),
         (Source::Manifest(directory), Some(manifest)) => {
             from_manifest(&Context { name, directory, manifest, params, packages })
         }
@@ -149,11 +149,16 @@ fn steady(
     bail!("its files changed each time while it was built; try again when they don't")
 }
 
-fn from_tar(name: &str, file: &Path, store: &Store) -> Result<(BlobRef, Option<Reason>)> {
+fn from_tar(
+    name: &str,
+    file: &Path,
+    params: &Params,
+    store: &Store,
+) -> Result<(BlobRef, Option<Reason>)> {
     steady(|| {
         let (key, ingredients) = tar_key(file)?;
         let same = || Ok(tar_key(file)?.0 == key);
-        let make = || tarball::read(file, store);
+        let make = || tarball::read(file, store, params.unpack_max);
         Origin { name, store }.get_or_build(&key, || ingredients, make, same)
     })
 }

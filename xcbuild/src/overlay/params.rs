@@ -34,6 +34,8 @@ pub struct Params {
     pub package_lock: PathBuf,
     /// When a script is ended that doesn't end by itself, if not after the usual time.
     pub script_timeout: Option<Duration>,
+    /// The bytes that a compressed tar may become, if not what is usual.
+    pub unpack_max: Option<u64>,
     /// Whether scripts are run unwatched, and every time.
     pub untraced: bool,
 }
@@ -45,7 +47,7 @@ pub fn is_passed(name: &str) -> bool {
 }
 
 /// How much is done at once, and how long it may take, decides nothing that comes out.
-const OF_BUILDING: &[&str] = &["__jobs", "__script_timeout"];
+const OF_BUILDING: &[&str] = &["__jobs", "__script_timeout", "__unpack_max"];
 
 impl Params {
     /// What the settings say. `current` is the directory that relative paths start from, `program`
@@ -64,6 +66,7 @@ impl Params {
             programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
             package_lock: settings.places.package_lock(),
             script_timeout: settings.build.script_timeout,
+            unpack_max: settings.build.unpack_max,
             untraced: settings.build.untraced,
         })
     }

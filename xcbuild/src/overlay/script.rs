@@ -171,7 +171,7 @@ impl Script<'_> {
                 script.display()
             );
         }
-        let tree = tarball::read(&out, self.store)
+        let tree = tarball::read(&out, self.store, self.params.unpack_max)
             .with_context(|| format!("what `{}` wrote", script.display()))?;
         let mut writer = self.store.writer()?;
         write_tar(&tree, &mut writer)?;

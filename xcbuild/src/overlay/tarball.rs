@@ -15,16 +15,19 @@ use crate::image::store::Store;
 use crate::sys::cancel;
 use crate::tree::{Blob, Tree, TreePath, from_tar};
 
-/// A tar may unpack to that many times its size, once it is big; no real overlay comes near.
-const RATIO_MAX: u64 = 1000;
+/// A tar may become that many times its size; real overlays rarely become ten times as big.
+const RATIO_MAX: u64 = 100;
 /// Up to that many bytes any ratio is taken.
-const FREE: u64 = 1 << 30;
+const FREE: u64 = 1_000_000_000;
+/// More bytes than that are asked for by name, whatever the ratio.
+const MOST: u64 = 16_000_000_000;
 
-/// Reads a tar file, compressed or not.
+/// Reads a tar file, compressed or not. `most` is what it may become, in bytes, where that is not
+/// the usual.
 ///
 /// # Errors
 /// When it can't be read, is damaged, or holds what no tree can.
-pub fn read(path: &Path, store: &Store) -> Result<Tree> {
+pub fn read(path: &Path, store: &Store, most: Option<u64>) -> Result<Tree> {
     let mut start = [0; 6];
     let mut file = fs::File::open(path)?;
     let packed = file.metadata()?.len();
@@ -36,7 +39,8 @@ pub fn read(path: &Path, store: &Store) -> Result<Tree> {
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(again(path)?)),
         _ => return tree(&Blob::open(path)?),
     };
-    let unpacked = unpack(reader, packed, store)
+    let most = most.unwrap_or_else(|| packed.saturating_mul(RATIO_MAX).clamp(FREE, MOST));
+    let unpacked = unpack(reader, most, store)
         .with_context(|| format!("can't decompress `{}`", path.display()))?;
     tree(&Blob::open(unpacked.path())?)
 }
@@ -56,7 +60,7 @@ fn read_start(file: &mut impl Read, start: &mut [u8]) -> io::Result<usize> {
     Ok(got)
 }
 
-fn unpack(mut from: Box<dyn Read>, packed: u64, store: &Store) -> Result<tempfile::NamedTempFile> {
+fn unpack(mut from: Box<dyn Read>, most: u64, store: &Store) -> Result<tempfile::NamedTempFile> {
     let mut to = store.temporary()?;
     let mut buffer = vec![0; 1 << 18];
     let mut size = 0;
@@ -67,8 +71,10 @@ fn unpack(mut from: Box<dyn Read>, packed: u64, store: &Store) -> Result<tempfil
             return Ok(to);
         }
         size += got as u64;
-        if size > FREE && size / RATIO_MAX > packed {
-            bail!("it becomes more than {RATIO_MAX} times as big: that is no overlay but a bomb");
+        if size > most {
+            bail!(
+                "it becomes more than {most} bytes, as a bomb does; if it is none, --unpack-max takes more"
+            );
         }
         to.write_all(&buffer[..got])?;
     }
@@ -127,7 +133,7 @@ mod tests {
         for form in forms {
             let path = dir.path().join("x.tar");
             std::fs::write(&path, &form).unwrap();
-            let tree = read(&path, &store).unwrap();
+            let tree = read(&path, &store, None).unwrap();
             let owner = |p: &str| {
                 let entry = tree.get(&TreePath::new(p).unwrap()).unwrap();
                 (entry.uid, entry.gid)
@@ -135,7 +141,35 @@ mod tests {
             assert_eq!(tree.len(), 3);
             assert_eq!((owner("etc/mine"), owner("etc/other")), ((0, 0), (7777, 7778)));
             std::fs::write(&path, &form[..form.len() / 2]).unwrap();
-            assert!(read(&path, &store).is_err());
+            assert!(read(&path, &store, None).is_err());
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused_in_every_compression_and_leave_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let zeros = vec![0; 4 << 20];
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&zeros).unwrap();
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
+        xz.write_all(&zeros).unwrap();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        bzip2.write_all(&zeros).unwrap();
+        let forms = [
+            gzip.finish().unwrap(),
+            xz.finish().unwrap(),
+            bzip2.finish().unwrap(),
+            zstd::encode_all(zeros.as_slice(), 19).unwrap(),
+        ];
+        for form in forms {
+            let path = dir.path().join("x.tar");
+            std::fs::write(&path, &form).unwrap();
+            let e = format!("{:#}", read(&path, &store, Some(1 << 20)).unwrap_err());
+            assert!(e.contains("/x.tar`: it becomes more than 1048576 bytes"), "{e}");
+            assert_eq!(std::fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+            // With leave to be so big it is read: zeros are an empty tar.
+            assert!(read(&path, &store, Some(1 << 23)).unwrap().is_empty());
         }
     }
 }

@@ -13,6 +13,7 @@ mod variables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use number::bytes;
 pub use variables::Variables;
 
 use crate::topology::address::Prefix;
@@ -128,6 +129,8 @@ pub struct BuildSettings {
     pub setup: Vec<String>,
     /// `XOVLS`: overlays that are always added.
     pub always: Vec<String>,
+    /// `__unpack_max`: the bytes that a compressed tar may become, with K, M or G.
+    pub unpack_max: Option<u64>,
     /// `__script_timeout`: seconds until a script is ended that doesn't end by itself.
     pub script_timeout: Option<Duration>,
     /// `XCBUILD_TRACE=off`: scripts are run unwatched, and every time.
@@ -160,6 +163,7 @@ impl Settings {
                 topology: variables.or("TOPOLOGY", "xnet"),
                 setup: words(&variables.or("SETUP", ""), ','),
                 always: words(&variables.or("XOVLS", ""), ' '),
+                unpack_max: number::size(&variables, "__unpack_max")?,
                 script_timeout: number::optional(&variables, "__script_timeout", 1..=604_800)?
                     .map(|seconds: u32| Duration::from_secs(seconds.into())),
                 untraced: variables.get("XCBUILD_TRACE") == Some("off"),

@@ -21,6 +21,7 @@ struct Unpacked<'a> {
     file: PathBuf,
     leave_out: &'a [NodePath],
     store: &'a Store,
+    unpack_max: Option<u64>,
 }
 
 /// The steps of all archives.
@@ -29,7 +30,13 @@ pub fn steps<'a>(context: &Context<'a>) -> Vec<Box<dyn Step + 'a>> {
         let file = context.params.archive.join(&archive.name.0);
         let leave_out = context.manifest.leave_out.as_slice();
         let store = context.packages.store();
-        Box::new(Unpacked { archive, file, leave_out, store }) as Box<dyn Step + 'a>
+        Box::new(Unpacked {
+            archive,
+            file,
+            leave_out,
+            store,
+            unpack_max: context.params.unpack_max,
+        }) as Box<dyn Step + 'a>
     };
     context.manifest.archives.iter().map(step).collect()
 }
@@ -79,7 +86,7 @@ impl Step for Unpacked<'_> {
 
     fn yields(&self, _: &Tree) -> Result<Tree> {
         self.check()?;
-        let unpacked = tarball::read(&self.file, self.store)
+        let unpacked = tarball::read(&self.file, self.store, self.unpack_max)
             .with_context(|| format!("the archive `{}`", self.file.display()))?;
         let mut tree = Tree::new();
         for (path, mut entry) in unpacked {
