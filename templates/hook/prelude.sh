@@ -37,9 +37,10 @@ done
 # Sets the settings in this shell. They are not exported: a default that comes to a command by the
 # environment would count as the user's own wish, and hide what the topology says.
 cmd_env() {
-	__xcbuild_env=$("$me" env) || exit
 	set +a
+	__xcbuild_env=$("$me" env) || exit
 	eval "$__xcbuild_env"
+	unset __xcbuild_env
 	set -a
 }
 
@@ -80,5 +81,5 @@ while true; do
 	esac
 	shift
 done
-unset XCBUILD_VERBS XCBUILD_UNKNOWN __option __name __xcbuild_env
+unset XCBUILD_VERBS XCBUILD_UNKNOWN __option __name
 "cmd_$__verb" "$@"

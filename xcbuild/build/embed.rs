@@ -29,7 +29,28 @@ fn env(name: &str) -> io::Result<String> {
 fn packed(directory: &Path) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
     append(&mut tar, directory, Path::new(""))?;
+    if directory.ends_with("ovl") {
+        forwards(&mut tar, directory)?;
+    }
     tar.into_inner()
+}
+
+/// Puts the script that other overlays' scripts call beside each manifest.
+fn forwards(tar: &mut tar::Builder<Vec<u8>>, directory: &Path) -> io::Result<()> {
+    let script = PathBuf::from(env("CARGO_MANIFEST_DIR")?).join("templates/forward/tar");
+    let script = fs::read(script)?;
+    let mut names = fs::read_dir(directory)?
+        .map(|entry| entry.map(|e| e.file_name()))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    for name in names.iter().filter(|name| directory.join(name).join("ovl.toml").is_file()) {
+        let mut header = tar::Header::new_gnu();
+        header.set_mtime(TIMESTAMP);
+        header.set_size(script.len() as u64);
+        header.set_mode(0o755);
+        tar.append_data(&mut header, Path::new(name).join("tar"), script.as_slice())?;
+    }
+    Ok(())
 }
 
 fn append(tar: &mut tar::Builder<Vec<u8>>, directory: &Path, inside: &Path) -> io::Result<()> {

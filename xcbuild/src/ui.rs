@@ -115,6 +115,25 @@ pub fn result(text: impl Display) {
     result_bytes(format!("{text}\n").as_bytes());
 }
 
+/// Stdout, for a result that comes in pieces; a reader that goes away ends the program as for
+/// [`result_bytes`].
+pub fn stdout() -> impl Write {
+    Stdout
+}
+
+struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        result_bytes(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Prints a result to stdout as it is.
 pub fn result_bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();

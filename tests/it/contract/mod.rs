@@ -2,4 +2,5 @@
 
 mod hooks;
 mod images;
+mod overlays;
 mod shell;

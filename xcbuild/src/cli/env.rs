@@ -1,5 +1,6 @@
 //! `xcbuild env`: every setting, fit for `eval $(xcbuild env)`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,17 +8,30 @@ use anyhow::Result;
 use crate::settings::{Settings, Variables};
 use crate::ui;
 
-/// Print every setting as NAME=value
+/// Print every setting as NAME=value, for eval $(xcbuild env)
 #[derive(Debug, clap::Args)]
 pub struct Arguments {}
 
 /// Runs the verb.
 pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
-    for (name, value) in settings.contract() {
-        ui::result(format_args!("{name}={}", quoted(&value)));
+    let contract = settings.contract();
+    let known = |name: &str| contract.iter().any(|(known, _)| *known == name);
+    let others = settings.variables.iter().filter(|(name, _)| is_setting(name) && !known(name));
+    let mut text = String::new();
+    for (name, value) in contract.iter().map(|(n, v)| (*n, v.as_str())).chain(others) {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{name}={}", quoted(value));
     }
+    ui::result_bytes(text.as_bytes());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a variable is a setting: an option's, or one of the tool's own. (`XCLUSTER` itself is the
+/// caller's.)
+fn is_setting(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    plain && (name.starts_with("__") || name.starts_with("XCLUSTER_"))
 }
 
 /// A value as a shell takes it; quoted only where it has to be, since scripts also cut these lines.

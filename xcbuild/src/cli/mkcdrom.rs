@@ -19,7 +19,7 @@ use crate::overlay::mkcdrom::{self, Report};
 use crate::settings::{Settings, Variables};
 use crate::ui;
 
-/// Build overlays into the ISO that nodes get, and print its path; without overlays, remove it
+/// Build overlays into the ISO that nodes get, and print its path; without anything, remove it
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -36,7 +36,7 @@ struct BuildOptions {
     /// The ISO's volume id [default: xcluster, or cidata with --cidata]
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
-    /// A file that becomes `script` in the ISO
+    /// A file that becomes `script` in the ISO, which nodes run before their services
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// A cloud-init directory whose content goes into the ISO

@@ -39,6 +39,7 @@ mod rcp;
 mod rsh;
 mod scalein;
 mod scaleout;
+mod settings;
 mod shell_init;
 mod show;
 mod spelling;
@@ -160,7 +161,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = hook::intercept(&arguments, &variables) {
         return code;
     }
-    let arguments = iso::normal(spelling::normal(arguments, &mut variables));
+    let arguments = spelling::normal(arguments, &mut variables);
+    let arguments = settings::taken(iso::normal(arguments), &mut variables);
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(e) => return usage(&e),

@@ -1,12 +1,16 @@
 //! `xcbuild ovl`: looking at overlays.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::overlays;
 use crate::image::store::Store;
+use crate::overlay::build::layers;
 use crate::overlay::inspect::{show, why};
 use crate::overlay::lint::lint;
 use crate::overlay::plan::Planned;
@@ -51,6 +55,14 @@ enum Verb {
     },
     /// Print an index page of all overlays, in Markdown
     Index,
+    /// Write what an overlay puts into a node as a tar
+    Tar {
+        /// The overlay
+        overlay: String,
+        /// The file; - is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
 }
 
 /// Runs the verb.
@@ -65,6 +77,7 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
         Verb::Lint { overlays } => lint_overlays(&settings, overlays),
         Verb::Why { path, overlays } => why_path(&settings, path, overlays),
         Verb::Index => index(&settings),
+        Verb::Tar { overlay, file } => tar(&settings, overlay, file),
     }
 }
 
@@ -167,6 +180,22 @@ fn index(settings: &Settings) -> Result<ExitCode> {
         let _ = writeln!(text, "| [{0}]({0}/README.md) | {description} |", overlay.name);
     }
     ui::result(text.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tar(settings: &Settings, name: &str, to: &Path) -> Result<ExitCode> {
+    let (params, store) = params(settings)?;
+    let plan = [Planned::find(&params.search, name)?];
+    let built = layers(&plan, &params, &store)?;
+    let blob = built.first().map(|layer| store.blob(&layer.blob.digest)).transpose()?.flatten();
+    let blob = blob.context("the layer went missing from the store")?;
+    if to == Path::new("-") {
+        let mut file = fs_err::File::open(blob)?;
+        std::io::copy(&mut file, &mut ui::stdout())?;
+    } else {
+        fs_err::copy(blob, to)?;
+        fs_err::set_permissions(to, Permissions::from_mode(0o644))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

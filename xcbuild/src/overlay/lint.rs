@@ -16,6 +16,8 @@ use super::plan::Planned;
 
 /// The page that says what an overlay is for.
 const README: &str = "README.md";
+/// The script that does what the manifest says, for scripts that call it.
+const FORWARD: &[u8] = include_bytes!("../../../templates/forward/tar");
 /// The longest description that an index page shows well, in characters.
 const DESCRIPTION_MAX: usize = 100;
 
@@ -68,7 +70,8 @@ fn of_manifest(manifest: &Manifest, findings: &mut Findings<'_>) {
     if manifest.test.is_none() {
         findings.add(FILE_NAME, "has no [test]: how does a node show that the overlay works?");
     }
-    if findings.directory.join(SCRIPT_NAME).exists() {
+    let script = findings.directory.join(SCRIPT_NAME);
+    if script.exists() && !fs::read(&script).is_ok_and(|text| text == FORWARD) {
         findings.add(SCRIPT_NAME, "is never run, since ovl.toml is there: remove one of them");
     }
     let script = manifest.script.iter().flat_map(|s| &s.variables).map(|v| v.get_ref().as_str());

@@ -33,7 +33,8 @@ pub struct Report {
     pub took: Duration,
 }
 
-/// Builds overlays and puts their ISO at a path; `None` without overlays, which removes it.
+/// Builds overlays and puts their ISO at a path; `None` without anything to put into it, which
+/// removes it.
 ///
 /// # Errors
 /// When an overlay is unknown or can't be built, or the ISO can't be written. What stood at the
@@ -46,7 +47,7 @@ pub fn mkcdrom(
     to: &Path,
 ) -> Result<Option<Report>> {
     let start = Instant::now();
-    if names.is_empty() {
+    if names.is_empty() && options.script.is_none() && options.cidata.is_none() {
         return remove(to).map(|()| None);
     }
     let plan = plan(&params.search, names)?;
