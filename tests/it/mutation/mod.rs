@@ -1,7 +1,7 @@
 //! The mutation table: what changes a key, and what does not. Each row builds, changes one thing, and
 //! builds again with the program itself.
 //!
-//! Rows are in files by what they change. What `tar` scripts read is their tracer's to prove.
+//! Rows are in files by what they change; those of `tar` scripts are a table of their own.
 
 mod cdrom;
 mod host;
@@ -10,6 +10,7 @@ mod lab;
 mod manifest;
 mod outside;
 mod packages;
+mod scripts;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -93,7 +94,11 @@ fn compared(before: &Report, after: &Report) -> Expect {
 #[test]
 fn keys_change_with_what_counts_and_with_nothing_else() {
     let tables = [manifest::rows(), host::rows(), cdrom::rows(), outside::rows()];
-    let rows: Vec<Row> = tables.into_iter().flatten().collect();
+    run_table("mutation table", &tables.into_iter().flatten().collect::<Vec<_>>());
+}
+
+/// Tries all rows, two at once, and tells how many there are of each kind.
+fn run_table(name: &str, rows: &[Row]) {
     let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
     let work = || {
         while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -106,7 +111,7 @@ fn keys_change_with_what_counts_and_with_nothing_else() {
     });
     let count = |expect: fn(&Expect) -> bool| rows.iter().filter(|r| expect(&r.expect)).count();
     println!(
-        "mutation table: {} rows: {} build the layer, {} the ISO, {} nothing, {} fail",
+        "{name}: {} rows: {} build the layer, {} the ISO, {} nothing, {} fail",
         rows.len(),
         count(|e| *e == Layer),
         count(|e| *e == Iso),

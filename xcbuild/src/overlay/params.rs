@@ -76,8 +76,12 @@ fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, S
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let contract = settings.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
     let users = settings.variables.iter().filter(|(name, _)| is_passed(name)).map(own);
-    let program = [("XCLUSTER".to_owned(), program.display().to_string())];
-    contract.chain(users).chain(program).collect()
+    // What scripts call as `$XCLUSTER` works on the same store.
+    let own = [
+        ("XCBUILD_STORE".to_owned(), settings.places.store.display().to_string()),
+        ("XCLUSTER".to_owned(), program.display().to_string()),
+    ];
+    contract.chain(users).chain(own).collect()
 }
 
 #[cfg(test)]
@@ -101,6 +105,7 @@ mod tests {
         let environment = script_environment(&settings, Path::new("/bin/xcbuild"));
         for (name, value) in [
             ("XCLUSTER", "/bin/xcbuild"),
+            ("XCBUILD_STORE", "/h/.cache/xcbuild"),
             ("ARCHIVE", "/h/Downloads"),
             ("SETUP", "a,b"),
             ("__nvm", "3"),

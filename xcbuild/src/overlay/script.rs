@@ -19,7 +19,7 @@ use super::Params;
 use super::find::SCRIPT_NAME;
 use super::reason::Reason;
 use super::tarball;
-use super::trace::{Found, History, Scene, Watcher, file_time, finish, shows};
+use super::trace::{Found, History, Scene, Watcher, exact_time, file_time, finish, shows};
 use crate::image::store::{BlobRef, Store};
 use crate::sys::exec::{Exec, failure};
 use crate::sys::trace::{self, Ended, Options, Watched};
@@ -182,15 +182,16 @@ impl Script<'_> {
 /// The file that a script writes, in its working directory.
 const OUT: &str = "out.tar";
 
-/// A time of which no file is yet: what carries it, or a later one, was changed after this.
+/// A time of which no file is yet: what carries it, or a later one, was changed after this. File
+/// systems stamp by a clock that steps and lags, but may use a finer one that doesn't.
 fn next_file_time() -> i64 {
-    let now = file_time();
+    let now = exact_time();
     loop {
-        std::thread::sleep(Duration::from_millis(1));
         let next = file_time();
         if next > now {
             return next;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::input::{Input, State, Trace, digest_of};
+use super::input::{HELPERS, Input, State, Trace, digest_of};
 use super::loader;
 use super::look::{Found, Meta, Stamp};
 use super::record::{Record, Seen};
@@ -59,13 +59,14 @@ pub fn finish(
     parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     let mut mentions = Mentions::default();
     parts.iter_mut().for_each(|(_, _, m)| mentions.join(std::mem::take(m)));
-    let mut trace = Trace { shown: shown(layer, scene)?, ..Trace::default() };
+    let mut trace = Trace { shown: shown(layer, scene)?, ..Trace::of_this_tool() };
     let mut stamps = Vec::new();
     for (input, stamp, _) in parts {
         trace.inputs.push(input);
         stamps.push(stamp);
     }
     variables(&mut trace, &facts, &mentions, scene);
+    trace.helpers = facts.helpers.then_some(HELPERS);
     trace.loader = facts.loader.then(|| loader_answers(&trace));
     Ok(Ok((trace, stamps)))
 }

@@ -9,8 +9,8 @@ use super::look::{Found, Stamp, names};
 use super::places::Places;
 use crate::image::key::{Digest, Key, KeyBuilder};
 
-/// Raised when records come to mean something else; part of every key.
-pub const FORMAT: u64 = 1;
+/// Raised when traces come to mean something else.
+const FORMAT: u64 = 1;
 /// What our own helpers (`install_prog`, `cplib`, `libs`, `cploader`, `ovld`, `env`) yield from the
 /// same files: raised when that changes. They count by it, not by the program's place and bytes.
 pub const HELPERS: u64 = 1;
@@ -46,6 +46,10 @@ pub struct Input {
 /// All that a run depended on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
+    /// The tool that ran it: what it makes of a script's tar.
+    pub tool: String,
+    /// The version of our helpers, if they were called.
+    pub helpers: Option<u64>,
     /// Paths, in order.
     pub inputs: Vec<Input>,
     /// Variables, with places by name; those that were looked for and not set have none.
@@ -61,9 +65,17 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// An empty trace of a run by this tool.
+    pub fn of_this_tool() -> Self {
+        let tool = format!("xcbuild {}, traces {FORMAT}", env!("CARGO_PKG_VERSION"));
+        Self { tool, ..Self::default() }
+    }
+
     /// The key of the result: of all that is in the trace.
     pub fn key(&self) -> Key {
-        let mut key = KeyBuilder::new("traced").number("format", FORMAT).number("helpers", HELPERS);
+        let mut key = KeyBuilder::new("traced").text("tool", &self.tool);
+        let helpers = self.helpers.map(|version| version.to_string());
+        key = key.optional("helpers", helpers.as_deref());
         for input in &self.inputs {
             key = input.state.add(key.text("path", &input.path));
         }
@@ -167,7 +179,7 @@ pub fn digest_of(path: &Path) -> Option<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Input, State, Trace};
+    use super::{HELPERS, Input, State, Trace};
     use crate::image::key::Digest;
 
     fn traces() -> Vec<Trace> {
@@ -198,6 +210,9 @@ mod tests {
             variable(None),
             variable(Some("")),
             variable(Some("x")),
+            Trace { tool: "x".into(), ..Trace::default() },
+            Trace { helpers: Some(1), ..Trace::default() },
+            Trace { helpers: Some(2), ..Trace::default() },
             Trace { all_variables: true, ..Trace::default() },
             Trace { shown: [("A".to_owned(), "x".to_owned())].into(), ..Trace::default() },
             Trace { machine: Some("x".into()), ..Trace::default() },
@@ -211,6 +226,12 @@ mod tests {
         assert_eq!(keys.len(), traces().len());
     }
 
+    /// Raise them when what they stand for changes: every stored result of a script goes by them.
+    #[test]
+    fn versions_are_pinned() {
+        assert_eq!((Trace::of_this_tool().tool.as_str(), HELPERS), ("xcbuild 0.1.0, traces 1", 1));
+    }
+
     /// A change here makes every stored result of a script unreachable: it must be meant.
     #[test]
     fn key_is_pinned() {
@@ -219,6 +240,6 @@ mod tests {
             all.inputs.extend(trace.inputs);
             all.variables.extend(trace.variables);
         }
-        insta::assert_snapshot!(all.key(), @"99b1106d4f651ccf48e6a01cf4fda8d607e91bb39c71a40d14f92f5fa286607f");
+        insta::assert_snapshot!(all.key(), @"8a7d482f8f6dfe1a3b864d7309e2e0234e80a8bf69df83463d8f44e484dbd35c");
     }
 }

@@ -57,5 +57,5 @@ pub use finish::{finish, shows};
 pub use history::{Found, History};
 pub use input::Trace;
 pub use scene::Scene;
-pub use verify::file_time;
+pub use verify::{exact_time, file_time};
 pub use watch::Watcher;

@@ -59,6 +59,12 @@ pub fn is_shell(program: &Path) -> bool {
     SHELLS.contains(&name(program))
 }
 
+/// Whether a program reads random bytes at its start, for the order of its hashes, as others do by
+/// getrandom(2), of which nobody is told.
+pub fn seeds_itself(program: &Path) -> bool {
+    name(program).starts_with("perl")
+}
+
 /// Whether what a program reads is data to it, whatever it is.
 pub fn only_copies(program: &Path) -> bool {
     COPIERS.contains(&name(program))

@@ -14,8 +14,8 @@ use crate::overlay::params::is_passed;
 const PLACES: &[&str] =
     &["ARCHIVE", "KERNELDIR", "GOPATH", "DISKIM", "XCLUSTER_HOME", "XCLUSTER_WORKSPACE", "HOME"];
 /// Variables that a script gets and that decide nothing: its own directory, and the program whose
-/// helpers it calls, which count by their version.
-const OURS: &[&str] = &["TMPDIR", "XCLUSTER", "XCLUSTER_TMP"];
+/// helpers it calls, which count by their version, with its store.
+const OURS: &[&str] = &["TMPDIR", "XCBUILD_STORE", "XCLUSTER", "XCLUSTER_TMP"];
 /// The user's name: counts where it shows in the result.
 pub const USER: &str = "USER";
 

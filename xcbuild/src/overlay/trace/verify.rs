@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::finish::loader_answers;
-use super::input::{Input, State, Trace};
+use super::input::{HELPERS, Input, State, Trace};
 use super::look::{Stamp, nanoseconds};
 use super::scene::{Scene, machine};
 use crate::overlay::reason::{Change, How};
@@ -17,15 +17,22 @@ pub struct Compared {
     pub stamps: Vec<Option<Stamp>>,
 }
 
-/// The time as file systems stamp it.
+/// The time that file systems stamp with at least.
 pub fn file_time() -> i64 {
     let time = clock_gettime(ClockId::RealtimeCoarse);
     nanoseconds(time.tv_sec, time.tv_nsec)
 }
 
+/// The time that file systems stamp with at most.
+pub fn exact_time() -> i64 {
+    let time = clock_gettime(ClockId::Realtime);
+    nanoseconds(time.tv_sec, time.tv_nsec)
+}
+
 /// Compares a trace with the machine as it is.
 pub fn compare(trace: &Trace, stamps: &[Option<Stamp>], scene: &Scene) -> Compared {
-    let mut changes = variables(trace, scene);
+    let mut changes = tools(trace);
+    changes.extend(variables(trace, scene));
     let now = file_time();
     let known = |at: usize| stamps.get(at).and_then(Option::as_ref);
     let one = |(at, input): (usize, &Input)| input_now(input, known(at), scene, now);
@@ -44,6 +51,15 @@ pub fn compare(trace: &Trace, stamps: &[Option<Stamp>], scene: &Scene) -> Compar
         changes.push(Change { what, how: How::Changed(None) });
     }
     Compared { changes, stamps }
+}
+
+fn tools(trace: &Trace) -> Vec<Change> {
+    let ours = Trace::of_this_tool().tool;
+    let helpers = trace.helpers.filter(|version| *version != HELPERS);
+    let tool = (trace.tool != ours).then(|| (trace.tool.clone(), ours));
+    let helpers = helpers.map(|version| (format!("helpers {version}"), format!("{HELPERS}")));
+    let change = |pair| Change { what: "made by".into(), how: How::Changed(Some(pair)) };
+    tool.into_iter().chain(helpers).map(change).collect()
 }
 
 fn variables(trace: &Trace, scene: &Scene) -> Vec<Change> {

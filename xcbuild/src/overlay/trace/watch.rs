@@ -21,8 +21,9 @@ const OF_MACHINE: &[&str] = &[
     "/proc/sys/kernel/ostype",
     "/proc/sys/kernel/version",
 ];
-/// Directories whose files are of the moment.
+/// Directories whose files are of the moment, and one in them whose files are not.
 const OF_MOMENT: &[&str] = &["/proc", "/sys", "/dev"];
+const SHARED_MEMORY: &str = "/dev/shm";
 /// Devices that give something else each time.
 const RANDOM: &[&str] = &["/dev/random", "/dev/urandom", "/dev/hwrng"];
 /// Sockets that the C library tries by itself, whose answers are also in files.
@@ -43,6 +44,8 @@ pub struct Facts {
     pub machine_of_shell: bool,
     /// What gave it all variables, if anything.
     pub all_variables: Option<String>,
+    /// Whether it called our own helpers.
+    pub helpers: bool,
 }
 
 /// What is of no account wherever it is, and what of that is.
@@ -138,7 +141,7 @@ impl<'a> Watcher<'a> {
 
     fn is_ignored(&self, path: &Path) -> bool {
         let of_moment = OF_MOMENT.iter().any(|p| path.starts_with(p));
-        if of_moment {
+        if of_moment && !path.starts_with(SHARED_MEMORY) {
             return !OF_MACHINE.iter().any(|p| path == Path::new(p));
         }
         let ours = self.ignored.below.iter().any(|p| path.starts_with(p));
@@ -152,7 +155,8 @@ impl<'a> Watcher<'a> {
             self.facts.loader = true;
             return;
         }
-        if how.read && RANDOM.iter().any(|p| at.path == Path::new(p)) {
+        let random = how.read && RANDOM.iter().any(|p| at.path == Path::new(p));
+        if random && !programs::seeds_itself(&program(task)) {
             self.always(format!("it reads {}", at.path.display()));
         }
         if at.path.starts_with("/proc") && at.path.ends_with("environ") {
@@ -199,6 +203,7 @@ impl<'a> Watcher<'a> {
             if programs::shows_all(arguments) {
                 self.facts.all_variables.get_or_insert_with(|| "`xcbuild env`".to_owned());
             }
+            self.facts.helpers = true;
             self.record.note_links(&at);
         } else {
             if programs::shows_all(arguments) {

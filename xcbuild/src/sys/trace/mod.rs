@@ -57,3 +57,6 @@ pub enum Watched {
     /// Not, and why.
     Not(String),
 }
+
+#[cfg(test)]
+mod tests;
