@@ -1,6 +1,6 @@
 #! /bin/sh
 # Tests of @NAME@ on a cluster of their own:
-#   @NAME@.sh test [--list] [--no-stop] [--log=FILE] [CASE [OVL...]]
+#   @NAME@.sh test [--list] [--xterm] [--no-stop] [--log=FILE] [CASE [OVL...]]
 : "${XCLUSTER:=xcbuild}"
 export XCLUSTER
 . "$($XCLUSTER ovld test)/default/usr/lib/xctest"
@@ -17,6 +17,7 @@ cmd_test() {
 	while true; do
 		case "$1" in
 		--list) sed -n 's/^test_\([a-z0-9_]*\)().*/\1/p' "$0" && exit ;;
+		--xterm) __xterm=yes ;;
 		--no-stop) __no_stop=yes ;;
 		--log=*) exec >"${1#--log=}" ;;
 		--*) tdie "no such option: $1" ;;
@@ -37,7 +38,7 @@ test)
 	cmd_test "$@"
 	;;
 *)
-	echo "usage: $0 test [--list] [--no-stop] [--log=FILE] [CASE [OVL...]]" >&2
+	echo "usage: $0 test [--list] [--xterm] [--no-stop] [--log=FILE] [CASE [OVL...]]" >&2
 	exit 1
 	;;
 esac

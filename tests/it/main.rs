@@ -21,3 +21,4 @@ mod overlays;
 mod testing;
 mod topology;
 mod up;
+mod xctest;

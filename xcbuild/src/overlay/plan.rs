@@ -1,7 +1,8 @@
 //! From the names on a command line to overlays in their order.
 //!
-//! One that is named twice is taken once, at its first place. One that another needs and nobody
-//! named comes directly before the one that needs it.
+//! One that is named twice is taken once, at its first place. One that another needs comes directly
+//! before the one that needs it, unless it is named further before: the contract's order puts `test`
+//! last, and overlays that need it still get it first.
 
 use std::path::PathBuf;
 
@@ -47,7 +48,7 @@ impl Planned {
 /// When one is unknown or wrong, when two conflict, or when overlays need each other in a circle.
 pub fn plan<S: AsRef<str>>(search: &Search, names: &[S]) -> Result<Vec<Planned>> {
     let mut plan = Plan { search, done: Vec::new(), under_way: Vec::new() };
-    // What the user placed stays there: only what nobody named is put in between.
+    // By these it is known who came in though nobody named it.
     let named =
         names.iter().map(|n| search.find(n.as_ref()).map(|o| o.source.path().to_path_buf()));
     let named = named.collect::<Result<Vec<_>, _>>()?;
@@ -77,9 +78,6 @@ impl Plan<'_> {
                 self.under_way.join(" -> ")
             );
         }
-        if let Some(by) = needed_by.filter(|_| named.contains(&path)) {
-            bail!("`{by}` needs `{name}` before it; name `{name}` first");
-        }
         self.under_way.push(planned.overlay.name.clone());
         let needs = planned.manifest.iter().flat_map(|m| m.needs.clone());
         for need in needs.collect::<Vec<_>>() {
@@ -88,7 +86,7 @@ impl Plan<'_> {
                 .with_context(|| format!("`{by}` needs the overlay `{}`", need.0))?;
         }
         self.under_way.pop();
-        planned.needed_by = needed_by.map(ToOwned::to_owned);
+        planned.needed_by = needed_by.filter(|_| !named.contains(&path)).map(ToOwned::to_owned);
         self.done.push(planned);
         Ok(())
     }
@@ -144,6 +142,7 @@ mod tests {
             (&["c"], &["a", "b", "d", "c"]),
             (&["e", "b"], &["e", "a", "b"]),
             (&["a", "e", "b"], &["a", "e", "b"]),
+            (&["b", "e", "a"], &["a", "b", "e"]),
         ] {
             assert_eq!(order(OVERLAYS, names).unwrap(), expected, "{names:?}");
         }
@@ -152,8 +151,7 @@ mod tests {
     #[test]
     fn what_cannot_be_together_is_told() {
         for (names, message) in [
-            (&["b", "a"][..], "`b` needs `a` before it; name `a` first"),
-            (&["c", "e"], "`d` can't be used together with `e`"),
+            (&["c", "e"][..], "`d` can't be used together with `e`"),
             (&["x"], "circle: x -> y -> x"),
             (&["z"], "`z` needs the overlay `aa`: there is no overlay `aa`"),
         ] {
