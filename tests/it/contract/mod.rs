@@ -2,5 +2,6 @@
 
 mod hooks;
 mod images;
+mod nodes;
 mod overlays;
 mod shell;
