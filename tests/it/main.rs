@@ -18,6 +18,7 @@ mod mkcdrom;
 mod mutation;
 mod netns;
 mod overlays;
+mod store;
 mod testing;
 mod topology;
 mod up;

@@ -249,7 +249,19 @@ fn failed(e: &anyhow::Error) -> ExitCode {
         return ExitCode::from(CANCELLED);
     }
     ui::error(e);
+    if e.chain().any(is_full) {
+        ui::hint(
+            "make room by `xcbuild cache gc --max-size=10G`, or have the cache elsewhere by XCBUILD_STORE",
+        );
+    }
     ExitCode::FAILURE
+}
+
+/// Whether a file system is full, or the user's part of it.
+fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::{Error, ErrorKind};
+    let kind = cause.downcast_ref::<Error>().map(Error::kind);
+    matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// `XCBUILD_LOG=debug` shows each command that is run; the syntax is that of `tracing`'s EnvFilter.

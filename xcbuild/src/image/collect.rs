@@ -219,8 +219,12 @@ pub fn verify(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn alone(root: &Path) -> Result<Lock> {
-    let asking =
-        || format!("can't tell whether another xcbuild uses the store `{}`", root.display());
+    let asking = || {
+        format!(
+            "can't tell whether another xcbuild uses the store `{}`; if none does, remove the directory",
+            root.display()
+        )
+    };
     match Lock::try_exclusive(&root.join("lock")).with_context(asking)? {
         Some(lock) => Ok(lock),
         None => {

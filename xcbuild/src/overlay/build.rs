@@ -206,7 +206,8 @@ impl Origin<'_> {
         if !same()? {
             return Ok(None);
         }
-        let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), ..Action::default() };
+        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
+        let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), facts };
         self.store.record(key, &action)?;
         self.remember(&ingredients)?;
         Ok(Some((blob, Some(reason))))
