@@ -33,7 +33,7 @@ bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand
 	./xcbuild/setup/install-deps $(INSTALL_FLAGS) run build bench
 	./bench/run
 
-test-topologies: build ## every topology on real nodes, one after another; a table
+test-topologies: build ## every topology on real nodes, a table; NET="user netns rootless" for those
 	./tests/topologies
 
 derived: ## write what is made from the topologies: Envsettings, docs/topologies

@@ -1,6 +1,7 @@
 //! A workspace of a test's own, the program in it, and what a test asks of the machine.
 
 pub mod dns;
+pub mod host;
 pub mod machine;
 pub mod throwaway;
 pub mod tool;

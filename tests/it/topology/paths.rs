@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use xcbuild::topology::address::{NetworkId, NodeId};
+use xcbuild::topology::path::Way;
 
 use super::lab::{Lab, Setup};
 use super::{Ping, both_families, lab, ping_both, reached, topology, with_tester};
@@ -217,7 +218,7 @@ fn ways_are_those_of_the_table() {
                 hops.iter().map(|hop| hop.iter().map(|one| node(octets(one)[3])).collect());
             assert_eq!(
                 way,
-                Some(wanted.collect()),
+                Way::By(wanted.collect()),
                 "{}: {} to {}",
                 case.topology,
                 path.from,
@@ -225,6 +226,18 @@ fn ways_are_those_of_the_table() {
             );
         }
     }
+}
+
+/// Backend's internal network is told to be out of the testers' reach, so that `check` can try it.
+#[test]
+fn what_is_kept_apart_is_told() {
+    let backend = topology("backend", &[]);
+    let present = with_tester(&backend).nodes().collect();
+    let node = |number: u8| NodeId::new(number).unwrap();
+    let way = |from, to, network| backend.way(&present, node(from), node(to), NetworkId(network));
+    assert_eq!(way(221, 1, 1), Way::Apart);
+    assert!(matches!(way(221, 1, 3), Way::By(_)));
+    assert_eq!(way(1, 2, 1), Way::By(Vec::new()));
 }
 
 fn octets(address: &str) -> [u8; 4] {

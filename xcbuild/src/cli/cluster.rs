@@ -11,7 +11,7 @@ use crate::cluster::check::{Outcome, Verdict};
 use crate::cluster::status::{NodeCondition, NodeStatus};
 use crate::cluster::{RunDir, Status};
 use crate::settings::Settings;
-use crate::topology::address::NodeId;
+use crate::topology::address::{MAINTENANCE, NodeId};
 
 /// Which cluster.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -50,15 +50,19 @@ pub fn table(status: &Status) -> String {
     format!("{nodes}\n\n{}", aligned(["NODE", "NETWORK", "FAULTS OF ITS LINK"], bad.into_iter()))
 }
 
-/// Clusters as a table for people.
+/// Clusters as a table for people. `+N` is a node's number, or a network's.
 pub fn clusters(all: &[Status]) -> String {
     let row = |s: &Status| {
-        let port = s.net.as_ref().map_or("-".into(), |net| format!("{}+N", net.ssh_base));
-        let state = if s.interrupted { "broken off" } else { "" };
         let nodes = format!("{} of {}", s.alive(), s.nodes.len());
-        [s.cluster.clone(), nodes, port, state.to_owned()]
+        let kind = s.network.clone().unwrap_or_else(|| "-".into());
+        let by_port = s.net.as_ref().filter(|_| kind == "user");
+        let ssh = by_port.map_or("192.168.0.N".into(), |n| format!("127.0.0.1:{}+N", n.ssh_base));
+        let groups =
+            by_port.map_or("-".into(), |n| format!("{}+N:{}", n.group(MAINTENANCE), n.mcast_port));
+        let state = if s.interrupted { "broken off" } else { "" };
+        [s.cluster.clone(), nodes, kind, ssh, groups, state.to_owned()]
     };
-    aligned(["CLUSTER", "ALIVE", "SSH PORT", ""], all.iter().map(row))
+    aligned(["CLUSTER", "ALIVE", "NET", "SSH", "MULTICAST", ""], all.iter().map(row))
 }
 
 /// What a check found as a table for people.

@@ -8,6 +8,7 @@ mod base;
 mod boot_vm;
 mod br_setup;
 mod cache;
+mod check;
 mod cluster;
 mod console;
 mod dns;
@@ -98,6 +99,7 @@ enum Verb {
     /// As `boot_vm`, with a window of tmux or the X display that shows its console
     Xvm(boot_vm::Arguments),
     Vm(vm::Arguments),
+    Check(check::Arguments),
     Status(status::Arguments),
     Rsh(rsh::Arguments),
     Rcp(rcp::Arguments),
@@ -188,6 +190,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::BootVm(a) => boot_vm::run(&a, variables, false),
         Verb::Xvm(a) => boot_vm::run(&a, variables, true),
         Verb::Vm(a) => vm::run(&a, variables),
+        Verb::Check(a) => check::run(&a, variables),
         Verb::Status(a) => status::run(&a, variables),
         Verb::Rsh(a) => rsh::run(&a, variables),
         Verb::Rcp(a) => rcp::run(&a, variables),

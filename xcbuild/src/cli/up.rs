@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use super::start::{StartOptions, start};
 use super::work::WorkOptions;
-use super::{base, cluster, images, mkcdrom, tools, topology};
-use crate::cluster::check::{Outcome, Verdict, check};
+use super::{base, check, cluster, images, mkcdrom, tools, topology};
+use crate::cluster::check::{Outcome, Pairs};
 use crate::cluster::start::StartError;
 use crate::cluster::{RunDir, status, stop};
 use crate::image::cdrom::Options;
@@ -58,24 +58,12 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;
     let run = cluster::run_directory(&settings)?;
-    let host = format!("{}.{}", topology::HOST, topology::ZONE);
-    let names = std::iter::once(host.as_str()).chain(arguments.check_name.as_deref());
-    ui::status("Checking", "that the nodes reach each other and know names");
-    let checked = check(&run, &topology, &names.collect::<Vec<_>>());
+    let checked = check::look(&run, &topology, Pairs::Firsts, arguments.check_name.as_deref());
     let outcomes = checked.or_else(|e| undone(&run, e))?;
     ui::result(cluster::table(&report.status));
     ui::result("");
     ui::result(cluster::checks(&outcomes));
-    let failed = outcomes.iter().filter(|o| o.verdict == Verdict::Failed).count();
-    if failed > 0 {
-        bail!(
-            "{failed} of {} checks failed; the cluster is left running: `xcbuild rsh 1` looks into it, `xcbuild stop` ends it",
-            outcomes.len()
-        );
-    }
-    if outcomes.iter().any(|o| o.verdict != Verdict::Ok) {
-        ui::warn("not everything could be checked");
-    }
+    check::judge(&outcomes)?;
     ui::hint("go on with `xcbuild rsh 1`, `xcbuild status --table`, `xcbuild stop`");
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::network::{self, Network};
 use super::state::{Helper, NodeState, State};
 use super::{Event, RunDir, StartParams, memory};
+use crate::net::multicast::Claim;
 use crate::net::ports::{self, Reserved};
 use crate::net::user::UserNet;
 use crate::net::{Kind, bridges};
@@ -42,13 +43,14 @@ pub(super) fn check(params: &StartParams) -> Result<Fit> {
 }
 
 /// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
-/// other cluster of the user chooses them too.
+/// other cluster of the user chooses them too; the claim of the multicast port, which is to last
+/// until its nodes run, keeps other users' from it.
 pub(super) fn cluster(
     run: &RunDir,
     params: &StartParams,
     fit: Fit,
     progress: &dyn Fn(Event),
-) -> Result<State> {
+) -> Result<(State, Option<Claim>)> {
     if let Some(reason) = &fit.accel.fallback {
         progress(Event::Fallback(reason.clone()));
     }
@@ -60,7 +62,7 @@ pub(super) fn cluster(
     if fit.kind != Kind::User {
         progress(Event::Network(fit.kind));
     }
-    let net = ports(run, params, fit.kind, &ids)?;
+    let (net, claim) = ports(run, params, fit.kind, &ids)?;
     let network = network::plan(run, fit.kind, net.dns_port, carried(params), &params.prefix)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
     let mut state = State::new(run, fit.accel.accel, net, logs)?;
@@ -72,7 +74,7 @@ pub(super) fn cluster(
     run.create()?;
     state.save(run)?;
     drop(ports_lock);
-    Ok(state)
+    Ok((state, claim))
 }
 
 /// Adds the nodes of the parameters to a running cluster's state; they take its ports and
@@ -94,12 +96,24 @@ fn carried(params: &StartParams) -> &[Node] {
     if params.net_setup.is_some() { &[] } else { &params.nodes }
 }
 
-/// The ports that a cluster of that kind takes of the host: those of its nodes only where qemu
-/// forwards them.
-fn ports(run: &RunDir, params: &StartParams, kind: Kind, ids: &[NodeId]) -> Result<UserNet> {
+/// The ports that a cluster of that kind takes of the host: those of its nodes, and that of its
+/// multicast groups, only where qemu carries the networks.
+fn ports(
+    run: &RunDir,
+    params: &StartParams,
+    kind: Kind,
+    ids: &[NodeId],
+) -> Result<(UserNet, Option<Claim>)> {
     let ids = if kind == Kind::User { ids } else { &[] };
     let dns = params.dns.is_some() && kind != Kind::Netns;
-    Ok(ports::choose(&params.net, params.ports, ids, dns, &reserved(run)?)?)
+    let reserved = reserved(run)?;
+    let mut net = ports::choose(&params.net, params.ports, ids, dns, &reserved)?;
+    if kind != Kind::User {
+        return Ok((net, None));
+    }
+    let claim = Claim::first(net.mcast_port, &reserved).context("no UDP port is free")?;
+    net.mcast_port = claim.port().unwrap_or(net.mcast_port);
+    Ok((net, Some(claim)))
 }
 
 /// Adds the nodes of the parameters to a cluster's state.

@@ -141,11 +141,13 @@ pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
         Err(error) => return Err(unwound(&run, lock, error)),
     };
     make_room(&run, progress)?;
-    let mut state = match plan::cluster(&run, params, fit, progress) {
-        Ok(state) => state,
+    let (mut state, claim) = match plan::cluster(&run, params, fit, progress) {
+        Ok(planned) => planned,
         Err(error) => return Err(unwound(&run, lock, error)),
     };
-    match bring_up(&run, params, &mut state, progress) {
+    let up = bring_up(&run, params, &mut state, progress);
+    drop(claim);
+    match up {
         Ok(boot_time) => {
             let status = super::status(&run)?;
             Ok(Report { status, accel: state.accel, net: state.net, boot_time })

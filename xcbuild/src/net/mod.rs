@@ -10,7 +10,7 @@
 //!
 //! This module knows interfaces and qemu's `-netdev` options, not processes. Plans are pure:
 //! [`user`], [`bridges`], [`namespace`], [`rootless`], [`forwarding`], made of the steps in [`op`]. What touches
-//! the machine is thin: [`ports`] looks which ports are free, [`apply`] does steps, [`host`] keeps
+//! the machine is thin: [`ports`] looks which ports are free, [`multicast`] claims one, [`apply`] does steps, [`host`] keeps
 //! the namespaces. Who starts qemu is `cluster`, and how its command line is put together is `vm`.
 
 pub mod apply;
@@ -18,6 +18,7 @@ pub mod bridges;
 pub mod forwarding;
 pub mod host;
 pub mod kind;
+pub mod multicast;
 pub mod namespace;
 pub mod op;
 pub mod ports;

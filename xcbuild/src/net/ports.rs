@@ -65,8 +65,8 @@ pub enum Policy {
 /// cluster's name.
 pub type Reserved = BTreeMap<u16, String>;
 
-/// Chooses a cluster's ports. The multicast port is always the first free one: nothing but the
-/// cluster's own nodes relies on it.
+/// Chooses a cluster's TCP ports. The multicast port is where a search for a free one begins, see
+/// [`super::multicast`]: nothing but the cluster's own nodes relies on it.
 ///
 /// # Errors
 /// [`PortsTaken`] for the given ports, or for those of the last slot if no slot is free.
@@ -80,13 +80,10 @@ pub fn choose(
     let slots = if policy == Policy::Given { 1 } else { SLOTS };
     let mut taken = Ok(());
     for slot in 0..slots {
-        let mut net = given.in_slot(slot);
+        let net = given.in_slot(slot);
         let wanted = wanted(&net, nodes, with_dns);
         taken = check_tcp(&wanted, reserved);
         if taken.is_ok() {
-            let mut ports = net.mcast_port..=u16::MAX;
-            let free = |port: &u16| !reserved.contains_key(port) && udp_is_free(*port);
-            net.mcast_port = ports.find(free).unwrap_or(net.mcast_port);
             return Ok(net);
         }
     }
@@ -173,10 +170,10 @@ pub fn tcp_is_free(port: u16) -> bool {
     }
 }
 
-/// Whether no socket of the host has that UDP port. Multicast sockets share ports, so binding one
+/// How many sockets of the host have that UDP port. Multicast sockets share ports, so binding one
 /// would tell nothing.
-pub fn udp_is_free(port: u16) -> bool {
-    !read_sockets(&["udp", "udp6"]).iter().any(|s| s.port == port)
+pub fn udp_sockets(port: u16) -> usize {
+    read_sockets(&["udp", "udp6"]).iter().filter(|s| s.port == port).count()
 }
 
 /// The sockets of the named protocols; a table that can't be read has none.
@@ -267,8 +264,7 @@ mod tests {
         let nodes = [NodeId::new(1).unwrap()];
         let first = choose(&UserNet::default(), Policy::FirstFree, &nodes, true, &Reserved::new());
         let first = first.unwrap();
-        let mut reserved = Reserved::from([(first.ssh_port(nodes[0]), "one".to_owned())]);
-        reserved.insert(first.mcast_port, "one".to_owned());
+        let reserved = Reserved::from([(first.ssh_port(nodes[0]), "one".to_owned())]);
         let error = choose(&first, Policy::Given, &nodes, true, &reserved).unwrap_err();
         assert_eq!(error.0[0].holder, Holder::Cluster("one".into()));
         let second =

@@ -1,9 +1,10 @@
 //! Whether the networks of a running cluster work, seen from inside its nodes.
 //!
-//! What is tried is derived from the topology: the first node of each group of vms and the first of
-//! each group of testers ping each other at the addresses of their names, by IPv4 and IPv6, and see
-//! the way that the topology's routes give; and every node resolves a name by its own DNS server.
-//! Where there is no tester, the first two vms ping each other.
+//! What is tried is derived from the topology: vms and testers ping each other at their addresses,
+//! by IPv4 and IPv6, and see the way that the topology's routes give; where these give none, they
+//! must not reach each other; and every node resolves a name by its own DNS server. That is tried of
+//! the first node of each group, or of all. Where there is no tester, the first two vms ping each
+//! other.
 //!
 //! One ssh per node runs a script of all its probes, all nodes at once. The script frames what each
 //! probe prints, and a pure part reads the frames:
@@ -25,7 +26,8 @@ use self::probe::{Probe, outcome, read, script};
 use super::RunDir;
 use super::access::Target;
 use super::state::{InterfaceState, NodeState, State};
-use crate::topology::address::{NodeId, Role};
+use crate::topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
+use crate::topology::path::Way;
 use crate::topology::{Group, Topology};
 
 /// What came of it.
@@ -53,16 +55,30 @@ pub struct Outcome {
     pub detail: String,
 }
 
+/// Of which pairs the way is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairs {
+    /// The first node of each group of vms with the first of each group of testers.
+    Firsts,
+    /// Every vm with every tester.
+    All,
+}
+
 /// Checks a running cluster of that topology; every node resolves `names`.
 ///
 /// # Errors
 /// When the cluster does not run, ssh can't be started, or the user cancels. What doesn't work in
 /// the cluster is no error but a [`Verdict`].
-pub fn check(run: &RunDir, topology: &Topology, names: &[&str]) -> Result<Vec<Outcome>> {
+pub fn check(
+    run: &RunDir,
+    topology: &Topology,
+    pairs: Pairs,
+    names: &[&str],
+) -> Result<Vec<Outcome>> {
     let targets = Target::all(run)?;
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
     let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
-    let plan = Plan { topology, nodes };
+    let plan = Plan { topology, pairs, nodes };
     let probed = targets.iter().map(|t| (t, plan.probes(t.node, names))).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let run = |target: &'_ Target, probes: &'_ [Probe]| on_node(target, probes);
@@ -82,13 +98,14 @@ pub fn check(run: &RunDir, topology: &Topology, names: &[&str]) -> Result<Vec<Ou
 /// What is known of the cluster when probes are chosen.
 struct Plan<'a> {
     topology: &'a Topology,
+    pairs: Pairs,
     nodes: BTreeMap<NodeId, &'a NodeState>,
 }
 
 impl Plan<'_> {
     /// What is to be tried on a node.
     fn probes(&self, node: NodeId, names: &[&str]) -> Vec<Probe> {
-        let (vms, mut testers) = (self.firsts(Role::Vm), self.firsts(Role::Tester));
+        let (vms, mut testers) = (self.chosen(Role::Vm), self.chosen(Role::Tester));
         if testers.is_empty() {
             let is_vm = |id: &&NodeId| id.role() == Role::Vm;
             testers.extend(self.nodes.keys().filter(is_vm).nth(1));
@@ -104,27 +121,40 @@ impl Plan<'_> {
         probes
     }
 
-    /// The first node that runs of each group of a role.
-    fn firsts(&self, role: Role) -> Vec<NodeId> {
+    /// The nodes of a role that are tried, of those that run.
+    fn chosen(&self, role: Role) -> Vec<NodeId> {
         let groups = self.topology.groups.iter().filter(|group| group.role() == role);
-        let first =
-            |group: &Group| self.nodes.keys().find(|id| group.nodes.contains(**id)).copied();
-        groups.filter_map(first).collect()
+        let running = |group: &Group| {
+            self.nodes.keys().filter(|id| group.nodes.contains(**id)).copied().collect::<Vec<_>>()
+        };
+        let most = match self.pairs {
+            Pairs::Firsts => 1,
+            Pairs::All => usize::MAX,
+        };
+        groups.flat_map(|group| running(group).into_iter().take(most)).collect()
     }
 
-    /// Pings of a node at the address of its name, and the ways to it where the topology tells them.
+    /// What a node sees of another: pings at the address of its name, and the ways to it; the same
+    /// at its other addresses, where the topology tells the way, or that there is none.
     fn towards(&self, from: NodeId, to: NodeId) -> Vec<Probe> {
         let named = self.topology.group_of(to).map(|group| group.name_on);
-        let interface = self.nodes.get(&to).zip(named).and_then(|(node, network)| {
-            node.interfaces.iter().find(|interface| interface.network == network.0)
-        });
-        let Some((interface, network)) = interface.zip(named) else { return Vec::new() };
         let present: BTreeSet<NodeId> = self.nodes.keys().copied().collect();
-        let way = self.topology.way(&present, from, to, network);
         let mut probes = Vec::new();
-        for address in addresses(interface) {
-            probes.push(Probe::Ping(address));
-            probes.extend(way.clone().map(|way| Probe::Way(address, way)));
+        let interfaces = self.nodes.get(&to).into_iter().flat_map(|node| &node.interfaces);
+        for interface in interfaces.filter(|i| NetworkId(i.network) != MAINTENANCE) {
+            let network = NetworkId(interface.network);
+            let way = self.topology.way(&present, from, to, network);
+            for address in addresses(interface) {
+                match &way {
+                    Way::By(hops) => {
+                        probes.push(Probe::Ping(address));
+                        probes.push(Probe::Way(address, hops.clone()));
+                    }
+                    Way::Unknown if named == Some(network) => probes.push(Probe::Ping(address)),
+                    Way::Unknown => {}
+                    Way::Apart => probes.push(Probe::Apart(address)),
+                }
+            }
         }
         probes
     }
@@ -174,12 +204,13 @@ pub(super) mod tests {
 
     use insta::assert_snapshot;
 
-    use super::{NodeState, Plan, Probe};
+    use super::{NodeState, Pairs, Plan, Probe};
     use crate::topology::address::NodeId;
     use crate::topology::{Counts, Overrides, Topology};
 
     pub(super) const XNET: &str =
         include_str!("../../../../ovl/network-topology/topologies/xnet.toml");
+    const BACKEND: &str = include_str!("../../../../ovl/network-topology/topologies/backend.toml");
     const EVIL: &str = include_str!("../../../../ovl/network-topology/topologies/evil_tester.toml");
 
     /// What is tried on a node of two vms, two routers and so many testers.
@@ -189,7 +220,8 @@ pub(super) mod tests {
         let nodes = topology.nodes(&counts, &Overrides::default()).unwrap();
         let states: Vec<_> = nodes.iter().map(|node| NodeState::new(node, vec![])).collect();
         let nodes = nodes.iter().map(|node| node.id).zip(&states).collect();
-        Plan { topology: &topology, nodes }.probes(NodeId::new(on).unwrap(), &["a.b"])
+        Plan { topology: &topology, pairs: Pairs::Firsts, nodes }
+            .probes(NodeId::new(on).unwrap(), &["a.b"])
     }
 
     fn shown(probes: &[Probe]) -> String {
@@ -228,6 +260,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_the_topology_keeps_apart_is_tried() {
+        let shown = shown(&planned(BACKEND, 1, 221));
+        assert!(shown.contains("Apart(192.168.1.1)\nApart(1000::1:c0a8:101)\n"), "{shown}");
+        assert!(shown.contains("Way(192.168.3.1 by vm-201)"), "{shown}");
+    }
+
+    #[test]
     fn without_a_tester_two_vms_do() {
         assert_snapshot!(shown(&planned(XNET, 0, 2)), @r#"
         Ping(192.168.1.1)
@@ -249,6 +288,10 @@ pub(super) mod tests {
         Way(192.168.3.222 by vm-201|vm-202)
         Ping(1000::1:c0a8:3de)
         Way(1000::1:c0a8:3de by vm-201|vm-202)
+        Ping(192.168.2.222)
+        Way(192.168.2.222 by vm-201|vm-202)
+        Ping(1000::1:c0a8:2de)
+        Way(1000::1:c0a8:2de by vm-201|vm-202)
         Resolve("a.b")
         "#);
     }

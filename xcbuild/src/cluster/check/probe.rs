@@ -15,6 +15,8 @@ const FRAME: &str = "@probe ";
 pub(super) enum Probe {
     /// An address answers.
     Ping(IpAddr),
+    /// An address does not answer, since the topology keeps it apart.
+    Apart(IpAddr),
     /// The way to an address goes by these, hop by hop: by one of each set.
     Way(IpAddr, Vec<BTreeSet<NodeId>>),
     /// The node's own DNS server knows a name.
@@ -35,6 +37,7 @@ impl Probe {
         match self {
             // The first packet may find that nobody has asked for the neighbour's address yet.
             Probe::Ping(to) => format!("ping -c1 -W5 {to} || ping -c1 -W5 {to}"),
+            Probe::Apart(to) => format!("ping -c2 -W2 {to}"),
             Probe::Way(to, _) if to.is_ipv6() => format!("traceroute6 -n -m 8 -q 1 -w 3 {to}"),
             Probe::Way(to, _) => format!("traceroute -n -m 8 -q 1 -w 3 {to}"),
             Probe::Resolve(name) => format!("nslookup {} 127.0.0.1", Exec::new(name).line()),
@@ -44,6 +47,7 @@ impl Probe {
     fn what(&self) -> String {
         match self {
             Probe::Ping(to) => format!("ping {to}"),
+            Probe::Apart(to) => format!("apart from {to}"),
             Probe::Way(to, _) => format!("way to {to}"),
             Probe::Resolve(name) => format!("resolve {name}"),
         }
@@ -57,6 +61,8 @@ impl Probe {
             Probe::Way(to, hops) if code == 0 => way(*to, hops, output),
             Probe::Resolve(_) if code == 0 => resolved(output),
             Probe::Ping(_) if code == 0 => (Verdict::Ok, round_trip(output)),
+            Probe::Apart(_) if code == 0 => (Verdict::Failed, "it answers".into()),
+            Probe::Apart(_) => (Verdict::Ok, "no answer".into()),
             _ => (Verdict::Failed, end().into()),
         }
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use super::address::{MAINTENANCE, NetworkId, Role};
+use super::address::{MAINTENANCE, NetworkId, NodeId, Role};
 use super::group::NodeSet;
 use super::impairment::{End, Impairment, Netem};
 use super::network::{DEFAULT_MTU, Network};
@@ -57,7 +57,7 @@ impl Topology {
         let topology = Self {
             name: name.to_string(),
             description: fields.need("description")?.string("a sentence")?.to_string(),
-            counts: counts(&fields)?,
+            counts: counts(&fields, &groups)?,
             impairments: impairments(&fields, &networks, &groups)?,
             networks,
             groups,
@@ -67,18 +67,28 @@ impl Topology {
     }
 }
 
-fn counts(fields: &Fields<'_>) -> Result<Counts, ParseError> {
+/// How many nodes are started: as the file says, else as usual, as far as groups have such nodes.
+fn counts(fields: &Fields<'_>, groups: &[super::Group]) -> Result<Counts, ParseError> {
     let mut counts = Counts::default();
-    let Some(value) = fields.get("counts") else { return Ok(counts) };
-    let fields = value.fields(&["vm", "routers", "testers"])?;
     let slots = [
         ("vm", Role::Vm, &mut counts.vm),
         ("routers", Role::Router, &mut counts.routers),
         ("testers", Role::Tester, &mut counts.testers),
     ];
+    let given = fields.get("counts");
+    let given =
+        given.as_ref().map(|value| value.fields(&["vm", "routers", "testers"])).transpose()?;
     for (field, role, slot) in slots {
-        if let Some(value) = fields.get(field) {
-            *slot = value.byte(0..=role.capacity())?;
+        let has_place = |id: &NodeId| groups.iter().any(|group| group.nodes.contains(*id));
+        let places = NodeId::of_role(role, role.capacity()).take_while(has_place).count();
+        let Some(value) = given.as_ref().and_then(|fields| fields.get(field)) else {
+            *slot = (*slot).min(u8::try_from(places).unwrap_or(u8::MAX));
+            continue;
+        };
+        *slot = value.byte(0..=role.capacity())?;
+        if usize::from(*slot) > places {
+            let first = role.first() + u8::try_from(places).unwrap_or(0);
+            return Err(value.error(format!("{field} = {slot}, but {first} is in no group")));
         }
     }
     Ok(counts)

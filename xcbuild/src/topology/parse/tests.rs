@@ -95,6 +95,9 @@ fn what_cannot_be_is_named_with_its_line() {
         ("network = 2\n", "network = 0\nend = \"tap\"\n", "an impairment's end is"),
         ("nodes = 201", "nodes = 1", "25: vm-001 is not on network 2"),
         ("testers = 1", "testers = 21", "2: field `testers` is 21, not a number from 0 to 20"),
+        ("testers = 1", "routers = 3", "2: routers = 3, but 203 is in no group"),
+        ("nodes = \"vm\"", "nodes = \"1-255\"", "10: `255` is not a node"),
+        ("[network.2]", "[network.2]\naddresses = { of = 9 }", "there is no network 9"),
         ("description = \"nodes", "# \"nodes", "lacks the field `description`"),
         ("kind = \"flag\"", "kind = \"number\"", "5: a variable's kind is"),
         ("[network.1]", "[network.1", "6: not TOML: "),
@@ -175,6 +178,40 @@ fn the_host_is_no_way_around_the_topology() {
     let topology = parse(&text).unwrap();
     let last = topology.groups[1].routes.last().unwrap();
     assert_eq!(last.via, Via::Nothing);
+}
+
+#[test]
+fn counts_are_as_many_as_groups_have() {
+    let text =
+        "description = \"two\"\n[network.1]\n[group.vm]\nnodes = \"1-2\"\nnetworks = [0, 1]\n";
+    let counts = parse(text).unwrap().counts;
+    assert_eq!((counts.vm, counts.routers, counts.testers), (2, 0, 0));
+}
+
+#[test]
+fn masquerade_can_not_go_in_a_circle() {
+    let router = |name: &str, node: u8, next: u8, network: u8| {
+        format!(
+            "[group.{name}]\nnodes = {node}\nnetworks = [0, 1, 2]\nforward = true\n\
+             masquerade = [{network}]\n\
+             routes = [{{ to = \"default\", via = {next}, on = {network} }}]\n"
+        )
+    };
+    let text = "description = \"loop\"\n[network.1]\n[network.2]\n".to_owned()
+        + &router("a", 201, 202, 1)
+        + &router("b", 202, 201, 2);
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.starts_with("t.toml:8: `a` masquerades what leaves by eth0"), "{error}");
+}
+
+#[test]
+fn template_has_no_room_for_the_network() {
+    let text = "description = \"t\"\n[network.9]\naddresses = { from = \"T\" }\n\
+        [variable.T]\ndescription = \"t\"\nkind = \"addresses\"\n\
+        [group.vm]\nnodes = \"vm\"\nnetworks = [0, 9]\n";
+    let lookup = |_: &str| Some("10.0.0.0/22/24".to_owned());
+    let error = Topology::parse("t.toml", "t", text, &lookup).unwrap_err();
+    assert_eq!(error.to_string(), "t.toml:3: network 9 doesn't fit into 2 bits");
 }
 
 proptest::proptest! {

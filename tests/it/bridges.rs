@@ -1,0 +1,172 @@
+//! Clusters on bridges and taps, on hosts to throw away: all that works with `user` networks works
+//! there, and nothing stays behind.
+
+use crate::common::host::{Host, taps};
+use crate::common::tool;
+
+/// One node of each role, so that there is a way through a router.
+const NODES: [&str; 3] = ["--nvm=1", "--nrouters=1", "--ntesters=1"];
+
+/// What works whichever the namespace; all commands but the start are run from outside it.
+fn works(host: &Host, table: &str) {
+    assert_eq!(table.matches(" ready ").count(), 3, "{table}");
+    // Two pings and two ways in each direction, and a name a node.
+    assert_eq!(table.matches(" ok ").count(), 8 + 3, "{table}");
+    assert!(!table.contains("FAILED") && !table.contains("SKIPPED"), "{table}");
+    host.ok(&["rsh", "1", "ping", "-c1", "-W5", "-M", "do", "-s", "8972", "192.168.2.221"]);
+    // Nodes reach each other on network 0, too, which each qemu's own network can't give them.
+    host.ok(&["rsh", "1", "ping", "-c1", "-W5", "192.168.0.221"]);
+    // By the router and its masquerade, the host and its, to a neighbour who knows no way back.
+    for world in ["10.9.0.2", "[fd09::2]"] {
+        let page = host.ok(&["rsh", "1", &format!("wget -qO- http://{world}:8000/")]);
+        assert_eq!(page, "the world\n", "{world}");
+    }
+    links_fail(host);
+}
+
+/// Faults of links, where taps carry them.
+fn links_fail(host: &Host) {
+    host.ok(&["link", "201", "2", "--delay=50ms", "--direction=both"]);
+    let said = host.ok(&["rsh", "201", "ping", "-q", "-c3", "-i0.1", "-W5", "192.168.2.221"]);
+    let shortest = said.split("mdev = ").nth(1).and_then(|t| t.split('/').next()?.parse().ok());
+    assert!(shortest.is_some_and(|ms: f64| ms >= 100.0), "{said}");
+    host.ok(&["link", "201", "2", "--down", "--clear"]);
+    host.ok(&["rsh", "201", "grep", "-x", "0", "/sys/class/net/eth2/carrier"]);
+    host.ok(&["link", "201", "2", "--up"]);
+    host.ok(&["rsh", "201", "ping", "-c1", "-W5", "192.168.2.221"]);
+}
+
+/// A server in the neighbour's namespace, for nodes to fetch a page from.
+fn serve(host: &Host) {
+    host.host.said(
+        "mkdir /run/www; echo the world >/run/www/index.html
+         ip netns exec world busybox httpd -p '[::]:8000' -h /run/www",
+    );
+}
+
+/// What happens to single nodes; `links` lists the namespace's.
+fn nodes_come_and_go(host: &Host, links: &dyn Fn() -> String) {
+    let table = host.ok(&["scaleout", "2"]);
+    assert_eq!(table.matches(" ready ").count(), 4, "{table}");
+    assert!(links().contains("xctap2_1"), "{}", links());
+    host.ok(&["rsh", "2", "ping", "-c1", "-W5", "192.168.1.1"]);
+    host.ok(&["restart", "2"]);
+    let said =
+        host.ok(&["exec", "--nodes=1,2", "ping -c1 -W5 192.168.2.221 >/dev/null && hostname"]);
+    let mut lines: Vec<_> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["vm-001: vm-001", "vm-002: vm-002"]);
+    let copied = host.workspace.home().join("copied");
+    host.ok(&["rcp", "2", "/etc/hostname", copied.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(copied).unwrap(), "vm-002\n");
+    assert!(host.ok(&["logs", "2"]).contains("vm-002"));
+    assert_eq!(host.xcbuild(&["status"]).status.code(), Some(4));
+    host.ok(&["scalein", "2"]);
+    assert!(!links().contains("xctap2_") && links().contains("xctap1_1"), "{}", links());
+}
+
+/// Plain ssh, as test scripts call it where they see a bridge.
+fn plain_ssh(inside: &dyn Fn(&[&str]) -> String) {
+    let quiet = ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no"];
+    let words = [&["ssh", "-q"][..], &quiet, &["root@192.168.0.1", "hostname"]].concat();
+    assert_eq!(inside(&words), "vm-001\n");
+}
+
+/// In a namespace of `nsadd`: ended by the book, and with everything killed half way. Of neither
+/// anything is left in the namespace or on the host.
+#[test]
+fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
+    let Some(host) = Host::new() else { return };
+    if !tool::present("qemu-system-x86_64") || !taps() {
+        return;
+    }
+    let alone = host.workspace.cluster();
+    host.prepare();
+    host.settle();
+    serve(&host);
+    let before = host.snapshot();
+    host.ok(&["nsadd", "1"]);
+    let inside = |words: &[&str]| host.ok(&[&["nsenter", "1"], words].concat());
+    let links = || inside(&["ip", "-br", "link"]);
+    let at_first = names(&links());
+    let up = [&[host.program(), "up", "--net=netns", "--mtu=9000"][..], &NODES].concat();
+    works(&host, &inside(&up));
+    for link in ["xcbr1", "xctap1_1"] {
+        let shown = inside(&["ip", "link", "show", link]);
+        assert!(shown.contains("mtu 9000"), "{shown}");
+    }
+    plain_ssh(&inside);
+    nodes_come_and_go(&host, &links);
+    host.ok(&["stop"]);
+    assert_eq!(names(&links()), at_first);
+
+    // xcbuild, its DNS proxy and the first qemu are killed as soon as that is there.
+    let start = [&[host.program(), "start", "--net=netns"][..], &NODES].concat().join(" ");
+    let kill = "until [ -e $XCBUILD_RUN/$__cluster/001.qmp ]; do :; done
+        kill -9 $! $(pgrep -f 'qemu-system-[x]86_64|[d]ns serve')";
+    host.ok(&["nsenter", "1", "sh", "-c", &format!("{start} & {kill}")]);
+    assert!(links().contains("xctap1_0"), "the kill came too early");
+    host.ok(&["stop"]);
+    assert_eq!(names(&links()), at_first);
+    host.ok(&["nsdel", "1"]);
+    host.assert_is(&before);
+    drop(alone);
+}
+
+/// In a namespace of the cluster's own, by a user who can't become root, on a host whose loopback is
+/// closed but for DNS.
+#[test]
+fn a_user_without_root_has_bridges_too() {
+    let Some(root) = Host::new() else { return };
+    let programs = ["qemu-system-x86_64", "slirp4netns", "setpriv", "busybox"];
+    if !programs.iter().all(|program| tool::present(program)) || !taps() {
+        return;
+    }
+    let alone = root.workspace.cluster();
+    root.prepare();
+    root.settle();
+    serve(&root);
+    let host = root.kim();
+    if !host.command("unshare").args(["-Urn", "true"]).output().unwrap().status.success() {
+        println!("SKIPPED: users may not make namespaces here");
+        return;
+    }
+    let before = host.snapshot();
+    works(&host, &host.ok(&[&["up", "--net=rootless", "--mtu=9000"][..], &NODES].concat()));
+    let inside = |words: &[&str]| host.ok(&[&["nsenter", "tests"], words].concat());
+    let links = || inside(&["ip", "-br", "link"]);
+    assert!(inside(&["ip", "link", "show", "xcbr1"]).contains("mtu 9000"));
+    plain_ssh(&inside);
+    nodes_come_and_go(&host, &links);
+    loopback_is_closed(&host, &inside);
+    host.assert_is(&before);
+    host.ok(&["stop"]);
+    host.assert_is(&before);
+    // The host's first process does not gather what has ended.
+    let left = host.host.said(
+        "ps ax -o stat,args | grep -E '[s]lirp4netns|[q]emu-system|[n]amespace$' | grep -v ^Z || true",
+    );
+    assert_eq!(left, "");
+    drop(alone);
+}
+
+/// The host's servers that listen on loopback are not the nodes': slirp4netns would show them.
+fn loopback_is_closed(host: &Host, inside: &dyn Fn(&[&str]) -> String) {
+    host.host.said("busybox httpd -p 127.0.0.1:8001 -h /run/www");
+    let refused = host.xcbuild(&["rsh", "1", "wget -qO- -T5 http://10.0.2.2:8001/"]);
+    assert!(!refused.status.success(), "a node reads what the host serves on loopback");
+    let own = r"exec 3<>/dev/tcp/10.0.2.2/8001 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 &&
+        cat <&3 || echo refused";
+    let said = inside(&["bash", "-c", own]);
+    assert!(said.contains("refused"), "{said}");
+    // Without the rules it is read: they are what closes it.
+    inside(&["nft", "flush", "chain", "inet", "xcbuild", "own_to_host"]);
+    let said = inside(&["bash", "-c", own]);
+    assert!(said.contains("the world"), "{said}");
+}
+
+/// The names in `ip -br link`, less the peer's.
+fn names(links: &str) -> Vec<String> {
+    let name = |line: &str| line.split([' ', '@']).next().map(ToOwned::to_owned);
+    links.lines().filter_map(name).collect()
+}
