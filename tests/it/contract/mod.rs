@@ -4,4 +4,6 @@ mod hooks;
 mod images;
 mod nodes;
 mod overlays;
+mod page;
+mod scripts;
 mod shell;
