@@ -19,6 +19,7 @@ mod mkcdrom;
 mod mutation;
 mod netns;
 mod overlays;
+mod scripts;
 mod store;
 mod testing;
 mod topology;

@@ -93,7 +93,7 @@ impl Script<'_> {
         let work = self.store.work_directory()?;
         let began = next_file_time();
         let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
-        let ended = self.execute(work.path(), watched, &mut watcher)?;
+        let ended = self.start(work.path(), watched, &mut watcher)?;
         if let Some(program) = watcher.facts.set_id.take() {
             drop(work);
             let why = format!("it runs the set-id program `{}`", program.display());
@@ -129,8 +129,8 @@ impl Script<'_> {
         }
     }
 
-    /// Runs it once in a directory, and gives how it ended, which is well, or by a set-id program.
-    fn execute(&self, work: &Path, watched: bool, watcher: &mut Watcher<'_>) -> Result<Ended> {
+    /// Runs it once in a directory.
+    fn start(&self, work: &Path, watched: bool, watcher: &mut Watcher<'_>) -> Result<Ended> {
         let tmp = work.join("tmp");
         fs::create_dir(&tmp)?;
         let script = self.directory.join(SCRIPT_NAME);
@@ -140,22 +140,7 @@ impl Script<'_> {
         }
         exec = exec.env("PATH", &self.params.programs).env("TZ", TIME_ZONE);
         exec = exec.env("TMPDIR", &tmp).env("XCLUSTER_TMP", &tmp);
-        let line = exec.line();
-        let timeout = self.params.script_timeout.unwrap_or(TIMEOUT);
-        let options = Options { timeout, watched };
-        let failed = || format!("the script `{}` failed", script.display());
-        let ended = trace::run(exec, options, &mut |task, call| watcher.call(task, call))
-            .with_context(failed)?;
-        if ended.timed_out {
-            bail!(
-                "the script `{}` was ended after {} s; --script-timeout gives it more",
-                script.display(),
-                timeout.as_secs()
-            );
-        }
-        if !ended.status.success() && watcher.facts.set_id.is_none() {
-            return Err(failure(line, ended.status, &ended.output)).with_context(failed);
-        }
+        let ended = execute(exec, &script, self.params, watched, watcher)?;
         if !ended.output.stdout.is_empty() {
             tracing::debug!(script = self.name, "prints on stdout, which is dropped");
         }
@@ -195,8 +180,36 @@ fn next_file_time() -> i64 {
     }
 }
 
-/// The user's umask must not show in the layer.
-pub(super) const WITH_UMASK: &str = r#"umask 022; exec "$@""#;
+/// Runs a program of an overlay to its end. It ended well, or by the watcher, which met a set-id
+/// program that has to be run unwatched.
+///
+/// # Errors
+/// When it can't be run, fails, or takes too long.
+pub(super) fn execute(
+    exec: Exec,
+    script: &Path,
+    params: &Params,
+    watched: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<Ended> {
+    let line = exec.line();
+    let timeout = params.script_timeout.unwrap_or(TIMEOUT);
+    let options = Options { timeout, watched };
+    let failed = || format!("the script `{}` failed", script.display());
+    let ended = trace::run(exec, options, &mut |task, call| watcher.call(task, call))
+        .with_context(failed)?;
+    if ended.timed_out {
+        bail!(
+            "the script `{}` was ended after {} s; --script-timeout gives it more",
+            script.display(),
+            timeout.as_secs()
+        );
+    }
+    if !ended.status.success() && watcher.facts.set_id.is_none() {
+        return Err(failure(line, ended.status, &ended.output)).with_context(failed);
+    }
+    Ok(ended)
+}
 
 #[cfg(test)]
 mod tests;

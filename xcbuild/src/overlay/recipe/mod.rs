@@ -21,6 +21,8 @@
 //! | `script FILE`, `script program NAME`, `script library PATH`, `script variable NAME` | digest of each; the value | what the script declares |
 //! | `tar` | digest of the file | an overlay that is a tar file |
 //!
+//! What decides the layer of a `tar` script is found out by running it: [`super::trace`] has the table.
+//!
 //! Not in it: times, owners and absolute paths on the host, umask, locale, the overlay's name and
 //! place, the text of the manifest (only what it says), the number of threads. The version of the
 //! encoding is in every key ([`crate::image::key`]); [`FORMAT`] is raised when a step comes to yield

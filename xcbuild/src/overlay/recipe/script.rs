@@ -2,11 +2,13 @@
 //!
 //! It runs in a working directory of its own, with `PATH`, `TMPDIR` and the declared variables as
 //! its whole environment, and gets the directory to fill as its argument. What it declares decides
-//! the layer: the program, its inputs, the host programs that it names, the variables.
+//! the layer: the program, its inputs, the host programs that it names, the variables. It is watched
+//! as a `tar` script is ([`crate::overlay::trace`]), to warn of what it reads of the overlay and does
+//! not declare.
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use fs_err as fs;
 
 use super::listing::{digest, ingredients};
@@ -14,16 +16,20 @@ use super::{Context, Ingredient, Step};
 use crate::elf::{Directories, closure};
 use crate::image::listing::Listing;
 use crate::image::store::Store;
+use crate::overlay::Params;
 use crate::overlay::manifest::{LocalPath, Script, Word};
-use crate::overlay::script::WITH_UMASK;
+use crate::overlay::script::execute;
+use crate::overlay::trace::{Scene, Watcher};
 use crate::sys::exec::{Exec, find_program};
 use crate::tree::{Blob, Content, Modes, Tree, from_directory, from_tar, write_tar};
+use crate::ui;
 
 struct Filled<'a> {
+    name: &'a str,
     script: &'a Script,
+    params: &'a Params,
     directory: PathBuf,
     variables: Vec<(String, String)>,
-    path: std::ffi::OsString,
     ingredients: Vec<Ingredient>,
     store: &'a Store,
 }
@@ -44,10 +50,11 @@ pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
         all.push(Ingredient::new(format!("script variable {name}"), value));
     }
     Ok(Some(Box::new(Filled {
+        name: context.name,
         script,
+        params: context.params,
         directory: context.directory.to_path_buf(),
         variables,
-        path: context.params.programs.clone(),
         ingredients: all,
         store: context.packages.store(),
     })))
@@ -99,20 +106,50 @@ impl Step for Filled<'_> {
     }
 
     fn yields(&self, _: &Tree) -> Result<Tree> {
+        self.fill(!self.params.untraced)
+    }
+}
+
+impl Filled<'_> {
+    fn fill(&self, watched: bool) -> Result<Tree> {
         let work = self.store.work_directory()?;
         let (out, tmp) = (work.path().join("out"), work.path().join("tmp"));
         fs::create_dir(&out)?;
         fs::create_dir(&tmp)?;
         let script = self.directory.join(&self.script.run.0);
-        let mut exec = Exec::new("sh").args(["-c", WITH_UMASK, "sh"]).arg(&script).arg(&out);
-        exec = exec.env_clear().cwd(&tmp).env("PATH", &self.path).env("TMPDIR", &tmp);
+        let mut exec = Exec::new(&script).arg(&out);
+        exec = exec.env_clear().cwd(&tmp).env("PATH", &self.params.programs).env("TMPDIR", &tmp);
         for (name, value) in &self.variables {
             exec = exec.env(name, value);
         }
-        exec.output().with_context(|| format!("the script `{}` failed", script.display()))?;
+        let scene = Scene::of(&self.directory, self.params, self.store);
+        let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
+        execute(exec, &script, self.params, watched, &mut watcher)?;
+        if watcher.facts.set_id.is_some() {
+            return self.fill(false);
+        }
+        self.warn_of_undeclared(&watcher);
         // The directory goes, and the layer is written later: a tar that stays open keeps all.
         let mut tar = self.store.temporary()?;
         write_tar(&from_directory(&out, Modes::Kept)?, &mut tar)?;
         Ok(from_tar(&Blob::open(tar.path())?)?)
+    }
+
+    fn warn_of_undeclared(&self, watcher: &Watcher<'_>) {
+        let inputs = self.script.inputs.iter().map(|i| &i.0);
+        let declared: Vec<PathBuf> =
+            inputs.chain([&self.script.run.0]).map(|path| self.directory.join(path)).collect();
+        let real = declared.iter().map(|p| p.canonicalize().unwrap_or_else(|_| p.clone()));
+        let undeclared = watcher.read_below(&self.directory, &real.collect::<Vec<_>>());
+        if let Some(first) = undeclared.first() {
+            let more = match undeclared.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            ui::warn(format_args!(
+                "the script of `{}` reads `{first}`{more}, which its `inputs` don't declare: a change of it builds nothing",
+                self.name
+            ));
+        }
     }
 }

@@ -130,13 +130,7 @@ fn mention(path: &Path, scene: &Scene, mentions: &mut Mentions) {
     let is_text = memchr::memchr(0, &bytes).is_none();
     let is_own = scene.places.name(path).starts_with('$');
     if (is_text || is_own) && file.read_to_end(&mut bytes).is_ok() {
-        let mut found = Mentions::default();
-        found.add(&bytes, passes);
-        if !is_text {
-            // Words of every program's tables.
-            found.all = None;
-        }
-        mentions.join(found);
+        mentions.add(&bytes, passes);
     }
 }
 

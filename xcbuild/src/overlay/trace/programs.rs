@@ -44,6 +44,10 @@ const COPIERS: &[&str] = &[
     "xz",
     "zstd",
 ];
+/// Programs that run what they read, besides shells, by the start of their names.
+const INTERPRETERS: &[&str] = &[
+    "awk", "gawk", "guile", "lua", "make", "mawk", "node", "perl", "php", "python", "ruby", "tclsh",
+];
 /// Our own verbs whose reading is seen like any program's.
 const HELPERS: &[&str] =
     &["completion", "cplib", "cploader", "env", "install_prog", "libs", "ovld", "--version"];
@@ -65,9 +69,19 @@ pub fn seeds_itself(program: &Path) -> bool {
     name(program).starts_with("perl")
 }
 
-/// Whether what a program reads is data to it, whatever it is.
+/// Whether what a program reads is data to it, whatever it is. Only the host's own are known.
 pub fn only_copies(program: &Path) -> bool {
-    COPIERS.contains(&name(program))
+    COPIERS.contains(&name(program)) && program.starts_with("/usr/bin")
+}
+
+/// Whether a program runs what it reads.
+pub fn interprets(program: &Path) -> bool {
+    is_shell(program) || INTERPRETERS.iter().any(|start| name(program).starts_with(start))
+}
+
+/// Whether a program is another copy of ours.
+pub fn is_ours(program: &Path) -> bool {
+    name(program) == "xcbuild"
 }
 
 /// The verb of our own program, if its reading is not all there is to it.
@@ -97,8 +111,12 @@ pub fn shows_all(arguments: &[Vec<u8>]) -> bool {
 pub fn gains_rights(meta: Meta) -> bool {
     let (user, group) = (meta.mode & 0o4000 != 0, meta.mode & 0o2010 == 0o2010);
     // Our own ids are 0 in a `Meta`, as root's are: root gains nothing by his own programs.
-    let root = rustix::process::geteuid().is_root();
-    !root && (user || group)
+    !is_root() && (user || group)
+}
+
+/// Whether we are root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Who runs a program: the `#!` line of a script, the loader of a dynamic one.

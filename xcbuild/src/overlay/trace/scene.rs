@@ -60,9 +60,14 @@ impl Scene {
     /// What of the machine is of no account for a run in that directory.
     pub fn ignored(&self, work: &Path) -> Ignored {
         let work = work.canonicalize().unwrap_or_else(|_| work.to_path_buf());
+        let mut but = self.places.roots();
+        but.retain(|place| place.starts_with(&self.store));
+        but.push(self.carried.clone());
         Ignored {
-            below: vec![self.store.clone(), work],
-            but: vec![self.carried.clone()],
+            results: vec![self.store.join("ac"), self.store.join("cas")],
+            below: vec![self.store.clone(), work.clone()],
+            work,
+            but,
             program: self.program.clone(),
         }
     }

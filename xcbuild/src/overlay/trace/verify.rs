@@ -92,8 +92,9 @@ fn input_now(
         Some(path) => input.state.now(&path, known, &scene.places),
         None => (State::Missing, None),
     };
-    // One of this very moment may be that of a later change, too.
-    let keeps = matches!(state, State::Content { .. } | State::Listing { .. });
+    // One of this very moment may be that of a later change, too; those of /proc always are.
+    let keeps = !input.path.starts_with("/proc/")
+        && matches!(state, State::Content { .. } | State::Listing { .. });
     let stamp = stamp.filter(|s| keeps && s.changed < now);
     let change = (state != input.state).then(|| change(input, &state, scene));
     (change, stamp)

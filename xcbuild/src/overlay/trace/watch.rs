@@ -7,7 +7,7 @@ use super::loader;
 use super::look::{Eye, Found, Resolved, names};
 use super::places::Places;
 use super::programs;
-use super::record::{Record, Use};
+use super::record::{Record, Seen, Use};
 use crate::sys::trace::{Call, Flow, Opening, Task};
 
 /// Files of `/proc` that say something of the machine which stays; all others are of processes, or
@@ -51,6 +51,10 @@ pub struct Facts {
 /// What is of no account wherever it is, and what of that is.
 #[derive(Debug, Default)]
 pub struct Ignored {
+    /// The run's own directory.
+    pub work: PathBuf,
+    /// Directories of results in the store: who reads these depends on more than files.
+    pub results: Vec<PathBuf>,
     /// The run's own directory, and the store.
     pub below: Vec<PathBuf>,
     /// What lies in these and counts all the same.
@@ -77,8 +81,25 @@ impl<'a> Watcher<'a> {
         Self { places, ignored, eye: Eye::default(), record, facts: Facts::default() }
     }
 
+    /// What was read or listed below a directory, and not below any of those: relative paths.
+    pub fn read_below(&self, directory: &Path, but: &[PathBuf]) -> Vec<String> {
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+        let is_read = |(path, seen): &(&PathBuf, &Seen)| {
+            (seen.read || seen.names.is_some()) && !but.iter().any(|b| path.starts_with(b))
+        };
+        let all = self.record.seen.iter().filter(is_read);
+        let below = all.filter_map(|(path, _)| path.strip_prefix(&directory).ok());
+        below.filter(|p| *p != Path::new("")).map(|p| p.display().to_string()).collect()
+    }
+
     /// Takes note of a call, before it is done.
     pub fn call(&mut self, task: &Task, call: Call) -> Flow {
+        // Nothing more is to be found out, but for programs that can't be run watched; and a look
+        // at what the script may have mounted and serves itself would wait for ever.
+        let may_need_rights = matches!(call, Call::Execute { .. }) && !programs::is_root();
+        if self.facts.always.is_some() && !may_need_rights {
+            return Flow::Go;
+        }
         match call {
             Call::Open(path, how) => self.open(task, &path, how),
             Call::Look { path, follow } => self.note(&path, follow, Use::Look),
@@ -149,8 +170,19 @@ impl<'a> Watcher<'a> {
             || self.ignored.program.as_deref() == Some(path)
     }
 
+    /// Whether the script made it, or it lies in its working directory.
+    fn is_made(&self, path: &Path) -> bool {
+        self.record.is_own(path) || path.starts_with(&self.ignored.work)
+    }
+
     fn open(&mut self, task: &Task, path: &Path, how: Opening) {
         let at = self.resolve(path, how.follow);
+        if self.ignored.results.iter().any(|p| at.path.starts_with(p)) {
+            return self.always("it reads xcbuild's store");
+        }
+        if how.read && self.is_made(&at.path) && !self.record.ran_own {
+            self.record.ran_own = programs::interprets(&program(task));
+        }
         if at.path == Path::new(loader::CACHE) && is_loader(task) {
             self.facts.loader = true;
             return;
@@ -196,7 +228,7 @@ impl<'a> Watcher<'a> {
 
     fn execute(&mut self, path: &Path, arguments: &[Vec<u8>]) -> Flow {
         let mut at = self.resolve(path, true);
-        if self.ignored.program.as_deref() == Some(&at.path) {
+        if self.ignored.program.as_deref() == Some(&at.path) || programs::is_ours(&at.path) {
             if let Some(verb) = programs::other_verb(arguments) {
                 self.always(format!("it calls `xcbuild {verb}`"));
             }
@@ -209,7 +241,7 @@ impl<'a> Watcher<'a> {
             if programs::shows_all(arguments) {
                 self.facts.all_variables.get_or_insert_with(|| "`env`".to_owned());
             }
-            self.record.ran_own |= self.record.is_own(&at.path) || self.is_ignored(&at.path);
+            self.record.ran_own |= self.is_made(&at.path);
         }
         // A script's interpreter may be a script.
         for _ in 0..5 {
@@ -232,9 +264,7 @@ impl<'a> Watcher<'a> {
         };
         let at = self.resolve(path, true);
         let of_libc = OF_LIBC.iter().any(|p| at.path.starts_with(p));
-        let own = self.record.is_own(&at.path)
-            || self.ignored.below.iter().any(|p| at.path.starts_with(p));
-        if at.found.exists() && !of_libc && !own {
+        if at.found.exists() && !of_libc && !self.is_made(&at.path) {
             self.always(format!("it talks to the program behind `{}`", at.path.display()));
         }
     }
