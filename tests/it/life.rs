@@ -1,5 +1,7 @@
 //! The life of nodes in a running cluster: what is run on many, shown, paused, reset, added, taken.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::common::{Workspace, tool};
 
 #[test]
@@ -11,6 +13,7 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
     let cluster = workspace.cluster();
     workspace.ok(&["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology"]);
 
+    nobody_else_gets_in(&workspace);
     many_are_asked_at_once(&workspace);
     let console = workspace.ok(&["logs", "1"]);
     assert!(console.contains("vm-001"), "{console}");
@@ -30,6 +33,31 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
     workspace.ok(&["stop", "--all"]);
     workspace.xcbuild(&["status"]).assert().code(0);
     drop(cluster);
+}
+
+/// A cluster with a name of its own has a key; without it nodes take nobody, whoever reaches the port.
+fn nobody_else_gets_in(workspace: &Workspace) {
+    let status: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
+    let (key, node) = (status["ssh_key"].as_str().unwrap(), &status["nodes"][0]);
+    let plain = |options: &[&str]| {
+        let mut ssh = std::process::Command::new("ssh");
+        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null"]);
+        ssh.args(["-o", "StrictHostKeyChecking=no", "-p", &node["ssh_port"].to_string()]);
+        ssh.args(options).args(["root@127.0.0.1", "hostname"]).output().unwrap()
+    };
+    let refused = plain(&["-o", "IdentityFile=none"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(255) && said.contains("Permission denied"), "{said}");
+    assert_eq!(plain(&["-i", key]).stdout, b"vm-001\n");
+    assert_eq!(workspace.ok(&["rsh", "1", "netstat -ltn | grep -c ':23 ' || true"]), "0\n");
+    // Of what is on disk nobody else can read or enter anything.
+    let run = workspace.run_directory().join("tests");
+    for entry in std::fs::read_dir(&run).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+    }
+    assert_eq!(std::fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 fn many_are_asked_at_once(workspace: &Workspace) {

@@ -84,7 +84,8 @@ fn an_extended_image_starts_nodes_and_overlays_are_injected() {
     if !tool::present("qemu-system-x86_64") {
         return;
     }
-    let workspace = workspace(&["first", "second", "third"]);
+    let mut workspace = workspace(&["first", "second", "third"]);
+    workspace.set("__access", "open");
     let disk = workspace.home().join("extended.qcow2");
     let image = format!("--image={}", disk.display());
     workspace.ok(&["mkimage", &image, "--format=qcow2"]);

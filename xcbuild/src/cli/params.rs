@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::images;
 use crate::cluster::StartParams;
+use crate::cluster::key::Access;
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::settings::Settings;
@@ -49,7 +50,17 @@ pub fn params(
         timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
         replace,
+        access: access(settings)?,
         wait: start.wait,
+    })
+}
+
+/// Scripts that call plain ssh rely on the cluster that has no name of its own.
+fn access(settings: &Settings) -> Result<Access> {
+    Ok(match (settings.variables.get("__access"), settings.cluster.name.as_str()) {
+        (Some("open"), _) | (None, "default") => Access::Open,
+        (Some("key"), _) | (None, _) => Access::Key,
+        (Some(other), _) => anyhow::bail!("--access={other}: open or key is expected"),
     })
 }
 

@@ -81,6 +81,10 @@ pub struct StartOptions {
     /// else user
     #[arg(long, value_name = "KIND")]
     net: Option<String>,
+    /// Who gets into the nodes by ssh: key, who has the cluster's key; open, any user of this host,
+    /// by telnet as well [default: open for the cluster `default`, else key]
+    #[arg(long, value_name = "WHO")]
+    access: Option<String>,
     /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
     // The setting is __boot_timeout: __timeout is a variable of the contract's test library.
     #[arg(long = "timeout", value_name = "SECONDS")]

@@ -1,8 +1,8 @@
 //! Commands and files on nodes, by the host's ssh and scp.
 //!
-//! A node's root has no password and its host key is new with every boot, so ssh is told to check
-//! and keep nothing, and to read none of the user's configuration; nobody but this host's users
-//! reaches the port. What ssh prints of its own accord is switched off: the command's output and
+//! A node's host key is new with every boot, so ssh is told to check and keep nothing, and to read
+//! none of the user's configuration; nobody but this host's users reaches the port, and where they
+//! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its own accord is switched off: the command's output and
 //! exit code are the result.
 
 use std::fs::File;
@@ -34,6 +34,8 @@ pub struct Target {
     /// The words before a command that enters the namespace where the address is; none if that is
     /// ours.
     pub through: Vec<String>,
+    /// The file of the cluster's key, where nodes ask for it.
+    pub key: Option<PathBuf>,
 }
 
 impl Target {
@@ -59,8 +61,8 @@ impl Target {
         let alive = status.nodes.iter().filter(|n| n.is_alive());
         let target = |n: &NodeStatus| {
             let (address, port) = (n.address, n.ssh_port);
-            let through = status.through.clone();
-            Some(Target { node: NodeId::new(n.number)?, address, port, through })
+            let (through, key) = (status.through.clone(), status.ssh_key.clone());
+            Some(Target { node: NodeId::new(n.number)?, address, port, through, key })
         };
         let all: Vec<_> = alive.filter_map(target).collect();
         if all.is_empty() {
@@ -128,13 +130,13 @@ impl Target {
 
     /// ssh up to the command; alone, it asks nothing and reads no input.
     fn ssh(&self, alone: bool) -> Exec {
-        let exec = self.exec("ssh").args(options()).args(["-p", &self.port.to_string()]);
+        let exec = self.exec("ssh").args(["-p", &self.port.to_string()]);
         let exec = if alone { exec.args(["-n", "-o", "BatchMode=yes"]) } else { exec };
         exec.arg(format!("root@{}", self.address))
     }
 
     fn scp(&self) -> Exec {
-        self.exec("scp").args(options()).args(["-r", "-P", &self.port.to_string()])
+        self.exec("scp").args(["-r", "-P", &self.port.to_string()])
     }
 
     fn remote(&self, path: &str) -> String {
@@ -143,10 +145,11 @@ impl Target {
 
     /// A program that runs where the node can be reached.
     fn exec(&self, program: &str) -> Exec {
-        match self.through.split_first() {
+        let exec = match self.through.split_first() {
             Some((enter, words)) => Exec::new(enter).args(words).arg(program),
             None => Exec::new(program),
-        }
+        };
+        exec.args(options(self.key.as_deref()))
     }
 }
 
@@ -197,17 +200,13 @@ impl Machine {
     }
 
     fn ssh(&self) -> Exec {
-        let exec = Exec::new("ssh").args(options()).args(["-o", "BatchMode=yes"]);
-        let exec = match &self.key {
-            Some(key) => exec.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(key),
-            None => exec,
-        };
-        exec.arg(&self.address)
+        let exec = Exec::new("ssh").args(options(self.key.as_deref()));
+        exec.args(["-o", "BatchMode=yes"]).arg(&self.address)
     }
 }
 
 /// What ssh and scp are told alike.
-fn options() -> Vec<String> {
+fn options(key: Option<&Path>) -> Vec<String> {
     let values = [
         "UserKnownHostsFile=/dev/null",
         "GlobalKnownHostsFile=/dev/null",
@@ -216,7 +215,11 @@ fn options() -> Vec<String> {
         &format!("ConnectTimeout={CONNECT_LIMIT}"),
     ];
     let values = values.iter().flat_map(|value| ["-o".to_owned(), (*value).to_owned()]);
-    ["-F", "none", "-q"].map(str::to_owned).into_iter().chain(values).collect()
+    // Of all the keys that the user's agent may have, only this one is tried.
+    let only = "IdentitiesOnly=yes".to_owned();
+    let key = key.map(|key| ["-i".into(), key.display().to_string(), "-o".into(), only]);
+    let key = key.into_iter().flatten();
+    ["-F", "none", "-q"].map(str::to_owned).into_iter().chain(values).chain(key).collect()
 }
 
 /// Runs a command on several nodes at once. `done` is told of each as it ends, in that order.
@@ -254,13 +257,25 @@ mod tests {
     #[test]
     fn ssh_checks_and_reads_nothing_of_the_users() {
         let node = NodeId::new(201).unwrap();
-        let target =
-            Target { node, address: Ipv4Addr::LOCALHOST, port: 12501, through: Vec::new() };
+        let target = Target {
+            node,
+            address: Ipv4Addr::LOCALHOST,
+            port: 12501,
+            through: Vec::new(),
+            key: None,
+        };
         assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
         let through = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
-        let inside = Target { address: Ipv4Addr::new(192, 168, 0, 201), port: 22, through, node };
+        let inside = Target {
+            address: Ipv4Addr::new(192, 168, 0, 201),
+            port: 22,
+            through,
+            node,
+            key: Some("/r/c/key".into()),
+        };
         assert!(inside.ssh(false).line().starts_with("nsenter --net=/n -- ssh -F none"));
-        assert!(inside.ssh(false).line().ends_with("-p 22 root@192.168.0.201"));
+        let end = "-i /r/c/key -o IdentitiesOnly=yes -p 22 root@192.168.0.201";
+        assert!(inside.ssh(false).line().ends_with(end), "{}", inside.ssh(false).line());
         assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
         assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
     }

@@ -12,6 +12,7 @@
 //!     <cluster>.turn.lock       held while somebody starts a single node of it
 //!     <cluster>/                0700
 //!       state.json              what was made or is about to be: see `state`
+//!       key                    the cluster's ssh key, if it has one: see `key`
 //!       001.qmp  001.console    sockets of node 1's qemu
 //!       001.agent               what node 1 said: `hello`, `ready vm-001`, `failed …`
 //!       dns.pid                 the DNS proxy's own note
@@ -35,6 +36,7 @@
 //! | [`link`] | links taken down, up, and impaired, while nodes run |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
+//! | [`key`] | who gets in by ssh |
 //! | [`access`], [`check`] | commands on nodes, and whether the networks work |
 //!
 //! Nothing here reads the environment or prints; parameters are plain data and progress is
@@ -47,6 +49,7 @@ pub mod check;
 pub mod console;
 mod dns;
 mod helper;
+pub mod key;
 pub mod life;
 pub mod link;
 mod memory;

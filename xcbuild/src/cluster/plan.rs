@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::key::{self, Access};
 use super::network::{self, Network};
 use super::state::{Helper, NodeState, State};
 use super::{Event, RunDir, StartParams, memory};
@@ -70,8 +71,11 @@ pub(super) fn cluster(
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
     state.dns = params.dns.as_ref().map(|argv| dns(run, params, &state, argv));
-    nodes(run, params, &fit.boot, &mut state)?;
     run.create()?;
+    if params.access == Access::Key {
+        state.key = Some(key::make(run)?);
+    }
+    nodes(run, params, &fit.boot, &mut state)?;
     state.save(run)?;
     drop(ports_lock);
     Ok((state, claim))
@@ -188,6 +192,7 @@ fn common(params: &StartParams, state: &State) -> Common {
         testers,
         prefix: params.prefix.clone(),
         dns_port: state.net.dns_port,
+        key: state.key.clone(),
         append: params.append.clone(),
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::boot::{self, Limits, Way};
+use super::key::Access;
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
 use super::{RunDir, Status, dns, network, plan, stop};
@@ -69,6 +70,8 @@ pub struct StartParams {
     pub overcommit: bool,
     /// Stop a running cluster first, where otherwise its running is an error.
     pub replace: bool,
+    /// Who gets into the nodes by ssh.
+    pub access: Access,
     /// Return when all nodes are ready, and not as soon as their qemus run.
     pub wait: bool,
 }

@@ -60,6 +60,9 @@ pub struct State {
     /// What carries its networks.
     #[serde(default)]
     pub network: Network,
+    /// The public half of the ssh key without which nobody gets in; anybody does if there is none.
+    #[serde(default)]
+    pub key: Option<String>,
     /// Where its logs are.
     pub logs: PathBuf,
     /// The DNS proxy on the host, if the cluster has one.
@@ -173,6 +176,7 @@ impl State {
             fallback: None,
             net,
             network: Network::User,
+            key: None,
             logs,
             dns: None,
             counts: (0, 0, 0),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::network::Network;
 use super::state::{InterfaceState, NodeState, Phase, State};
 use super::watch::{Agent, length};
-use super::{RunDir, stop};
+use super::{RunDir, key, stop};
 use crate::net::user::UserNet;
 use crate::topology::Ways;
 use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
@@ -131,6 +132,8 @@ pub struct Status {
     pub net: Option<UserNet>,
     /// What carries its networks.
     pub network: Option<String>,
+    /// The file of the ssh key that nodes ask for; they ask for none if there is none.
+    pub ssh_key: Option<PathBuf>,
     /// The words before a command that is to reach the nodes' addresses, where they are in another
     /// namespace than ours.
     pub through: Vec<String>,
@@ -181,6 +184,7 @@ pub fn status(run: &RunDir) -> Result<Status> {
         started: Some(state.started),
         net: Some(state.net.clone()),
         network: Some(state.network.kind().to_string()),
+        ssh_key: state.key.as_ref().map(|_| key::path(run)),
         through: state.network.reach(),
         dns: state.dns.as_ref().map(|dns| alive(dns.process).is_some()),
         nodes: nodes.collect(),
@@ -196,6 +200,7 @@ fn none(run: &RunDir) -> Status {
         started: None,
         net: None,
         network: None,
+        ssh_key: None,
         through: Vec::new(),
         dns: None,
         nodes: Vec::new(),
@@ -207,9 +212,8 @@ fn strays(run: &RunDir, state: &State) -> BTreeMap<u8, ProcessId> {
     if state.nodes.values().all(|n| n.process.is_some()) {
         return BTreeMap::new();
     }
-    let number = |process, path: std::path::PathBuf| {
-        Some((path.file_stem()?.to_str()?.parse().ok()?, process))
-    };
+    let number =
+        |process, path: PathBuf| Some((path.file_stem()?.to_str()?.parse().ok()?, process));
     stop::find(run).into_iter().filter_map(|(process, path)| number(process, path)).collect()
 }
 

@@ -297,7 +297,15 @@ mod tests {
         let append = "quiet".into();
         let line = kernel_line(
             node,
-            &Common { vms: 4, routers: 2, testers: 1, prefix: prefix.clone(), dns_port, append },
+            &Common {
+                vms: 4,
+                routers: 2,
+                testers: 1,
+                prefix: prefix.clone(),
+                dns_port,
+                key: None,
+                append,
+            },
         );
         let netdev = |(i, interface): (usize, &crate::topology::Interface)| {
             let id = super::netdev_id(i);

@@ -1,7 +1,8 @@
 //! What a node's kernel and init are told on the kernel command line. Pure.
 //!
 //! `xc.*` are for the node's init scripts: how many nodes of each role there are, the IPv6 prefix
-//! and, where it is not the contract's 10053, the port of the host's DNS proxy. `mtuN=` is the MTU
+//! and, where it is not the contract's 10053, the port of the host's DNS proxy; the public half of the
+//! cluster's ssh key, where it has one. `mtuN=` is the MTU
 //! of network N where it is not 1500. What the user appends comes last, since the last of two settings counts.
 
 use crate::topology::Node;
@@ -31,6 +32,8 @@ pub struct Common {
     pub prefix: Prefix,
     /// The port of the host's DNS proxy.
     pub dns_port: u16,
+    /// The public half of the ssh key without which nobody gets in, if there is one.
+    pub key: Option<String>,
     /// What the user wants appended for all nodes.
     pub append: String,
 }
@@ -48,6 +51,7 @@ pub fn kernel_line(node: &Node, common: &Common) -> String {
     if common.dns_port != CONTRACT_DNS_PORT {
         words.push(format!("xc.dnsport={}", common.dns_port));
     }
+    words.extend(common.key.iter().map(|key| format!("xc.key={key}")));
     words.extend([&common.append, &node.append].into_iter().filter(|t| !t.is_empty()).cloned());
     words.join(" ")
 }

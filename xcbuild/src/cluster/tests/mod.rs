@@ -56,6 +56,7 @@ impl Bench {
             timeout: Some(LONG),
             overcommit: false,
             replace: false,
+            access: crate::cluster::key::Access::Open,
             wait: true,
         };
         Self { directory, params }
