@@ -13,6 +13,7 @@ mod contract;
 mod faults;
 mod frame;
 mod iso;
+mod iso_failures;
 mod iso_kernel;
 mod life;
 mod mkcdrom;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A path inside an image: bytes, `/`-separated, relative to the root, in no particular encoding.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +31,14 @@ impl fmt::Display for ImagePath {
 impl fmt::Debug for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+/// A file of the host, or an open one without a name.
+fn shown(source_path: &Path) -> String {
+    match source_path.as_os_str().is_empty() {
+        true => "its content".into(),
+        false => source_path.display().to_string(),
     }
 }
 
@@ -87,6 +95,14 @@ pub enum Error {
     NoParent {
         /// The path that was to be added.
         path: ImagePath,
+    },
+    /// What should hold the entry is a file, a link or something else.
+    #[error("{path}: {above} is in the image and is no directory")]
+    NotADirectory {
+        /// The path that was to be added.
+        path: ImagePath,
+        /// What it would be in.
+        above: ImagePath,
     },
     /// What should be there is not.
     #[error("{path}: not in the image")]
@@ -152,7 +168,7 @@ pub enum Error {
         reason: String,
     },
     /// The content of a file could not be read.
-    #[error("{path}: reading {}", source_path.display())]
+    #[error("{path}: reading {}", shown(source_path))]
     Source {
         /// The file in the image.
         path: ImagePath,

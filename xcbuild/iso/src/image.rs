@@ -156,6 +156,18 @@ impl Image {
         scan::add(self, path.as_ref(), host.as_ref())
     }
 
+    /// Gives everything that has been added to root, for all to read and nobody to write: mode 0555
+    /// for directories and what somebody may execute, else 0444 (`-r` of genisoimage). The image is
+    /// then the same whoever makes it.
+    pub fn rationalize(&mut self) {
+        self.tree.change_all(|meta, is_directory| Meta {
+            mode: if is_directory || meta.mode & 0o111 != 0 { 0o555 } else { 0o444 },
+            uid: 0,
+            gid: 0,
+            mtime: meta.mtime,
+        });
+    }
+
     /// Makes firmware boot a file of the image. The first entry is the default; the file may be
     /// added later. At most 32 entries.
     pub fn boot(&mut self, entry: BootEntry) {

@@ -126,6 +126,13 @@ impl Tree {
         self.inodes[Self::ROOT.index()].meta = Meta { mode: meta.mode & 0o7777, ..meta };
     }
 
+    /// Gives every inode other attributes, by those that it has and whether it is a directory.
+    pub(crate) fn change_all(&mut self, change: impl Fn(Meta, bool) -> Meta) {
+        for inode in &mut self.inodes {
+            inode.meta = change(inode.meta, inode.is_directory());
+        }
+    }
+
     /// The entries of a directory; none for anything else.
     pub(crate) fn entries(&self, id: NodeId) -> btree_map::Iter<'_, Box<[u8]>, NodeId> {
         static NONE: Entries = Entries::new();
@@ -197,7 +204,8 @@ impl Tree {
         }
         let parent = self.last_parent.1;
         let Body::Directory(entries) = &self.inode(parent).body else {
-            return Err(Error::NoParent { path: ImagePath(path.to_vec()) });
+            let above = ImagePath(above.to_vec());
+            return Err(Error::NotADirectory { path: ImagePath(path.to_vec()), above });
         };
         if entries.contains_key(name) {
             return Err(Error::Exists { path: ImagePath(path.to_vec()) });

@@ -139,7 +139,10 @@ fn what_cannot_be_added_is_an_error_that_names_the_path() {
         (image.dir("file", META), "/file: already in the image"),
         (image.fifo("dir", META), "/dir: already in the image"),
         (image.file("no/file", META, nothing()), "/no/file: its directory is not in the image"),
-        (image.file("file/file", META, nothing()), "/file/file: its directory is not in the image"),
+        (
+            image.file("file/file", META, nothing()),
+            "/file/file: /file is in the image and is no directory",
+        ),
         (image.dir("", META), "/: an empty name"),
         (image.dir("/etc", META), "//etc: an empty name"),
         (image.dir("dir/../x", META), "/dir/../x: '.' and '..' are no names"),

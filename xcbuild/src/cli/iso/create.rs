@@ -1,17 +1,14 @@
 //! `xcbuild iso create`.
 
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use fs_err as fs;
 use xc_iso::{BootEntry, Hybrid, Image, IsoNames, Joliet, Options, Platform, Summary};
 
-use super::sources;
+use super::{interruptible, output, sources};
 use crate::settings::Variables;
-use crate::sys::files;
 use crate::ui;
 
 /// Make an image of directories and tar archives
@@ -21,18 +18,21 @@ use crate::ui;
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Arguments {
-    /// Directories, whose content goes to the root, and uncompressed tar archives
+    /// Directories, whose content goes to the root, and uncompressed tar archives; `-` is one on stdin
     #[arg(required = true, value_name = "DIR|TAR")]
     inputs: Vec<PathBuf>,
     /// The image, `-` for stdout
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Volume identifier, up to 32 characters
-    #[arg(short = 'V', long, default_value = "CDROM", value_name = "ID")]
+    #[arg(short = 'V', long, alias = "volid", default_value = "CDROM", value_name = "ID")]
     volume_id: String,
     /// Rock Ridge: on by default, and here for those who give it
-    #[arg(short = 'R', conflicts_with = "plain")]
+    #[arg(short = 'R', long = "rock", conflicts_with = "plain")]
     rock_ridge: bool,
+    /// Everything is root's, all may read it and nobody write it, whoever makes the image
+    #[arg(short = 'r', long, conflicts_with = "plain")]
+    rational_rock: bool,
     /// No Rock Ridge: plain ISO 9660 and what else is asked for
     #[arg(long)]
     plain: bool,
@@ -45,17 +45,26 @@ pub struct Arguments {
     /// ISO 9660 names of 8 and 3 characters instead of 31
     #[arg(long)]
     short_names: bool,
+    /// 1 stands for `--short-names`; what is above is always so
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    iso_level: Option<u8>,
+    /// Names of 31 characters: always so, and here for those who give it
+    #[arg(short = 'l', conflicts_with = "short_names")]
+    long_names: bool,
     /// File that a BIOS boots, by its path in the image
-    #[arg(short = 'b', value_name = "PATH")]
+    #[arg(short = 'b', long = "eltorito-boot", value_name = "PATH")]
     bios: Vec<String>,
     /// FAT image that UEFI boots, by its path in the image
-    #[arg(short = 'e', value_name = "PATH")]
+    #[arg(short = 'e', long = "efi-boot", value_name = "PATH")]
     efi: Vec<String>,
+    /// Path of the boot catalog: it has none and needs none, and here for those who give it
+    #[arg(short = 'c', long = "eltorito-catalog", value_name = "PATH")]
+    catalog: Option<String>,
     /// Tell the BIOS's boot file where it is, as isolinux and GRUB need
-    #[arg(long)]
+    #[arg(long, requires = "bios")]
     boot_info_table: bool,
     /// Sectors of 512 bytes that a BIOS loads
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "bios")]
     boot_load_size: Option<u16>,
     /// MBR for booting the image from a disk, such as isolinux's `isohdpfx.bin`
     #[arg(long, value_name = "FILE")]
@@ -94,9 +103,16 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
-    let mut image = Image::new(arguments.options(variables)?);
+    let options = arguments.options(variables)?;
+    output::check(&arguments.output, &arguments.inputs)?;
+    let reading = interruptible(|| {});
+    let timestamp = options.timestamp;
+    let mut image = Image::new(options);
     for input in &arguments.inputs {
-        sources::add(&mut image, input)?;
+        sources::add(&mut image, input, timestamp)?;
+    }
+    if arguments.rational_rock {
+        image.rationalize();
     }
     for entry in arguments.boot_entries() {
         image.boot(entry);
@@ -104,7 +120,8 @@ pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
     if let Some(mbr) = &arguments.isohybrid_mbr {
         image.hybrid(Hybrid { mbr: fs::read(mbr)?, gpt: arguments.isohybrid_gpt_basdat });
     }
-    let Summary { bytes, directories, files } = write(&image, &arguments.output)?;
+    drop(reading);
+    let Summary { bytes, directories, files } = output::write(&image, &arguments.output)?;
     let path = arguments.output.display();
     ui::status(
         "Made",
@@ -136,7 +153,10 @@ impl Arguments {
                 (true, false) => Joliet::Standard,
                 (false, false) => Joliet::Off,
             },
-            iso_names: if self.short_names { IsoNames::Short } else { IsoNames::Long },
+            iso_names: match self.short_names || self.iso_level == Some(1) {
+                true => IsoNames::Short,
+                false => IsoNames::Long,
+            },
             alignment: self.alignment,
         })
     }
@@ -151,23 +171,4 @@ impl Arguments {
         let bios = self.bios.iter().map(move |path| entry(path, Platform::Bios));
         bios.chain(self.efi.iter().map(move |path| entry(path, Platform::Efi)))
     }
-}
-
-/// Writes to stdout, to a device or pipe as it is, or to a new file that takes its name when done.
-fn write(image: &Image, output: &Path) -> Result<Summary> {
-    if output == Path::new("-") {
-        return image.write(&mut io::stdout().lock()).context("stdout");
-    }
-    let special = fs::metadata(output).is_ok_and(|found| !found.is_file());
-    if special {
-        let file = fs::OpenOptions::new().write(true).open(output)?;
-        return image.write_to_file(file.file()).with_context(|| output.display().to_string());
-    }
-    let temporary = tempfile::Builder::new()
-        .permissions(PermissionsExt::from_mode(0o666))
-        .tempfile_in(files::parent(output))
-        .with_context(|| format!("can't write `{}`", output.display()))?;
-    let summary = image.write_to_file(temporary.as_file())?;
-    temporary.persist(output).with_context(|| format!("can't write `{}`", output.display()))?;
-    Ok(summary)
 }

@@ -1,9 +1,11 @@
 //! `xcbuild iso`: images of ISO 9660, made and looked at.
 
+mod archive;
 mod create;
 mod diff;
 mod extract;
 mod ls;
+mod output;
 mod show;
 mod sources;
 mod spelling;
@@ -19,7 +21,10 @@ use clap::Subcommand;
 use fs_err as fs;
 use xc_iso::read::Reader;
 
+use super::CANCELLED;
 use crate::settings::Variables;
+use crate::sys::cancel;
+use crate::ui;
 
 /// Make ISO 9660 images, list, extract, check and compare them
 #[derive(Debug, clap::Args)]
@@ -39,6 +44,10 @@ enum Verb {
 
 /// Runs the verb.
 pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
+    if let Verb::Create(a) = &arguments.verb {
+        return create::run(a, &variables);
+    }
+    let _end = interruptible(|| {});
     match &arguments.verb {
         Verb::Create(a) => create::run(a, &variables),
         Verb::Ls(a) => ls::run(a),
@@ -51,6 +60,16 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
 /// The command line with the options of `iso create` that genisoimage spells with one `-`.
 pub fn normal(arguments: Vec<OsString>) -> Vec<OsString> {
     spelling::normal(arguments)
+}
+
+/// Ends the program at once when the user cancels, after `clean`: nobody waits for these verbs to
+/// unwind, and their work has no place to ask in.
+fn interruptible(clean: impl FnOnce() + Send + 'static) -> cancel::Guard {
+    cancel::on_cancel(move || {
+        clean();
+        ui::warn("cancelled");
+        std::process::exit(CANCELLED.into());
+    })
 }
 
 /// Opens an image.

@@ -4,6 +4,14 @@ use std::ffi::OsString;
 
 /// Those that `create` knows too.
 const LONG: &[&str] = &[
+    "-volid",
+    "-rock",
+    "-rational-rock",
+    "-joliet",
+    "-iso-level",
+    "-eltorito-boot",
+    "-eltorito-catalog",
+    "-efi-boot",
     "-joliet-long",
     "-no-emul-boot",
     "-boot-load-size",

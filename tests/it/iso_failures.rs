@@ -1,0 +1,153 @@
+//! `iso` when something goes wrong: what is said, and that nothing is damaged or left behind.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::common::{Workspace, tool};
+
+/// A workspace with a directory `in` that holds a file, and the path of something in it as text.
+fn workspace() -> (Workspace, impl Fn(&str) -> String) {
+    let workspace = Workspace::new();
+    let home = PathBuf::from(workspace.home());
+    let at = move |path: &str| home.join(path).display().to_string();
+    fs::create_dir_all(at("in/dir")).unwrap();
+    fs::write(at("in/dir/file"), "content\n").unwrap();
+    (workspace, at)
+}
+
+fn names(directory: impl AsRef<Path>) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let name = |entry: fs::DirEntry| entry.file_name().to_str().unwrap().to_owned();
+    entries.map(|entry| name(entry.unwrap())).collect()
+}
+
+#[test]
+fn an_image_does_not_go_into_itself() {
+    let (workspace, at) = workspace();
+    tool::run("tar", &["-C", &at("in"), "-cf", &at("a.tar"), "."]);
+    symlink(at("in"), at("link")).unwrap();
+    for output in ["in/x.iso", "in/dir/x.iso", "link/x.iso"] {
+        let stderr = workspace.fails(&["iso", "create", &at("in"), "-o", &at(output)], 1);
+        assert!(stderr.contains("which goes into it: give -o a file elsewhere"), "{stderr}");
+    }
+    let before = fs::read(at("a.tar")).unwrap();
+    let stderr = workspace.fails(&["iso", "create", &at("a.tar"), "-o", &at("a.tar")], 1);
+    assert!(stderr.contains("is to be read and to be written"), "{stderr}");
+    assert_eq!(fs::read(at("a.tar")).unwrap(), before);
+    assert_eq!(names(at("in")), ["dir"]);
+}
+
+#[test]
+fn the_old_image_stays_if_there_is_no_room_for_the_new_one() {
+    let (workspace, at) = workspace();
+    fs::write(at("in/large"), vec![7; 3 << 20]).unwrap();
+    let script = "mkdir small && mount -t tmpfs -o size=200k none small || exit 77
+        echo old >small/x.iso; \"$0\" iso create in -o small/x.iso; echo $?; ls -A small; cat small/x.iso";
+    let mut command = assert_cmd::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_xcbuild")]);
+    command.current_dir(workspace.home()).env_clear().envs(workspace.environment());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || stderr.starts_with("unshare:") {
+        println!("SKIPPED: can't mount a tmpfs here: {}", stderr.trim());
+        return;
+    }
+    assert!(stderr.contains("can't write `small/x.iso`: No space left on device"), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1\nx.iso\nold\n");
+}
+
+#[test]
+fn a_link_stays_a_link_and_what_it_names_is_replaced() {
+    let (workspace, at) = workspace();
+    fs::write(at("real.iso"), "old").unwrap();
+    symlink("real.iso", at("link.iso")).unwrap();
+    workspace.ok(&["iso", "create", &at("in"), "-o", &at("link.iso")]);
+    assert!(fs::symlink_metadata(at("link.iso")).unwrap().is_symlink());
+    assert_eq!(workspace.ok(&["iso", "ls", &at("real.iso")]), "dir\ndir/file\n");
+}
+
+#[test]
+fn cancelling_leaves_no_half_image() {
+    let (workspace, at) = workspace();
+    // A pipe that nobody writes to: the image waits for its archive.
+    tool::run("mkfifo", &[&at("pipe")]);
+    let writer = fs::File::options().read(true).write(true).open(at("pipe")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xcbuild"));
+    command.args(["iso", "create", &at("pipe"), "-o", &at("x.iso")]);
+    command.env_clear().envs(workspace.environment()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It has taken the pipe's first bytes: by then it listens to signals.
+    std::io::Write::write_all(&mut &writer, &[0; 16]).unwrap();
+    while rustix::io::ioctl_fionread(&writer).unwrap() > 0 {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::yield_now();
+    }
+    tool::run("kill", &["-INT", &child.id().to_string()]);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut left = names(workspace.home());
+    left.sort();
+    assert_eq!(left, ["in", "pipe"]);
+}
+
+#[test]
+fn archives_from_stdin_and_from_a_file_give_the_same() {
+    let (workspace, at) = workspace();
+    tool::run("touch", &["-d", "1960-01-01", &at("in/dir/file")]);
+    for format in ["gnu", "posix"] {
+        let archive = at(format);
+        tool::run("tar", &["-C", &at("in"), "--format", format, "-cf", &archive, "."]);
+        let (file, stdin) = (at("file.iso"), at("stdin.iso"));
+        workspace.ok(&["iso", "create", &archive, "-o", &file]);
+        let bytes = fs::read(&archive).unwrap();
+        let mut piped = workspace.xcbuild(&["iso", "create", "-", "-o", &stdin]);
+        piped.write_stdin(bytes).assert().success();
+        assert!(fs::read(&file).unwrap() == fs::read(&stdin).unwrap());
+        let list = workspace.ok(&["iso", "ls", "-l", &file, "dir/file"]);
+        assert!(list.contains(" -315619200 "), "{format}: {list}");
+    }
+}
+
+#[test]
+fn members_that_can_not_be_held_are_named() {
+    let (workspace, at) = workspace();
+    let sparse = fs::File::create(at("in/sparse")).unwrap();
+    sparse.set_len(1 << 20).unwrap();
+    drop(sparse);
+    for format in ["gnu", "posix"] {
+        let archive = at(format);
+        let tar = ["-C", &at("in"), "--sparse", "--format", format, "-cf", &archive, "sparse"];
+        tool::run("tar", &tar);
+        let stderr = workspace.fails(&["iso", "create", &archive, "-o", &at("x.iso")], 1);
+        let expected = "sparse`: a sparse file, whose content is not there as it is";
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    fs::write(at("in/long"), vec![1; 5000]).unwrap();
+    tool::run("tar", &["-C", &at("in"), "-cf", &at("whole.tar"), "long"]);
+    fs::write(at("cut.tar"), &fs::read(at("whole.tar")).unwrap()[..2048]).unwrap();
+    let stderr = workspace.fails(&["iso", "create", &at("cut.tar"), "-o", &at("x.iso")], 1);
+    assert!(stderr.contains("cut.tar`: `long`: the archive is cut off"), "{stderr}");
+    assert!(!Path::new(&at("x.iso")).exists());
+}
+
+#[test]
+fn an_image_for_all_is_the_same_whoever_makes_it() {
+    let (workspace, at) = workspace();
+    tool::run("chmod", &["4700", &at("in/dir/file")]);
+    workspace.ok(&[
+        "iso",
+        "create",
+        "-r",
+        "-l",
+        "-J",
+        "-volid",
+        "x",
+        &at("in"),
+        "-o",
+        &at("x.iso"),
+    ]);
+    let list = workspace.ok(&["iso", "ls", "-l", &at("x.iso")]);
+    assert!(list.contains("-r-xr-xr-x   1     0     0 "), "{list}");
+    assert!(list.contains("dr-xr-xr-x   2     0     0 "), "{list}");
+}
