@@ -1,6 +1,7 @@
 //! Clusters on bridges and taps, on hosts to throw away: all that works with `user` networks works
 //! there, and nothing stays behind.
 
+use crate::common::capture::{Capture, tshark};
 use crate::common::host::{Host, taps};
 use crate::common::tool;
 
@@ -22,6 +23,32 @@ fn works(host: &Host, table: &str) {
         assert_eq!(page, "the world\n", "{world}");
     }
     links_fail(host);
+    if tool::present("tshark") {
+        captures_see(host);
+    }
+}
+
+/// Frames are seen on a bridge and on a tap, their VLAN tags too.
+fn captures_see(host: &Host) {
+    for (node, link, address) in [("201", "eth2", "10.7.0.1"), ("221", "eth1", "10.7.0.2")] {
+        let vlan = format!(
+            "ip link add link {link} name v7 type vlan id 7 &&
+             ip address add {address}/24 dev v7 && ip link set v7 up"
+        );
+        host.ok(&["rsh", node, &vlan]);
+    }
+    let file = host.workspace.home().join("capture");
+    let mut command = host.command(host.program());
+    command.args(["capture", "2", "201:2", "-w", file.to_str().unwrap()]);
+    let capture = Capture::start(command);
+    host.ok(&["rsh", "201", "ping -c 3 -w 60 -i 0.2 10.7.0.2"]);
+    // nsenter, which is this process's child, passes no signals on.
+    host.host.said("pkill -INT -f 'xcbuild[a-z-]* [c]apture'");
+    capture.ended();
+    let fields = ["frame.interface_name", "vlan.id", "frame.packet_flags_direction"];
+    let seen = tshark(&file, "icmp.type == 8", &fields);
+    let count = |line: &str| seen.iter().filter(|l| l.trim() == line).count();
+    assert!(count("net2 7") >= 3 && count("vm-201:2 7 0x00000002") >= 3, "{seen:?}");
 }
 
 /// Faults of links, where taps carry them.
@@ -33,7 +60,7 @@ fn links_fail(host: &Host) {
     host.ok(&["link", "201", "2", "--down", "--clear"]);
     host.ok(&["rsh", "201", "grep", "-x", "0", "/sys/class/net/eth2/carrier"]);
     host.ok(&["link", "201", "2", "--up"]);
-    host.ok(&["rsh", "201", "ping", "-c1", "-W5", "192.168.2.221"]);
+    host.ok(&["rsh", "201", "ping", "-c1", "-w60", "192.168.2.221"]);
 }
 
 /// A server in the neighbour's namespace, for nodes to fetch a page from.

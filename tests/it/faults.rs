@@ -1,5 +1,8 @@
-//! Faults of links, live, on real nodes.
+//! Faults of links and captures, live, on real nodes.
 
+use std::fs::File;
+
+use crate::common::capture::{Capture, tshark};
 use crate::common::{Workspace, tool};
 
 #[test]
@@ -17,7 +20,61 @@ fn links_are_impaired_taken_down_and_made_sound_while_nodes_run() {
     each_direction_is_its_own(&workspace);
     carrier_goes_and_comes(&workspace);
     faults_outlive_a_boot(&workspace);
+    if tool::present("tshark") {
+        captures_see_the_same(&workspace);
+        a_killed_capture_leaves_nothing(&workspace);
+        nodes_capture_themselves(&workspace);
+    }
     drop(cluster);
+}
+
+const PING: [&str; 3] = ["rsh", "1", "ping -c 3 -i 0.1 192.168.1.201"];
+
+/// Two at once, one of them of two places, one into a pipe.
+fn captures_see_the_same(workspace: &Workspace) {
+    let error = workspace.fails(&["capture", "7", "-w", "x"], 1);
+    assert!(error.contains("no running node is on network 7; there are 0, 1"), "{error}");
+    let [one, two] = ["one", "two"].map(|name| workspace.home().join(name));
+    let file = one.to_str().unwrap();
+    let both = Capture::start(workspace.command(&["capture", "1", "201:1", "-w", file]));
+    let mut piped = workspace.command(&["capture", "1", "-w", "-", "--count=4"]);
+    piped.stdout(File::create(&two).unwrap());
+    let piped = Capture::start(piped);
+    workspace.ok(&PING);
+    assert!(piped.ended().contains("Captured 4 frames"));
+    assert!(both.interrupt().contains("Captured "));
+
+    let fields = ["frame.interface_name", "frame.packet_flags_direction"];
+    let requests = tshark(&one, "icmp.type == 8", &fields);
+    let count = |line: &str| requests.iter().filter(|l| l.trim() == line).count();
+    assert_eq!((count("net1"), count("vm-201:1 0x00000001")), (3, 3), "{requests:?}");
+    let replies = tshark(&one, "icmp.type == 0", &fields);
+    assert!(replies.iter().any(|l| l == "vm-201:1 0x00000002"), "{replies:?}");
+    assert_eq!(tshark(&two, "frame", &["frame.number"]).len(), 4);
+}
+
+/// qemu finds nobody at the other end of its dump and the node goes on; the next capture works.
+fn a_killed_capture_leaves_nothing(workspace: &Workspace) {
+    let file = workspace.home().join("cut");
+    let words = ["capture", "1:1", "-w", file.to_str().unwrap()];
+    Capture::start(workspace.command(&words)).kill();
+    workspace.ok(&PING);
+    let next = Capture::start(workspace.command(&[&words[..], &["--count=2"]].concat()));
+    workspace.ok(&PING);
+    next.ended();
+    assert_eq!(tshark(&file, "frame", &["frame.number"]).len(), 2);
+}
+
+fn nodes_capture_themselves(workspace: &Workspace) {
+    workspace.ok(&["tcpdump", "--start", "1", "eth1", "-n", "icmp"]);
+    workspace.ok(&PING);
+    let file = workspace.ok(&["tcpdump", "--get", "1", "eth1"]);
+    assert_eq!(file, "/tmp/vm-001-eth1.pcap\n");
+    let replies = tshark(std::path::Path::new(file.trim_end()), "icmp.type == 0", &["ip.src"]);
+    assert_eq!(replies, ["192.168.1.201"; 3]);
+    let error = workspace.fails(&["tcpdump", "--get", "1", "eth1"], 1);
+    assert!(error.contains("vm-001: no capture on eth1 was started"), "{error}");
+    std::fs::remove_file(file.trim_end()).unwrap();
 }
 
 fn what_can_not_be_is_refused(workspace: &Workspace) {
@@ -46,9 +103,14 @@ fn ping(workspace: &Workspace, count: u32) -> (u32, f64) {
     (back.unwrap_or_else(|| panic!("{said}")), times.unwrap_or(0.0))
 }
 
+/// vm-201 answers vm-001, at last: links need their time to be up.
+fn assert_answers(workspace: &Workspace) {
+    workspace.ok(&["rsh", "1", "ping -q -c 1 -w 60 -i 0.2 192.168.1.201"]);
+}
+
 /// The bounds of the loss are 10 standard deviations from what is expected.
 fn delay_and_loss_are_measured(workspace: &Workspace) {
-    assert!(ping(workspace, 5).0 > 0);
+    assert_answers(workspace);
     workspace.ok(&["link", "1", "1", "--delay", "50ms"]);
     let (back, shortest) = ping(workspace, 5);
     assert!(back > 0 && shortest >= 50.0, "{back} after {shortest} ms");
@@ -80,7 +142,7 @@ fn each_direction_is_its_own(workspace: &Workspace) {
     workspace.ok(&["link", "1", "1", "--clear", "--loss=100%", "--direction=in"]);
     assert_eq!((ping(workspace, 5).0, seen() - before), (0, 5));
     workspace.ok(&["link", "1", "1", "--clear"]);
-    assert!(ping(workspace, 5).0 > 0);
+    assert_answers(workspace);
 }
 
 fn carrier_goes_and_comes(workspace: &Workspace) {
@@ -97,7 +159,7 @@ fn carrier_goes_and_comes(workspace: &Workspace) {
     assert!(error.contains("`xcbuild link 1 0 --up` first"), "{error}");
     workspace.ok(&["link", "1", "0", "--up"]);
     workspace.ok(&["link", "1", "1", "--up"]);
-    assert!(ping(workspace, 5).0 > 0);
+    assert_answers(workspace);
 }
 
 /// A reset forgets what was in the node's kernel; a way to the node that is down does not keep it
@@ -110,6 +172,7 @@ fn faults_outlive_a_boot(workspace: &Workspace) {
     assert!(table.contains("vm-001  0        down  -    -"), "{table}");
     assert!(table.contains("vm-001  1        up    -    delay 50ms\n"), "{table}");
     workspace.ok(&["link", "1", "0", "--up"]);
+    assert_answers(workspace);
     let (back, shortest) = ping(workspace, 5);
     assert!(back > 0 && shortest >= 50.0, "{back} after {shortest} ms");
 }

@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md is the map; each module starts with what it is for and what it is not.
 
+pub mod capture;
 pub mod cli;
 pub mod cluster;
 pub mod elf;

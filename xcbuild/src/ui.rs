@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::sys::cancel;
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
 const READER_GONE: i32 = 141;
@@ -143,6 +146,41 @@ pub fn result_bytes(bytes: &[u8]) {
     }
     error(&anyhow::anyhow!("can't write to stdout: {e}"));
     std::process::exit(1);
+}
+
+/// Stdout for a long stream of bytes. Where its reader is slow, a write waits for it, but no longer
+/// than the user does: after a cancel, a reader that takes nothing counts as gone (`BrokenPipe`).
+#[derive(Debug)]
+pub struct Stream(());
+
+/// So much a pipe takes at once when it says that it takes something: PIPE_BUF.
+const AT_ONCE: usize = 4096;
+/// How long a reader has after a cancel.
+const LAST_CHANCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+impl Stream {
+    /// The stream; not to a terminal, which bytes would upset.
+    pub fn new() -> Option<Self> {
+        (!io::stdout().is_terminal()).then_some(Self(()))
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let out = io::stdout().lock();
+        let stop = cancel::fd()?;
+        let ready = PollFlags::OUT;
+        let mut fds = [PollFd::new(&out, ready), PollFd::new(&stop, PollFlags::IN)];
+        poll(&mut fds, None)?;
+        if fds[0].revents().is_empty() && poll(&mut fds[..1], Some(&LAST_CHANCE))? == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(rustix::io::write(&out, &bytes[..bytes.len().min(AT_ONCE)])?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.

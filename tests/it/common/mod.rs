@@ -1,5 +1,6 @@
 //! A workspace of a test's own, the program in it, and what a test asks of the machine.
 
+pub mod capture;
 pub mod dns;
 pub mod host;
 pub mod machine;
@@ -98,7 +99,12 @@ impl Workspace {
 
     /// The program with arguments, in this workspace, with nothing else in its environment.
     pub fn xcbuild(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xcbuild"));
+        Command::from_std(self.command(arguments))
+    }
+
+    /// The same, to be run beside the test.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xcbuild"));
         command.args(arguments).env_clear().envs(self.environment());
         command
     }

@@ -9,6 +9,7 @@ mod boot_vm;
 mod br_setup;
 mod cache;
 mod check;
+mod capture;
 mod cluster;
 mod console;
 mod dns;
@@ -47,6 +48,7 @@ mod spelling;
 mod start;
 mod status;
 mod stop;
+mod tcpdump;
 mod terminal;
 mod test;
 mod tools;
@@ -122,6 +124,11 @@ enum Verb {
     Wait(node::Waiting),
     Link(link::Arguments),
     Test(test::Arguments),
+    Capture(capture::Arguments),
+    /// Send the frames of an interface in this network namespace to xcbuild itself
+    #[command(name = "netns-capture", hide = true)]
+    NetnsCapture(capture::Helper),
+    Tcpdump(tcpdump::Arguments),
     Ps(ps::Arguments),
     Stop(stop::Arguments),
     Lock(lock::Arguments),
@@ -206,6 +213,9 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Wait(a) => node::wait(&a, variables),
         Verb::Link(a) => link::run(&a, variables),
         Verb::Test(a) => test::run(&a, variables),
+        Verb::Capture(a) => capture::run(&a, variables),
+        Verb::NetnsCapture(a) => capture::help(&a),
+        Verb::Tcpdump(a) => tcpdump::run(&a, variables),
         Verb::Ps(a) => ps::run(&a, variables),
         Verb::Stop(a) => stop::run(&a, variables),
         Verb::Lock(a) => lock::run(&a, variables),

@@ -195,6 +195,13 @@ pub(super) fn netdev(node: &NodeState, mac: &str) -> Option<String> {
     device.split(',').find_map(|part| part.strip_prefix("netdev=")).map(ToOwned::to_owned)
 }
 
+/// The value of the `-netdev` with that id.
+pub(super) fn netdev_value<'a>(node: &'a NodeState, id: &str) -> Option<&'a str> {
+    let id = format!("id={id}");
+    let values = node.argv.windows(2).filter(|words| words[0] == "-netdev").map(|words| &words[1]);
+    values.map(String::as_str).find(|value| value.split(',').any(|part| part == id))
+}
+
 /// Has a node's kernel, which impairs a link one way, do it another way.
 fn impair(
     run: &RunDir,

@@ -34,6 +34,7 @@
 //! | `dns`, `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
 //! | [`life`], [`console`] | what happens to single nodes, and their consoles |
 //! | [`link`] | links taken down, up, and impaired, while nodes run |
+//! | [`capture`] | where frames of its networks are seen |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`key`] | who gets in by ssh |
@@ -44,6 +45,7 @@
 
 pub mod access;
 mod boot;
+pub mod capture;
 pub mod check;
 
 pub mod console;

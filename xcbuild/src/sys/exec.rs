@@ -12,6 +12,7 @@ mod bounded;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -246,6 +247,16 @@ impl Exec {
         self.start()?.wait().map_err(|source| ExecError::Io { program, source })
     }
 
+    /// Starts it in a process group of its own, to be read while it runs.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    pub fn running(mut self) -> Result<Running, ExecError> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.process_group(0);
+        Ok(Running { child: self.start()? })
+    }
+
     /// Becomes the program; returns only if that fails.
     pub fn replace(mut self) -> ExecError {
         tracing::debug!(command = %self.line(), "exec");
@@ -295,6 +306,36 @@ impl Exec {
     pub fn line(&self) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         words.map(quoted).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A program that runs and is read; it is ended when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// What it writes to stdout; the first call has it.
+    pub fn stdout(&mut self) -> Option<File> {
+        self.child.stdout.take().map(|pipe| OwnedFd::from(pipe).into())
+    }
+
+    /// The end of what it wrote to stderr, once it has ended by itself.
+    pub fn last_words(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = self.child.stderr.take() {
+            // What came before an error is all that there is.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        tail(&bytes)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = kill_process_group(child_pid(&self.child), Signal::KILL);
+        let _ = self.child.wait();
     }
 }
 

@@ -7,6 +7,7 @@ pub mod files;
 pub mod jobs;
 pub mod namespace;
 pub mod netlink;
+pub mod packet;
 pub mod tap;
 pub mod trace;
 pub mod wait;
