@@ -9,6 +9,7 @@
 mod base;
 mod bridges;
 mod common;
+mod completions;
 mod contract;
 mod faults;
 mod frame;

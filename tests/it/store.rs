@@ -250,3 +250,16 @@ fn a_target_on_another_file_system_gets_a_copy_that_is_kept() {
     std::fs::File::open(&iso).unwrap().read_to_end(&mut bytes).unwrap();
     assert!(bytes.len() > 1_000_000, "what was changed is written anew");
 }
+
+/// The short form of what is run for longer by hand, see there.
+#[test]
+fn ten_builders_killed_at_random_leave_nothing_wrong() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/chaos-build.sh");
+    let mut command = assert_cmd::Command::new(script);
+    let done = command.args(["10", "5"]).env("XCBUILD", env!("CARGO_BIN_EXE_xcbuild")).output();
+    let done = done.unwrap();
+    let said =
+        [done.stdout, done.stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).concat();
+    assert!(done.status.success(), "{said}");
+    println!("chaos: {said}");
+}

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
+use clap_complete::ArgValueCompleter;
 
+use super::completions;
 use super::mkcdrom;
 use super::work::WorkOptions;
 use crate::image::collect::{self, Contents, Limits};
@@ -29,7 +31,7 @@ pub struct Arguments {
     #[arg(long)]
     clear: bool,
     /// The overlays
-    #[arg(value_name = "OVL")]
+    #[arg(value_name = "OVL", add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 

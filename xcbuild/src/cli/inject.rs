@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
+use super::completions;
 use super::mkcdrom;
 use crate::cluster::access::Machine;
 use crate::image::store::Store;
@@ -21,7 +23,7 @@ pub struct Arguments {
     #[command(flatten)]
     options: Options,
     /// The overlays, in order
-    #[arg(required = true, value_name = "OVL")]
+    #[arg(required = true, value_name = "OVL", add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 

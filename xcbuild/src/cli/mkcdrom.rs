@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::builder::NonEmptyStringValueParser;
+use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
+use super::completions;
 use super::images;
 use super::work::WorkOptions;
 use crate::image::cdrom::{Layout, Options};
@@ -27,7 +29,7 @@ pub struct Arguments {
     #[command(flatten)]
     work: WorkOptions,
     /// The overlays, in order: a later one overrides an earlier one
-    #[arg(value_name = "OVL")]
+    #[arg(value_name = "OVL", add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 

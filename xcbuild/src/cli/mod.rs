@@ -11,6 +11,7 @@ mod cache;
 mod capture;
 mod check;
 mod cluster;
+mod completions;
 mod console;
 mod dns;
 mod doctor;
@@ -158,12 +159,14 @@ enum Verb {
     Libs(install::List),
     Cploader(install::Loader),
     Completion(shell_init::Completion),
+    Completions(completions::Arguments),
     #[command(name = "shell-init")]
     ShellInit(shell_init::Arguments),
 }
 
 /// Runs the program with a command line and gives its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    completions::answer();
     start_log();
     let mut variables = Variables::of_process();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -238,6 +241,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Cplib(a) => install::libraries(&a, variables),
         Verb::Libs(a) => install::list(&a),
         Verb::Cploader(a) => install::loader(&a, variables),
+        Verb::Completions(a) => completions::run(&a),
         Verb::Completion(a) => shell_init::completion(&a, &variables),
         Verb::ShellInit(a) => shell_init::run(&a),
     }

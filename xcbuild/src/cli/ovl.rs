@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap_complete::ArgValueCompleter;
 
+use super::completions;
 use super::overlays;
 use crate::image::store::Store;
 use crate::overlay::build::layers;
@@ -38,11 +40,13 @@ enum Verb {
     /// List all that an overlay puts into a node, with sizes and where it comes from
     Show {
         /// The overlay
+        #[arg(add = ArgValueCompleter::new(completions::overlays))]
         overlay: String,
     },
     /// Say what is probably wrong with overlays
     Lint {
         /// The overlays; all that are found by name, if none are given
+        #[arg(add = ArgValueCompleter::new(completions::overlays))]
         overlays: Vec<String>,
     },
     /// Say which overlay a path comes from, and which ones it hides
@@ -50,7 +54,7 @@ enum Verb {
         /// The path in a node
         path: String,
         /// The overlays, in their order
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCompleter::new(completions::overlays))]
         overlays: Vec<String>,
     },
     /// Print an index page of all overlays, in Markdown
@@ -58,6 +62,7 @@ enum Verb {
     /// Write what an overlay puts into a node as a tar
     Tar {
         /// The overlay
+        #[arg(add = ArgValueCompleter::new(completions::overlays))]
         overlay: String,
         /// The file; - is standard output
         #[arg(default_value = "-")]
@@ -95,7 +100,7 @@ fn list(settings: &Settings, names: bool) -> Result<ExitCode> {
 }
 
 /// One line on an overlay, whatever it is made of; a manifest that is wrong says so.
-fn description(search: &crate::overlay::Search, overlay: &Overlay) -> String {
+pub(super) fn description(search: &crate::overlay::Search, overlay: &Overlay) -> String {
     match &overlay.source {
         Source::Script(_) => "(made by a script)".into(),
         Source::Tar(_) => "(a tar file)".into(),

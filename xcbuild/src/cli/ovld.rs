@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap_complete::ArgValueCompleter;
 
+use super::completions;
 use super::overlays;
 use crate::settings::{Settings, Variables};
 use crate::ui;
@@ -12,6 +14,7 @@ use crate::ui;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The overlay
+    #[arg(add = ArgValueCompleter::new(completions::overlays))]
     overlay: String,
 }
 

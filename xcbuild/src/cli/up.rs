@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap_complete::ArgValueCompleter;
 
+use super::completions;
 use super::start::{StartOptions, start};
 use super::work::WorkOptions;
 use super::{base, check, cluster, images, mkcdrom, tools, topology};
@@ -31,6 +33,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     check_name: Option<String>,
     /// The overlays [default: network-topology iptools]
+    #[arg(add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap_complete::ArgValueCompleter;
 
+use super::completions;
 use super::mkimage::{Place, loaders};
 use super::{base, mkcdrom};
 use crate::image::disk::{self, Spec};
@@ -25,7 +27,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// The overlays, in order
-    #[arg(value_name = "OVL")]
+    #[arg(value_name = "OVL", add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 

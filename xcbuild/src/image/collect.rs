@@ -86,12 +86,18 @@ fn files(directory: &Path) -> Result<Vec<(PathBuf, std::fs::Metadata)>> {
     let mut found = Vec::new();
     for entry in WalkDir::new(directory).min_depth(2).sort_by_file_name() {
         let entry = entry.map_err(std::io::Error::from)?;
-        if entry.file_type().is_file() {
+        if entry.file_type().is_file() && is_named_by_digest(entry.path()) {
             let metadata = entry.metadata().map_err(std::io::Error::from)?;
             found.push((entry.into_path(), metadata));
         }
     }
     Ok(found)
+}
+
+/// What has another name is on its way to get one, or was left there by a crash.
+fn is_named_by_digest(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.parse::<Digest>().is_ok())
 }
 
 /// What a collection did.
@@ -135,6 +141,7 @@ pub fn collect(root: &Path, limits: Limits, now: SystemTime) -> Result<Collected
     // Nobody else is here, so whatever is half-made is left over from a crash.
     empty(&root.join("tmp"))?;
     empty(&root.join("locks"))?;
+    half_made(root)?;
     // Cheap to make anew, and of directories that may be gone.
     empty(&root.join("stat"))?;
     Ok(collected)
@@ -218,6 +225,31 @@ pub fn verify(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(moved)
 }
 
+/// Removes what a crash left of our own overlays and of the store's own files on their way.
+fn half_made(root: &Path) -> Result<()> {
+    for directory in [root.to_path_buf(), root.join("embedded")] {
+        if !directory.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".tmp-") {
+                remove(&entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        fs::remove_dir_all(path)?
+    } else {
+        fs::remove_file(path)?
+    }
+    Ok(())
+}
+
 fn alone(root: &Path) -> Result<Lock> {
     let asking = || {
         format!(
@@ -238,8 +270,7 @@ fn empty(directory: &Path) -> Result<()> {
         return Ok(());
     }
     for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        remove(&entry?.path())?;
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ use crate::ui;
 const FORMAT: &str = "xcbuild-store 1\n";
 /// Blobs are shared by all builds: nobody writes to them in place.
 const BLOB_MODE: u32 = 0o444;
+const RECORD_MODE: u32 = 0o644;
 /// A record's time of use is this exact.
 const TOUCHED: Duration = Duration::from_secs(10 * 60);
 
@@ -143,7 +144,13 @@ impl Store {
         let body = serde_json::to_vec(action)?;
         let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
         bytes.extend(body);
-        Ok(files::write_atomic(&self.path("ac", key.digest()), &bytes)?)
+        let path = self.path("ac", key.digest());
+        fs::create_dir_all(files::parent(&path))?;
+        // Half-made ones are where collection looks for them.
+        let mut file = self.temporary()?;
+        fs::set_permissions(file.path(), std::fs::Permissions::from_mode(RECORD_MODE))?;
+        file.write_all(&bytes).with_context(|| format!("can't write `{}`", path.display()))?;
+        Ok(files::publish(file, &path)?)
     }
 
     /// Waits for the right to build that key, so that nobody builds it twice at once: who gets the

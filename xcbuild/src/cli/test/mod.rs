@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
+use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
+use super::completions;
 use super::work::WorkOptions;
 use super::{base, cluster, mkcdrom, tools};
 use crate::image::cdrom::Options as IsoOptions;
@@ -49,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "OVL,…", value_delimiter = ',', default_value = "network-topology")]
     base: Vec<String>,
     /// The overlays
-    #[arg(required = true, value_name = "OVL")]
+    #[arg(required = true, value_name = "OVL", add = ArgValueCompleter::new(completions::overlays))]
     overlays: Vec<String>,
 }
 
