@@ -154,3 +154,32 @@ fn a_script_has_its_time() {
     let said = workspace.fails(&["mkcdrom", "--script-timeout=1", "s"], 1);
     assert!(said.contains("was ended after 1 s; --script-timeout gives it more"), "{said}");
 }
+
+/// A filter can't be put on below another: the inner build finds a kernel that refuses, as many
+/// containers do.
+#[test]
+fn where_the_kernel_refuses_scripts_are_run_every_time() {
+    let workspace = overlay("tar", COPIES);
+    let outer = "#! /bin/sh\nfor n in 1 2; do\n\
+        $XCLUSTER mkcdrom --cdrom=$TMPDIR/x.iso --explain s 2>> $TMPDIR/said || exit 1\ndone\n\
+        cd $TMPDIR; tar -cf $1 said\n";
+    let directory = workspace.home().join("ovl/outer");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("tar"), outer).unwrap();
+    std::fs::set_permissions(directory.join("tar"), PermissionsExt::from_mode(0o755)).unwrap();
+    let said = stderr(&workspace, &["mkcdrom", "--explain", "outer"]);
+    assert!(said.contains("it is run every time: it calls `xcbuild mkcdrom`"), "{said}");
+    let at = |path: &str| workspace.home().join(path).to_str().unwrap().to_owned();
+    workspace.ok(&["iso", "extract", &at("xcluster/xcluster/tmp/cdrom.iso"), "-C", &at("to")]);
+    let said = std::fs::read_to_string(at("to/00outer/said")).unwrap();
+    let refused = "it is run every time: this kernel or container refuses: Device or resource busy";
+    assert_eq!(said.matches(refused).count(), 2, "{said}");
+}
+
+#[test]
+fn warnings_of_helpers_are_passed_on() {
+    let script = "#! /bin/sh\n$XCLUSTER install_prog --dest=$TMPDIR/x ls nosuchprogram || exit 1\n\
+        cd $TMPDIR/x; tar -cf $1 *\n";
+    let said = stderr(&overlay("tar", script), &["mkcdrom", "s"]);
+    assert!(said.contains("WARNING: s: the program `nosuchprogram` is not on PATH"), "{said}");
+}

@@ -2,7 +2,7 @@
 //!
 //! A script is called `tar OUTFILE` in a working directory of its own, with the contract's variables
 //! as its whole environment, and writes a tar of what is unpacked on `/`. Its messages go to stderr
-//! and are shown when it fails; what it prints on stdout is dropped. It is ended with all that it
+//! and are shown when it fails, warnings also when it doesn't; what it prints on stdout is dropped. It is ended with all that it
 //! started when the user cancels or its time is up, and what it had written by then is gone with its
 //! working directory.
 //!
@@ -23,6 +23,7 @@ use super::trace::{Found, History, Scene, Watcher, exact_time, file_time, finish
 use crate::image::store::{BlobRef, Store};
 use crate::sys::exec::{Exec, failure};
 use crate::sys::trace::{self, Ended, Options, Watched};
+use crate::timeline::span;
 use crate::tree::write_tar;
 use crate::ui;
 
@@ -30,6 +31,9 @@ use crate::ui;
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// The time zone of scripts, without a file of the host.
 const TIME_ZONE: &str = "UTC0";
+
+/// How many warnings of one script are passed on.
+const WARNINGS_MAX: usize = 10;
 
 /// A script of an overlay.
 pub struct Script<'a> {
@@ -61,9 +65,11 @@ impl Script<'_> {
             let done = self.run(&scene, &history, false)?;
             return Ok((done.layer, Some(Reason::Always("tracing is off".into()))));
         }
+        let looking = span("verify", self.name);
         if let Found::Layer(layer) = history.find(&scene)? {
             return Ok((layer, None));
         }
+        drop(looking);
         let _building = self.store.building(&history.key())?;
         // Another xcbuild may have run it while we waited.
         let reason = match history.find(&scene)? {
@@ -93,7 +99,10 @@ impl Script<'_> {
         let work = self.store.work_directory()?;
         let began = next_file_time();
         let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
+        let running = span("script", self.name);
         let ended = self.start(work.path(), watched, &mut watcher)?;
+        drop(running);
+        let _recording = span("record", self.name);
         if let Some(program) = watcher.facts.set_id.take() {
             drop(work);
             let why = format!("it runs the set-id program `{}`", program.display());
@@ -144,7 +153,16 @@ impl Script<'_> {
         if !ended.output.stdout.is_empty() {
             tracing::debug!(script = self.name, "prints on stdout, which is dropped");
         }
+        self.pass_on_warnings(&String::from_utf8_lossy(&ended.output.stderr));
         Ok(ended)
+    }
+
+    /// Warnings, of our helpers above all, are for the user though the script goes on.
+    fn pass_on_warnings(&self, said: &str) {
+        let warnings = said.lines().filter_map(|line| line.strip_prefix("WARNING: "));
+        for warning in warnings.take(WARNINGS_MAX) {
+            ui::warn(format_args!("{}: {warning}", self.name));
+        }
     }
 
     /// Takes what it wrote into the store.

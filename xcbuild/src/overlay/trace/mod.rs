@@ -33,6 +33,7 @@
 //!   shows in the result (a compiler's debug information) counts with its path.
 //! - `/proc`, `/sys` and `/dev`, but for the machine's names and versions.
 //! - The time, processor features, random numbers of the kernel (getrandom): no call tells of them.
+//! - Extended attributes (ACLs, file capabilities): a layer has none.
 //!
 //! # What is run every time
 //!

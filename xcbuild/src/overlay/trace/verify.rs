@@ -57,7 +57,8 @@ fn tools(trace: &Trace) -> Vec<Change> {
     let ours = Trace::of_this_tool().tool;
     let helpers = trace.helpers.filter(|version| *version != HELPERS);
     let tool = (trace.tool != ours).then(|| (trace.tool.clone(), ours));
-    let helpers = helpers.map(|version| (format!("helpers {version}"), format!("{HELPERS}")));
+    let helpers =
+        helpers.map(|version| (format!("helpers {version}"), format!("helpers {HELPERS}")));
     let change = |pair| Change { what: "made by".into(), how: How::Changed(Some(pair)) };
     tool.into_iter().chain(helpers).map(change).collect()
 }
@@ -128,4 +129,61 @@ fn change(input: &Input, now: &State, scene: &Scene) -> Change {
         _ => (what, How::Changed(None)),
     };
     Change { what, how }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::{HELPERS, Trace};
+    use super::super::scene::{Scene, machine};
+    use super::compare;
+    use crate::image::key::Digest;
+    use crate::image::store::Store;
+    use crate::overlay::Params;
+    use crate::overlay::reason::Reason;
+
+    /// What no test can change on the machine is changed in the trace.
+    #[test]
+    fn what_a_trace_says_of_the_tool_and_the_machine_is_compared() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let variables = [("USER", "ann"), ("__a", "1")].map(|(n, v)| (n.into(), v.into()));
+        let params = Params { script_environment: variables.into(), ..Params::default() };
+        let scene = Scene::of(dir.path(), &params, &store);
+        let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+        let right = Trace::of_this_tool();
+        let tool = right.tool.clone();
+        let rows = [
+            (right.clone(), String::new()),
+            (Trace { helpers: Some(HELPERS), ..right.clone() }, String::new()),
+            (
+                Trace { helpers: Some(0), ..right.clone() },
+                format!("made by helpers 0 -> helpers {HELPERS}"),
+            ),
+            (Trace { tool: "old".into(), ..right.clone() }, format!("made by old -> {tool}")),
+            (Trace { machine: Some(machine()), ..right.clone() }, String::new()),
+            (
+                Trace { machine: Some("Linux other".into()), ..right.clone() },
+                "the machine's name or kernel changed".into(),
+            ),
+            (
+                Trace { loader: Some(Digest::of(b"other")), ..right.clone() },
+                "what /etc/ld.so.cache says of its libraries changed".into(),
+            ),
+            (Trace { shown: pair("USER", "ann"), ..right.clone() }, String::new()),
+            (Trace { shown: pair("USER", "bob"), ..right.clone() }, "place USER bob -> ann".into()),
+            (
+                Trace { all_variables: true, ..right },
+                "variable PATH unset -> , variable USER unset -> $USER, variable __a unset -> 1"
+                    .into(),
+            ),
+        ];
+        for (trace, expected) in rows {
+            let compared = compare(&trace, &[], &scene);
+            let told = match compared.changes.is_empty() {
+                true => String::new(),
+                false => Reason::Changed(compared.changes).to_string(),
+            };
+            assert_eq!(told, expected);
+        }
+    }
 }
