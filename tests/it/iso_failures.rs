@@ -151,3 +151,51 @@ fn an_image_for_all_is_the_same_whoever_makes_it() {
     assert!(list.contains("-r-xr-xr-x   1     0     0 "), "{list}");
     assert!(list.contains("dr-xr-xr-x   2     0     0 "), "{list}");
 }
+
+#[test]
+fn what_an_image_is_wrong_about_is_left_out_and_told() {
+    let (workspace, at) = workspace();
+    fs::write(at("in/name-that-leads-out"), "x").unwrap();
+    let (image, bad) = (at("x.iso"), at("bad.iso"));
+    workspace.ok(&["iso", "create", &at("in"), "-o", &image]);
+    let mut bytes = fs::read(&image).unwrap();
+    let name = b"name-that-leads-out";
+    let place = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[place..place + name.len()].copy_from_slice(b"../../../../outside");
+    fs::write(&bad, bytes).unwrap();
+    let out = at("out");
+    for line in [
+        &["iso", "ls", &bad][..],
+        &["iso", "extract", &bad, "-C", &out],
+        &["iso", "diff", &bad, &bad],
+        &["iso", "verify", &bad],
+    ] {
+        let done = workspace.xcbuild(line).assert().code(1);
+        let output = done.get_output();
+        let said = [&output.stdout[..], &output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains("NAME_THAT_LEADS_OUT: a name holds a '/'"), "{line:?}: {said}");
+    }
+    assert_eq!(names(&out), ["dir"]);
+}
+
+#[test]
+fn an_extracted_tree_has_all_links_and_the_attributes_of_its_root() {
+    let (workspace, at) = workspace();
+    fs::write(at("in/empty"), "").unwrap();
+    fs::hard_link(at("in/empty"), at("in/dir/empty")).unwrap();
+    fs::hard_link(at("in/dir/file"), at("in/file")).unwrap();
+    tool::run("chmod", &["2710", &at("in")]);
+    let (out, images) = (at("out"), [at("a.iso"), at("b.iso")]);
+    workspace.ok(&["iso", "create", &at("in"), "-o", &images[0]]);
+    workspace.ok(&["iso", "extract", &images[0], "-C", &out]);
+    workspace.ok(&["iso", "create", &out, "-o", &images[1]]);
+    assert_eq!(workspace.ok(&["iso", "diff", &images[0], &images[1]]), "");
+    workspace.ok(&["iso", "create", "-r", "-V", "other", &out, "-o", &images[1]]);
+    let diff = workspace.xcbuild(&["iso", "diff", &images[0], &images[1]]).assert().code(1);
+    let diff = String::from_utf8_lossy(&diff.get_output().stdout).into_owned();
+    assert!(
+        diff.starts_with("! volume CDROM → other\n! /: mode drwx--s--- → dr-xr-xr-x"),
+        "{diff}"
+    );
+}

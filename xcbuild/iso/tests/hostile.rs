@@ -4,8 +4,8 @@
 use std::fs;
 use std::io::Read;
 
-use xc_iso::read::{Extract, ReadError, Reader, extract, verify};
-use xc_iso::{Image, Joliet, Meta, Options, SECTOR, Source};
+use xc_iso::read::{Extract, Input, ReadError, Reader, extract, verify, verify_contents};
+use xc_iso::{DeviceKind, Image, Joliet, Meta, Options, SECTOR, Source};
 
 const META: Meta = Meta { mode: 0o755, uid: 0, gid: 0, mtime: 0 };
 
@@ -140,6 +140,65 @@ fn a_directory_that_contains_itself_is_entered_once() {
         problem.to_string(),
         "/inner: the directory is in another place as well, or contains itself"
     );
+}
+
+#[test]
+fn directories_are_entered_up_to_a_length_of_their_path() {
+    let mut image = Image::new(Options::default());
+    let mut path = String::new();
+    for _ in 0..300 {
+        path = format!("{path}{}{}", if path.is_empty() { "" } else { "/" }, "d".repeat(250));
+        image.dir(&path, META).unwrap();
+    }
+    let mut bytes = Vec::new();
+    image.write(&mut bytes).unwrap();
+    let reader = Reader::open(&bytes[..]).unwrap();
+    let [problem] = reader.problems() else { panic!("{:?}", reader.problems()) };
+    assert_eq!(problem.what, "its path is longer than 65536 bytes");
+    assert!(reader.entries().len() > 250);
+}
+
+#[test]
+fn a_device_is_refused_before_anything_is_made() {
+    let mut image = Image::new(Options::default());
+    image.file("a", META, Source::Bytes(b"content".into())).unwrap();
+    image.device("null", META, DeviceKind::Character, 1, 3).unwrap();
+    let mut bytes = Vec::new();
+    image.write(&mut bytes).unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let reader = Reader::open(&bytes[..]).unwrap();
+    let error = extract(&reader, target.path(), Extract::default()).unwrap_err().to_string();
+    assert!(error.starts_with("/null: a device, which only root can make"), "{error}");
+    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn contents_are_read_to_the_last_byte() {
+    let bytes = sample();
+    assert_eq!(verify_contents(&Reader::open(&bytes[..]).unwrap()), []);
+    let readable = (bytes.len() - SECTOR) as u64;
+    let reader = Reader::open(Scratched { bytes, readable }).unwrap();
+    let problems = verify_contents(&reader);
+    assert_eq!(problems[0].what, "its content can't be read: a scratch", "{problems:?}");
+}
+
+/// A medium whose end can't be read.
+struct Scratched {
+    bytes: Vec<u8>,
+    readable: u64,
+}
+
+impl Input for Scratched {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        if offset + buffer.len() as u64 > self.readable {
+            return Err(std::io::Error::other("a scratch"));
+        }
+        self.bytes.read_at(buffer, offset)
+    }
+
+    fn size(&self) -> std::io::Result<u64> {
+        self.bytes.size()
+    }
 }
 
 #[test]

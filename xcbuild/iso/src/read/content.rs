@@ -13,6 +13,8 @@ pub struct Content<'r, I> {
     pieces: &'r [Piece],
     at: u64,
     size: u64,
+    /// The piece that was read last, and where it starts in the content: there may be millions.
+    piece: (usize, u64),
 }
 
 impl<I: Input> Reader<I> {
@@ -27,14 +29,15 @@ impl<I: Input> Reader<I> {
         if !entry.pieces.iter().all(inside) {
             return Err(ReadError::Truncated { path: self.path(entry) });
         }
-        Ok(Content { input: &self.input, pieces: &entry.pieces, at: 0, size: entry.size() })
+        let (input, pieces, size) = (&self.input, &entry.pieces[..], entry.size());
+        Ok(Content { input, pieces, at: 0, size, piece: (0, 0) })
     }
 }
 
 impl<I: Input> Read for Content<'_, I> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut from = self.at;
-        for piece in self.pieces {
+        while let Some(piece) = self.pieces.get(self.piece.0) {
+            let from = self.at - self.piece.1;
             if from < piece.length {
                 let left = usize::try_from(piece.length - from).unwrap_or(usize::MAX);
                 let most = buffer.len().min(left);
@@ -45,7 +48,7 @@ impl<I: Input> Read for Content<'_, I> {
                 self.at += got as u64;
                 return Ok(got);
             }
-            from -= piece.length;
+            self.piece = (self.piece.0 + 1, self.piece.1.saturating_add(piece.length));
         }
         Ok(0)
     }
@@ -59,6 +62,9 @@ impl<I: Input> Seek for Content<'_, I> {
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
         self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
+        if self.at < self.piece.1 {
+            self.piece = (0, 0);
+        }
         Ok(self.at)
     }
 }

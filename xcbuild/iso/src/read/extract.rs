@@ -32,17 +32,25 @@ pub struct Extract {
     pub owners: bool,
     /// Make devices: only root can. Otherwise they are an error.
     pub devices: bool,
+    /// Give the attributes of the image's root to the target itself.
+    pub root: bool,
 }
 
 /// Extracts all entries into `target`, which must be there.
 ///
 /// # Errors
-/// On the first entry that can't be made: also if something is in its place.
+/// On the first entry that can't be made: also if something is in its place. For a device that was
+/// not asked for, before anything is made.
 pub fn extract<I: Input>(
     reader: &Reader<I>,
     target: &Path,
     options: Extract,
 ) -> Result<(), ReadError> {
+    let is_device = |entry: &&Entry| matches!(entry.kind, Kind::Device(..));
+    if let Some(device) = reader.entries().iter().find(is_device).filter(|_| !options.devices) {
+        let reason = "a device, which only root can make, and only if asked to (--devices)";
+        return Err(ReadError::NotExtracted { path: reader.path(device), reason });
+    }
     let root = openat(rustix::fs::CWD, target, DIRECTORY, Mode::empty());
     let root = root.map_err(|errno| host_error(target, b"", errno))?;
     let mut extraction = Extraction {
@@ -60,8 +68,8 @@ pub fn extract<I: Input>(
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// What makes two names one file: its place and its inode number.
-type Identity = (u32, Piece);
+/// What makes two names one file: its inode number and its content.
+type Identity<'r> = (u32, &'r [Piece]);
 
 struct Extraction<'r, I> {
     reader: &'r Reader<I>,
@@ -70,7 +78,7 @@ struct Extraction<'r, I> {
     root: OwnedFd,
     /// The directory in which entries are made, and its path.
     at: (Vec<u8>, OwnedFd),
-    links: HashMap<Identity, Vec<u8>>,
+    links: HashMap<Identity<'r>, Vec<u8>>,
     /// Directories get modes and times once all is in them.
     directories: Vec<(Vec<u8>, &'r Entry)>,
 }
@@ -85,10 +93,6 @@ impl<'r, I: Input> Extraction<'r, I> {
         match &entry.kind {
             Kind::Directory => self.directory(path, name, entry),
             Kind::File => self.file(path, name, entry),
-            Kind::Device(..) if !self.options.devices => Err(ReadError::NotExtracted {
-                path: ImagePath(path.to_vec()),
-                reason: "a device; extracting devices was not asked for",
-            }),
             _ => self.special(name, entry).map_err(|errno| self.host_error(path, errno)),
         }
     }
@@ -141,10 +145,10 @@ impl<'r, I: Input> Extraction<'r, I> {
     }
 
     /// Makes a new file, or a second name for one that it is the same as.
-    fn file(&mut self, path: &[u8], name: &[u8], entry: &Entry) -> Result<(), ReadError> {
+    fn file(&mut self, path: &[u8], name: &[u8], entry: &'r Entry) -> Result<(), ReadError> {
         let failed = |errno| host_error(self.target, path, errno);
-        let identity = entry.pieces.first().map(|&piece| (entry.serial, piece));
-        let identity = identity.filter(|_| entry.links > 1);
+        let told = entry.links > 1 && (entry.serial != 0 || !entry.pieces.is_empty());
+        let identity = told.then_some((entry.serial, &entry.pieces[..]));
         if let Some(first) = identity.and_then(|identity| self.links.get(&identity)) {
             return self.link(first, name).map_err(failed);
         }
@@ -185,6 +189,10 @@ impl<'r, I: Input> Extraction<'r, I> {
             let directory = self.open(path);
             let given = directory.and_then(|file| self.attributes(file.as_fd(), entry));
             given.map_err(|errno| self.host_error(path, errno))?;
+        }
+        if let Some(root) = self.reader.entries().first().filter(|_| self.options.root) {
+            let given = self.attributes(self.root.as_fd(), root);
+            given.map_err(|errno| self.host_error(b"", errno))?;
         }
         Ok(())
     }

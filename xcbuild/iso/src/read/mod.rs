@@ -9,7 +9,8 @@
 //!
 //! * No panic, no arithmetic that wraps, no allocation by a length that the image merely claims.
 //! * No loops: a directory is entered once, by its place. Directories may not overlap to the effect
-//!   that more bytes are read of them than the image has, and neither may continuation areas.
+//!   that more bytes are read of them than the image has, and neither may continuation areas. A
+//!   directory whose path is longer than 64 KiB is not entered.
 //! * What is wrong with an entry costs that entry, not the image: it is left out, and
 //!   [`Reader::problems`] names it.
 //! * Names that are empty, `.`, `..`, or hold a `/` or a NUL are refused, and extraction resolves
@@ -33,5 +34,5 @@ pub use extract::{Extract, extract};
 pub use input::Input;
 pub use problem::{Problem, ReadError};
 pub use tree::{Entry, Kind, Names, Piece, Reader};
-pub use verify::verify;
+pub use verify::{verify, verify_contents};
 pub use volume::Volume;

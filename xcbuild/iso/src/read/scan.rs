@@ -14,7 +14,10 @@ use crate::sector::SECTOR;
 use crate::tree::{DeviceKind, Meta};
 
 /// Problems that are kept; more tell nothing new.
-const PROBLEMS_MAX: usize = 1000;
+pub(crate) const PROBLEMS_MAX: usize = 1000;
+/// Bytes of the path of a directory that is entered. Paths are made for every entry, so they may not
+/// grow with the image; no system takes a longer one.
+const PATH_MAX: u32 = 1 << 16;
 /// Pieces of Rock Ridge fields that belong to one record. Linux stops there too.
 const CONTINUATIONS_MAX: usize = 32;
 /// Bytes of such a piece.
@@ -95,6 +98,10 @@ impl<'i, I: Input> Scan<'i, I> {
     /// Reads a directory and appends what is in it.
     fn directory(&mut self, at: usize, place: Piece) {
         let mut found = Vec::new();
+        let path_length = self.entries[at].path_length;
+        if path_length > PATH_MAX {
+            return self.problem(at, b"", format!("its path is longer than {PATH_MAX} bytes"));
+        }
         if let Err(what) = self.admit(place).and_then(|()| self.records(at, place, &mut found)) {
             self.problem(at, b"", what);
         }
@@ -117,7 +124,11 @@ impl<'i, I: Input> Scan<'i, I> {
             return self.problem(at, b"", "the image has more than 4 billion entries".into());
         };
         self.entries[at].children = start..end;
-        self.entries.extend(found.into_iter().map(|entry| Entry { parent, ..entry }));
+        self.entries.extend(found.into_iter().map(|entry| Entry {
+            parent,
+            path_length: path_length + 1 + entry.name.len() as u32,
+            ..entry
+        }));
     }
 
     /// Whether a directory may be read: it is in the image, new, and not too much.
@@ -299,6 +310,10 @@ impl<'i, I: Input> Scan<'i, I> {
         }
         path.extend_from_slice(name);
         self.problems.push(Problem { path: ImagePath(path), what });
+        if self.problems.len() == PROBLEMS_MAX {
+            let what = format!("there are more problems than {PROBLEMS_MAX}; they are not told");
+            self.problems.push(Problem { path: ImagePath(Vec::new()), what });
+        }
     }
 }
 
@@ -357,6 +372,7 @@ fn entry(name: Box<[u8]>, kind: Kind, fields: &Fields, time: i64) -> Entry {
         serial: fields.posix.map_or(0, |posix| posix.serial),
         pieces: Vec::new(),
         parent: 0,
+        path_length: 0,
         children: 0..0,
     }
 }

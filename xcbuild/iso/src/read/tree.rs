@@ -62,6 +62,8 @@ pub struct Entry {
     /// Its content, in order.
     pub pieces: Vec<Piece>,
     pub(crate) parent: u32,
+    /// Bytes of its path.
+    pub(crate) path_length: u32,
     pub(crate) children: Range<u32>,
 }
 

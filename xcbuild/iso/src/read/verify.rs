@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::input::Input;
 use super::problem::{Problem, ReadError};
+use super::scan::PROBLEMS_MAX;
 use super::tree::{Entry, Kind, Names, Reader};
 use super::volume::Volume;
 use crate::error::ImagePath;
@@ -34,7 +35,7 @@ pub fn verify<I: Input>(reader: &Reader<I>) -> Result<Vec<Problem>, ReadError> {
     if let Some(what) = path_tables(reader, volume)? {
         note(root(), what);
     }
-    for (path, what) in overlaps(reader).into_iter().chain(links(reader)) {
+    for (path, what) in overlaps(reader).chain(links(reader)).take(PROBLEMS_MAX) {
         note(path, what);
     }
     Ok(problems)
@@ -88,41 +89,65 @@ fn next_directory<'t>(table: &mut &'t [u8], big: bool) -> Option<(u32, u16, &'t 
     (length > 0).then_some((start, parent, identifier))
 }
 
-/// Contents that lie over each other without being the same.
-fn overlaps<I: Input>(reader: &Reader<I>) -> Vec<(ImagePath, String)> {
+/// Reads all contents, each byte of the image once however many files claim it, and returns the
+/// files that can't be read.
+pub fn verify_contents<I: Input>(reader: &Reader<I>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut done = 0;
+    for (start, length, entry) in extents(reader) {
+        let end = start.saturating_add(length);
+        let mut at = start.max(done);
+        while at < end && problems.len() < PROBLEMS_MAX {
+            let most = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            if let Err(error) = reader.input.read_exact_at(&mut buffer[..most], at) {
+                let what = format!("its content can't be read: {error}");
+                problems.push(Problem { path: reader.path(entry), what });
+                break;
+            }
+            at += most as u64;
+        }
+        done = done.max(end);
+    }
+    problems
+}
+
+/// The pieces of all contents, front to back: start, length and whose it is.
+fn extents<I: Input>(reader: &Reader<I>) -> Vec<(u64, u64, &Entry)> {
     let mut extents: Vec<(u64, u64, &Entry)> = Vec::new();
     for entry in reader.entries().iter().filter(|entry| entry.kind == Kind::File) {
         extents.extend(entry.pieces.iter().map(|piece| (piece.start, piece.length, entry)));
     }
     extents.sort_by_key(|&(start, length, _)| (start, length));
-    let mut found = Vec::new();
-    let mut end = 0;
-    for (index, &(start, length, entry)) in extents.iter().enumerate() {
-        let same = index > 0 && (extents[index - 1].0, extents[index - 1].1) == (start, length);
-        if start < end && !same {
-            found.push((reader.path(entry), "its content lies over that of another file".into()));
-        }
+    extents
+}
+
+/// Contents that lie over each other without being the same.
+fn overlaps<I: Input>(reader: &Reader<I>) -> impl Iterator<Item = (ImagePath, String)> {
+    let (mut end, mut last) = (0, None);
+    let over = move |&(start, length, _): &(u64, u64, &Entry)| {
+        let same = last.replace((start, length)) == Some((start, length));
+        let over = start < end && !same;
         end = end.max(start.saturating_add(length));
-    }
-    found
+        over
+    };
+    extents(reader).into_iter().filter(over).map(|(.., entry)| {
+        (reader.path(entry), "its content lies over that of another file".into())
+    })
 }
 
 /// Link counts that are not the number of names there are. Only Rock Ridge has any.
-fn links<I: Input>(reader: &Reader<I>) -> Vec<(ImagePath, String)> {
-    if reader.names() != Names::RockRidge {
-        return Vec::new();
-    }
+fn links<I: Input>(reader: &Reader<I>) -> impl Iterator<Item = (ImagePath, String)> {
     let mut names: HashMap<u32, u32> = HashMap::new();
-    for entry in reader.entries().iter().filter(|entry| entry.kind != Kind::Directory) {
+    let linked = |entry: &&Entry| {
+        reader.names() == Names::RockRidge && entry.kind != Kind::Directory && entry.serial != 0
+    };
+    for entry in reader.entries().iter().filter(linked) {
         *names.entry(entry.serial).or_default() += 1;
     }
-    let wrong = |entry: &&Entry| {
-        let counted = names.get(&entry.serial).copied();
-        entry.kind != Kind::Directory && entry.serial != 0 && counted != Some(entry.links)
-    };
-    let told = |entry: &Entry| {
+    reader.entries().iter().filter(linked).filter_map(move |entry| {
         let counted = names.get(&entry.serial).copied().unwrap_or(0);
-        (reader.path(entry), format!("it claims {} links and has {counted}", entry.links))
-    };
-    reader.entries().iter().filter(wrong).map(told).collect()
+        let told = || format!("it claims {} links and has {counted}", entry.links);
+        (counted != entry.links).then(|| (reader.path(entry), told()))
+    })
 }

@@ -66,8 +66,12 @@ pub(crate) fn read(input: &impl Input) -> Result<Volumes, ReadError> {
     for number in 0..DESCRIPTORS_MAX {
         let mut sector = [0; SECTOR];
         let offset = (u64::from(FIRST) + number) * SECTOR as u64;
-        if input.read_exact_at(&mut sector, offset).is_err() || &sector[1..6] != b"CD001" {
-            break;
+        match input.read_exact_at(&mut sector, offset) {
+            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                return Err(error.into());
+            }
+            Ok(()) if &sector[1..6] == b"CD001" => {}
+            _ => break,
         }
         match sector[0] {
             0 if sector[7..].starts_with(EL_TORITO) => {

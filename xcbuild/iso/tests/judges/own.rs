@@ -59,7 +59,7 @@ fn fact(reader: &Reader<File>, entry: &Entry) -> Fact {
 pub fn look_extracted(image: &Path) -> Facts {
     let reader = Reader::open(File::open(image).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let options = Extract { owners: host::root(), devices: host::root() };
+    let options = Extract { owners: host::root(), devices: host::root(), ..Extract::default() };
     extract(&reader, folder.path(), options).unwrap();
     host::look(folder.path())
 }
@@ -77,10 +77,10 @@ pub fn blur(_: &mut Fact) -> bool {
     true
 }
 
-/// Empty hard links have nothing to be recognised by; links are extracted as several.
+/// Hard links of what are no files are extracted as several.
 pub fn blur_extracted(fact: &mut Fact) -> bool {
     host::blur(fact);
-    if fact.size == 0 {
+    if fact.kind != '-' {
         fact.links = 0;
     }
     host::root() || !matches!(fact.kind, 'b' | 'c')

@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use xc_iso::read::{Entry, Kind, Reader};
 
-use super::{open, show};
+use super::{open, show, warn_of_problems};
 use crate::ui;
 
 /// Compare two images: what is only in one, and what differs
 ///
-/// Exit code 1 if anything does. `-` is only in the first, `+` only in the second, `!` in both.
+/// Exit code 1 if anything does, or if something is left out because an image is wrong about it;
+/// stderr says so. `-` is only in the first, `+` only in the second, `!` in both.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The first image
@@ -26,46 +27,76 @@ pub struct Arguments {
 /// Runs the verb.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let images = [open(&arguments.a)?, open(&arguments.b)?];
-    let mut differ = false;
-    let mut tell = |sign: char, path: &[u8], what: &str| {
+    let mut differ = warn_of_problems(&arguments.a, &images[0]);
+    differ |= warn_of_problems(&arguments.b, &images[1]);
+    let [one, other] = [&images[0], &images[1]].map(|image| &image.volume().id);
+    if one != other {
         differ = true;
-        ui::result(format_args!("{sign} {}{what}", show::text(path)));
-    };
-    let [a, b] = [&images[0], &images[1]].map(listed);
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
-    loop {
-        let order = match (a.peek(), b.peek()) {
-            (None, None) => break,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.0.cmp(&b.0),
-        };
-        let left = if order.is_le() { a.next() } else { None };
-        let right = if order.is_ge() { b.next() } else { None };
-        match (left, right) {
-            (Some((path, _)), None) => tell('-', path, ""),
-            (None, Some((path, _))) => tell('+', path, ""),
-            (Some((path, a)), Some((_, b))) => {
-                let changes = changes(&images, a, b).with_context(|| show::text(path))?;
-                if !changes.is_empty() {
-                    tell('!', path, &format!(": {}", changes.join(", ")));
-                }
-            }
-            (None, None) => {}
-        }
+        ui::result(format_args!("! volume {one} → {other}"));
     }
+    differ |= compare(&images)?;
     Ok(if differ { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// All entries by path, in the order of the bytes of their paths.
-fn listed(reader: &Reader<File>) -> Vec<(Vec<u8>, &Entry)> {
-    let mut entries = Vec::new();
-    let Ok(()) = reader.walk(|path, entry| -> Result<(), std::convert::Infallible> {
-        entries.push((path.to_vec(), entry));
-        Ok(())
-    });
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    entries
+/// Goes through both trees side by side and says what differs; whether anything does. No list of
+/// all paths is made: those of a hostile image need far more room than it has itself.
+fn compare(images: &[Reader<File>; 2]) -> Result<bool> {
+    let [a, b] = images;
+    let mut differ = false;
+    let mut path: Vec<u8> = Vec::new();
+    let mut stack = vec![(roots(a), roots(b), 0)];
+    while let Some((left, right, length)) = stack.last_mut() {
+        path.truncate(*length);
+        let order = match (left.first(), right.first()) {
+            (None, None) => {
+                stack.pop();
+                continue;
+            }
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.name.cmp(&right.name),
+        };
+        let left = if order.is_le() { left.split_off_first() } else { None };
+        let right = if order.is_ge() { right.split_off_first() } else { None };
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(left.or(right).map_or(&b""[..], |entry| &entry.name));
+        let told = told(images, left, right, &path).with_context(|| shown(&path))?;
+        if let Some(line) = told {
+            differ = true;
+            ui::result(line);
+        }
+        let left = left.map_or(&[][..], |entry| a.children(entry));
+        let right = right.map_or(&[][..], |entry| b.children(entry));
+        stack.push((left, right, path.len()));
+    }
+    Ok(differ)
+}
+
+/// The root of an image, as the only entry of a list.
+fn roots(image: &Reader<File>) -> &[Entry] {
+    image.entries().get(..1).unwrap_or_default()
+}
+
+/// The line about a path that is in one image or in both; none if they are the same there.
+fn told(
+    images: &[Reader<File>; 2],
+    left: Option<&Entry>,
+    right: Option<&Entry>,
+    path: &[u8],
+) -> Result<Option<String>> {
+    let (Some(left), Some(right)) = (left, right) else {
+        let sign = if left.is_some() { '-' } else { '+' };
+        return Ok(Some(format!("{sign} {}", shown(path))));
+    };
+    let changes = changes(images, left, right)?;
+    Ok((!changes.is_empty()).then(|| format!("! {}: {}", shown(path), changes.join(", "))))
+}
+
+/// A path as text; the root's is a slash.
+fn shown(path: &[u8]) -> String {
+    if path.is_empty() { "/".into() } else { show::text(path) }
 }
 
 /// What differs between two entries of the same path.
@@ -80,6 +111,9 @@ fn changes(images: &[Reader<File>; 2], a: &Entry, b: &Entry) -> Result<Vec<Strin
     compare("owner", a.meta.uid.to_string(), b.meta.uid.to_string());
     compare("group", a.meta.gid.to_string(), b.meta.gid.to_string());
     compare("time", a.meta.mtime.to_string(), b.meta.mtime.to_string());
+    if a.kind != Kind::Directory && b.kind != Kind::Directory {
+        compare("links", a.links.to_string(), b.links.to_string());
+    }
     if let (Kind::Symlink(a), Kind::Symlink(b)) = (&a.kind, &b.kind) {
         compare("target", show::text(a), show::text(b));
     }

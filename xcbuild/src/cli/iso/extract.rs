@@ -7,12 +7,12 @@ use anyhow::Result;
 use fs_err as fs;
 use xc_iso::read::{Extract, extract};
 
-use super::open;
-use crate::ui;
+use super::{open, warn_of_problems};
 
 /// Extract an image into a directory
 ///
-/// Nothing that is there is overwritten, and no link leads outside of the directory.
+/// Nothing that is there is overwritten, and no link leads outside of the directory. Exit code 1 if
+/// something could not be extracted, or is left out because the image is wrong about it.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The image
@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Give entries to their owners (root only)
     #[arg(long)]
     owners: bool,
-    /// Make devices (root only); without it they are an error
+    /// Make devices (root only); without it an image with devices is an error
     #[arg(long)]
     devices: bool,
 }
@@ -31,12 +31,12 @@ pub struct Arguments {
 /// Runs the verb.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
+    // A directory that is there keeps its own mode and time.
+    let root = !arguments.directory.exists();
     fs::create_dir_all(&arguments.directory)?;
-    let options = Extract { owners: arguments.owners, devices: arguments.devices };
+    let Arguments { owners, devices, .. } = *arguments;
+    let options = Extract { owners, devices, root };
     extract(&reader, &arguments.directory, options)?;
-    for problem in reader.problems() {
-        ui::warn(format_args!("left out {problem}"));
-    }
-    let failed = !reader.problems().is_empty();
+    let failed = warn_of_problems(&arguments.image, &reader);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use fs_err as fs;
-use xc_iso::read::Reader;
+use xc_iso::read::{Names, Reader};
 
 use super::CANCELLED;
 use crate::settings::Variables;
@@ -72,8 +72,21 @@ fn interruptible(clean: impl FnOnce() + Send + 'static) -> cancel::Guard {
     })
 }
 
-/// Opens an image.
+/// Opens an image with the best names that it has.
 fn open(path: &Path) -> Result<Reader<File>> {
+    open_as(path, None)
+}
+
+/// Opens an image with names of one kind.
+fn open_as(path: &Path, names: Option<Names>) -> Result<Reader<File>> {
     let file = fs::File::open(path)?.into_parts().0;
-    Reader::open(file).with_context(|| format!("`{}`", path.display()))
+    Reader::open_as(file, names).with_context(|| format!("`{}`", path.display()))
+}
+
+/// Says what is wrong with an image, and whether anything is: what is wrong is left out.
+fn warn_of_problems(path: &Path, reader: &Reader<File>) -> bool {
+    for problem in reader.problems() {
+        ui::warn(format_args!("`{}`: left out {problem}", path.display()));
+    }
+    !reader.problems().is_empty()
 }

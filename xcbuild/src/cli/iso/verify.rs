@@ -1,13 +1,12 @@
 //! `xcbuild iso verify`.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use xc_iso::read::{Kind, Names, Reader, verify};
+use anyhow::Result;
+use xc_iso::read::{Names, verify, verify_contents};
 
-use super::open;
+use super::{open, open_as};
 use crate::ui;
 
 /// Check an image: its structure, all names it has, and that every content can be read
@@ -24,13 +23,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
     let mut problems = verify(&reader)?;
     if reader.has_joliet() && reader.names() != Names::Joliet {
-        let file = std::fs::File::open(&arguments.image)?;
-        problems.extend(verify(&Reader::open_as(file, Some(Names::Joliet))?)?);
+        problems.extend(verify(&open_as(&arguments.image, Some(Names::Joliet))?)?);
     }
-    for entry in reader.entries().iter().filter(|entry| entry.kind == Kind::File) {
-        let mut content = reader.content(entry)?;
-        io::copy(&mut content, &mut io::sink()).with_context(|| reader.path(entry).to_string())?;
-    }
+    problems.extend(verify_contents(&reader));
     for problem in &problems {
         ui::result(problem);
     }
