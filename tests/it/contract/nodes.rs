@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::overlays::with_overlays;
-use crate::common::{Workspace, tool};
+use crate::common::{Workspace, dns, tool};
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hooks/xcluster.hook");
 /// The overlays of a public-style cluster.
@@ -260,5 +260,29 @@ fn cdroms_of_tars_are_unpacked_and_their_script_is_run() {
     // start and starts end a running cluster first.
     workspace.ok(&["start", "--nvm=1", "--nrouters=0"]);
     workspace.xcbuild(&["status"]).assert().code(1);
+    drop(cluster);
+}
+
+/// As people have a coredns of their own there.
+#[test]
+fn a_dns_server_that_is_there_is_used() {
+    if !tool::present("qemu-system-x86_64") || !tool::present("dnsmasq") {
+        return;
+    }
+    let mut workspace = workspace();
+    workspace.ok(&["mkimage"]);
+    workspace.ok(&["mkcdrom", "network-topology"]);
+    let server = dns::Upstream::start();
+    let port = server.address().rsplit(':').next().unwrap().to_owned();
+    workspace.set("XCLUSTER_DNS_PORT", &port);
+    // The ports of the cluster without a name are given, and not the next free ones.
+    workspace.set("__cluster", "default");
+    let cluster = workspace.cluster();
+    let started = workspace.xcbuild(&["starts", "--nvm=1", "--nrouters=0"]).assert().success();
+    let said = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
+    assert!(said.contains(&format!("the DNS server that is at port {port} already")), "{said}");
+    assert!(!said.contains("Serving"), "{said}");
+    let looked_up = workspace.ok(&["rsh", "1", "nslookup", dns::NAME]);
+    assert!(looked_up.contains(dns::V4), "{looked_up}");
     drop(cluster);
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::overlay::embedded::Carried;
 use crate::settings::{Settings, Variables};
 use crate::ui;
 
@@ -15,7 +16,14 @@ pub struct Arguments {}
 /// Runs the verb.
 pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
-    let contract = settings.contract();
+    let mut contract = settings.contract();
+    // Scripts look into the directories on it: without a user's own, into that of our overlays.
+    if settings.places.overlays.is_empty()
+        && let Ok(ours) = Carried::Overlays.directory(&settings.places.store)
+        && let Some((_, value)) = contract.iter_mut().find(|(name, _)| *name == "XCLUSTER_OVLPATH")
+    {
+        *value = ours.display().to_string();
+    }
     let known = |name: &str| contract.iter().any(|(known, _)| *known == name);
     let others = settings.variables.iter().filter(|(name, _)| is_setting(name) && !known(name));
     let mut text = String::new();

@@ -37,6 +37,7 @@ pub fn params(
         program: cluster.qemu.clone(),
         machine: cluster.machine.clone(),
         qemu_options: words(&cluster.qemu_options),
+        qemu_options_of: settings.qemu_options_of(),
         accel: accelerator(settings)?,
         boot: start.boot,
         prefix: cluster.prefix.clone(),
@@ -52,6 +53,7 @@ pub fn params(
         replace,
         access: access(settings)?,
         wait: start.wait,
+        at_once: false,
     })
 }
 

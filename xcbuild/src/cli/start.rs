@@ -159,6 +159,9 @@ pub fn show(bar: &Progress, event: &Event) {
         }
         Event::Network(kind) => ui::status("Using", format_args!("{kind} networks")),
         Event::Stopping => ui::status("Stopping", "the cluster that was there"),
+        Event::DnsThere(port) => {
+            ui::status("Using", format_args!("the DNS server that is at port {port} already"));
+        }
         Event::Dns(port) => ui::status("Serving", format_args!("DNS at port {port}")),
         Event::Launched(node) => bar.message(format_args!("booting {node}")),
         Event::Ready(node, after) => {

@@ -3,7 +3,9 @@
 //! Which program that is, the caller says. It is told its port and a pid file, by whose path in its
 //! command line it is found again, and is ready when it writes a line that starts with `ready`.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -11,6 +13,13 @@ use super::state::State;
 use super::watch::end_of;
 use super::{RunDir, helper};
 
+/// How long a server that is there may take to say so.
+const ANSWER: Duration = Duration::from_secs(1);
+/// In the third byte of a DNS message (RFC 1035 section 4.1.1).
+const IS_ANSWER: u8 = 0x80;
+/// The version of the server, `version.bind` of class CH: whatever it says, it asks nobody else.
+const QUESTION: &[u8] =
+    b"xb\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
 /// What its log is named after.
 const NAME: &str = "dns";
 
@@ -21,6 +30,21 @@ const NAME: &str = "dns";
 pub(super) fn start(run: &RunDir, state: &mut State) -> Result<()> {
     helper::start(run, state, (NAME, "the DNS proxy"), "ready", |state| state.dns.as_mut())
         .map(drop)
+}
+
+/// Whether a DNS server answers on 127.0.0.1 at that port.
+pub(super) fn answers(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+        socket.set_read_timeout(Some(ANSWER))?;
+        socket.send(QUESTION)?;
+        let mut answer = [0; 512];
+        // Where nobody listens, the kernel says so at once.
+        let got = socket.recv(&mut answer)?;
+        Ok(got >= 12 && answer[..2] == QUESTION[..2] && answer[2] & IS_ANSWER != 0)
+    };
+    ask().unwrap_or(false)
 }
 
 fn log_of(logs: &Path) -> PathBuf {

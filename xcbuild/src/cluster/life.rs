@@ -42,7 +42,8 @@ pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Statu
     }
     plan::more(&run, params, &mut state)?;
     state.save(&run)?;
-    let limits = Limits::new(state.accel, params.parallel, params.timeout).waiting(params.wait);
+    let limits = Limits::new(state.accel, params.parallel, params.timeout)
+        .waiting(params.wait && !params.at_once);
     let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
     let made = network::make(&run, &mut state);
     let up = made.and_then(|()| boot::nodes(&run, &mut state, &ways, limits, progress));
@@ -94,7 +95,7 @@ pub fn restart(
     let (_lock, mut state) = taken(run)?;
     known(&state, nodes)?;
     end(&state, nodes)?;
-    let limits = Limits::new(state.accel, None, timeout);
+    let limits = Limits::new(state.accel, None, timeout).waiting(state.waits);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
     boot::nodes(run, &mut state, &ways, limits, progress)?;
     nodes.iter().try_for_each(|id| link::restore(run, &mut state, *id))
@@ -117,7 +118,7 @@ pub fn reset(
     command(run, &state, node, "system_reset")?;
     command(run, &state, node, "cont")?;
     set_paused(run, &mut state, node, false)?;
-    let limits = Limits::new(state.accel, None, timeout);
+    let limits = Limits::new(state.accel, None, timeout).waiting(state.waits);
     boot::nodes(run, &mut state, &[(node, Way::Reset(said))], limits, progress)?;
     link::restore(run, &mut state, node)
 }

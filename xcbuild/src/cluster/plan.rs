@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use super::key::{self, Access};
 use super::network::{self, Network};
 use super::state::{Helper, NodeState, State};
-use super::{Event, RunDir, StartParams, memory};
+use super::{Event, RunDir, StartParams, dns, memory};
 use crate::net::multicast::Claim;
-use crate::net::ports::{self, Reserved};
+use crate::net::ports::{self, Policy, Reserved};
 use crate::net::user::UserNet;
 use crate::net::{Kind, bridges};
 use crate::sys::exec::Exec;
@@ -63,14 +63,20 @@ pub(super) fn cluster(
     if fit.kind != Kind::User {
         progress(Event::Network(fit.kind));
     }
-    let (net, claim) = ports(run, params, fit.kind, &ids)?;
+    let served = params.dns.is_some() && is_served(run, params, fit.kind)?;
+    if served {
+        progress(Event::DnsThere(params.net.dns_port));
+    }
+    let (net, claim) = ports(run, params, fit.kind, &ids, served)?;
     let network = network::plan(run, fit.kind, net.dns_port, carried(params), &params.prefix)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
     let mut state = State::new(run, fit.accel.accel, net, logs)?;
     state.fallback = fit.accel.fallback;
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
-    state.dns = params.dns.as_ref().map(|argv| dns(run, params, &state, argv));
+    let own_dns = params.dns.as_ref().filter(|_| !served);
+    state.dns = own_dns.map(|argv| dns_helper(run, params, &state, argv));
+    state.waits = params.wait;
     run.create()?;
     if params.access == Access::Key {
         state.key = Some(key::make(run)?);
@@ -100,6 +106,16 @@ fn carried(params: &StartParams) -> &[Node] {
     if params.net_setup.is_some() { &[] } else { &params.nodes }
 }
 
+/// Whether somebody serves names at the port that the nodes will ask, as users of the contract have
+/// a coredns there. Only for a cluster whose port is given: others take a free one.
+fn is_served(run: &RunDir, params: &StartParams, kind: Kind) -> Result<bool> {
+    if params.ports != Policy::Given || kind == Kind::Netns {
+        return Ok(false);
+    }
+    let port = params.net.dns_port;
+    Ok(!reserved(run)?.contains_key(&port) && dns::answers(port))
+}
+
 /// The ports that a cluster of that kind takes of the host: those of its nodes, and that of its
 /// multicast groups, only where qemu carries the networks.
 fn ports(
@@ -107,9 +123,10 @@ fn ports(
     params: &StartParams,
     kind: Kind,
     ids: &[NodeId],
+    served: bool,
 ) -> Result<(UserNet, Option<Claim>)> {
     let ids = if kind == Kind::User { ids } else { &[] };
-    let dns = params.dns.is_some() && kind != Kind::Netns;
+    let dns = params.dns.is_some() && kind != Kind::Netns && !served;
     let reserved = reserved(run)?;
     let mut net = ports::choose(&params.net, params.ports, ids, dns, &reserved)?;
     if kind != Kind::User {
@@ -138,7 +155,8 @@ fn argv(
     common: &Common,
     node: &Node,
 ) -> Result<Vec<String>> {
-    let machine = machine(params, state);
+    let mut machine = machine(params, state);
+    machine.options.extend(params.qemu_options_of.get(&node.id).into_iter().flatten().cloned());
     let vhost = network::has_vhost();
     let interfaces = node.interfaces.iter().enumerate();
     let ports = interfaces.map(|(i, interface)| {
@@ -221,7 +239,7 @@ fn absolute(boot: &Boot) -> Result<Boot> {
     })
 }
 
-fn dns(run: &RunDir, params: &StartParams, state: &State, argv: &[String]) -> Helper {
+fn dns_helper(run: &RunDir, params: &StartParams, state: &State, argv: &[String]) -> Helper {
     let port = format!("--port={}", state.net.dns_port);
     let pid_file = format!("--pid-file={}", run.dns_pid_file().display());
     let (listen, enter) = state.network.dns(&params.prefix);

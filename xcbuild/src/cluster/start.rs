@@ -3,6 +3,7 @@
 //! What fails or is cancelled on the way is undone before the error is returned. What an xcbuild
 //! that was killed left behind is undone by the next start or stop.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub struct StartParams {
     pub machine: String,
     /// More qemu options, in words (`--kvm_opt`).
     pub qemu_options: Vec<String>,
+    /// More of them for single nodes (`__kvm_opt3`).
+    pub qemu_options_of: BTreeMap<NodeId, Vec<String>>,
     /// Which accelerator is wanted.
     pub accel: Choice,
     /// What the nodes boot from.
@@ -72,8 +75,10 @@ pub struct StartParams {
     pub replace: bool,
     /// Who gets into the nodes by ssh.
     pub access: Access,
-    /// Return when all nodes are ready, and not as soon as their qemus run.
+    /// Whether the nodes say when they are ready.
     pub wait: bool,
+    /// Return as soon as the nodes' qemus run.
+    pub at_once: bool,
 }
 
 /// What happens during a start.
@@ -85,6 +90,8 @@ pub enum Event {
     Network(Kind),
     /// A cluster of that name was running, or its remains were there, and is being ended.
     Stopping,
+    /// Somebody serves names at that port already; the nodes ask that server.
+    DnsThere(u16),
     /// The DNS proxy is bound to that port.
     Dns(u16),
     /// A node's qemu was started.
@@ -196,7 +203,8 @@ fn bring_up(
     }
     let began = Instant::now();
     let ids: Vec<_> = params.nodes.iter().map(|n| (n.id, Way::Launch)).collect();
-    let limits = Limits::new(state.accel, params.parallel, params.timeout).waiting(params.wait);
+    let limits = Limits::new(state.accel, params.parallel, params.timeout)
+        .waiting(params.wait && !params.at_once);
     boot::nodes(run, state, &ids, limits, progress)?;
     state.phase = Phase::Running;
     state.save(run)?;

@@ -67,10 +67,17 @@ pub struct State {
     pub logs: PathBuf,
     /// The DNS proxy on the host, if the cluster has one.
     pub dns: Option<Helper>,
+    /// Whether its nodes say when they are ready; those of an image of the user's don't.
+    #[serde(default = "yes")]
+    pub waits: bool,
     /// How many vms, routers and testers its nodes are told that there are.
     pub counts: (u8, u8, u8),
     /// Its nodes by number.
     pub nodes: BTreeMap<u8, NodeState>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A process beside the nodes.
@@ -179,6 +186,7 @@ impl State {
             key: None,
             logs,
             dns: None,
+            waits: true,
             counts: (0, 0, 0),
             nodes: BTreeMap::new(),
         })

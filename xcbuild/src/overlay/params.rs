@@ -57,11 +57,16 @@ impl Params {
     /// When our own overlays can't be written to the store's directory.
     pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) -> Result<Self> {
         let mut places = settings.places.overlays.clone();
-        places.push(Carried::Overlays.directory(store.root())?);
+        let ours = Carried::Overlays.directory(store.root())?;
+        let mut script_environment = script_environment(settings, program);
+        if places.is_empty() {
+            script_environment.insert("XCLUSTER_OVLPATH".into(), ours.display().to_string());
+        }
+        places.push(ours);
         Ok(Self {
             search: Search { places, current: current.to_path_buf() },
             variables: settings.variables.clone(),
-            script_environment: script_environment(settings, program),
+            script_environment,
             archive: settings.places.archive.clone(),
             programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
             package_lock: settings.places.package_lock(),

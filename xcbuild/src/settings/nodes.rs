@@ -19,6 +19,13 @@ impl Settings {
         }
     }
 
+    /// More qemu options for single nodes, `__kvm_opt3`, in words.
+    pub fn qemu_options_of(&self) -> BTreeMap<NodeId, Vec<String>> {
+        let words = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect();
+        let all = per_node(&self.variables, "__kvm_opt", |_, text| Ok(words(text)));
+        all.unwrap_or_default()
+    }
+
     /// What is set beside the topology.
     ///
     /// # Errors
@@ -93,23 +100,24 @@ mod tests {
 
     #[test]
     fn single_nodes_and_roles_are_read() {
-        let o = settings(&[
+        let s = settings(&[
             ("__nets201", "0,3"),
             ("__nets_vm", "0,5"),
             ("__mem7", "384"),
             ("__smp240", "1"),
             ("__append3", "quiet x=1"),
+            ("__kvm_opt3", "-uuid  x"),
             ("__memory", "1"),
             ("__mem999", "1"),
-        ])
-        .overrides()
-        .unwrap();
+        ]);
+        let o = s.overrides().unwrap();
         let node = |n| NodeId::new(n).unwrap();
         assert_eq!(o.networks[&node(201)], [NetworkId(0), NetworkId(3)]);
         assert_eq!(o.networks_of_role[&Role::Vm], [NetworkId(0), NetworkId(5)]);
         assert_eq!(o.memory_mib_of.iter().collect::<Vec<_>>(), [(&node(7), &384)]);
         assert_eq!(o.cpus_of[&node(240)], 1);
         assert_eq!(o.append_of[&node(3)], "quiet x=1");
+        assert_eq!(s.qemu_options_of()[&node(3)], ["-uuid", "x"]);
     }
 
     #[test]

@@ -58,6 +58,8 @@ impl Bench {
             replace: false,
             access: crate::cluster::key::Access::Open,
             wait: true,
+            at_once: false,
+            qemu_options_of: Default::default(),
         };
         Self { directory, params }
     }
