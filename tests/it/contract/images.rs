@@ -84,8 +84,7 @@ fn an_extended_image_starts_nodes_and_overlays_are_injected() {
     if !tool::present("qemu-system-x86_64") {
         return;
     }
-    let mut workspace = workspace(&["first", "second", "third"]);
-    workspace.set("__access", "open");
+    let workspace = workspace(&["first", "second", "third"]);
     let disk = workspace.home().join("extended.qcow2");
     let image = format!("--image={}", disk.display());
     workspace.ok(&["mkimage", &image, "--format=qcow2"]);
@@ -110,7 +109,11 @@ fn an_extended_image_starts_nodes_and_overlays_are_injected() {
 
     let port = ssh_port(&workspace);
     let address = format!("--addr=ssh://root@127.0.0.1:{port}");
-    workspace.ok(&["inject", &address, "--sudo=env A=b", "first", "third"]);
+    let said = workspace.fails(&["inject", &address, "first"], 1);
+    assert!(said.contains("Permission denied"), "a node takes nobody without the key: {said}");
+    let key = workspace.run_directory().join("tests/key");
+    let key = format!("--key={}", key.display());
+    workspace.ok(&["inject", &address, &key, "--sudo=env A=b", "first", "third"]);
     assert_eq!(workspace.ok(&["rsh", "1", "cat /etc/third; readlink /bin"]), "third\nusr/bin\n");
     let said = workspace.fails(&["inject", &address, "--key=/nonexistent", "third"], 1);
     assert!(said.contains("can't read the key (--key=)"), "{said}");

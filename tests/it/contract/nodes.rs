@@ -30,6 +30,8 @@ fn workspace() -> Workspace {
         ("xcluster_FOO", "bar"),
         ("xcluster_TZ", "XYZ-1"),
         ("USER", "kim"),
+        // A cluster with a name asks for its key; the contract's has none.
+        ("__access", "open"),
     ] {
         workspace.set(name, value);
     }

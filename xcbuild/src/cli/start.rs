@@ -125,13 +125,31 @@ pub fn run(arguments: &Arguments, mut variables: Variables, windows: bool) -> Re
 /// # Errors
 /// When it can't be opened.
 pub fn window(terminal: Terminal, settings: &Settings, cluster: &str, node: NodeId) -> Result<()> {
-    let program = own_program().context("can't tell where xcbuild itself is")?;
-    // A window's environment is that of tmux, or of the session: it may know nothing of ours.
-    let mut command = vec!["env".to_owned()];
-    command.push(format!("XCBUILD_RUN={}", std::path::absolute(&settings.places.run)?.display()));
-    command.extend([program.display().to_string(), "console".into()]);
-    command.extend([format!("--cluster={cluster}"), node.number().to_string()]);
+    let command = on_node("console", settings, cluster, node)?;
     terminal.open(&node.to_string(), &command, false)
+}
+
+/// The words of a command of ours on a node, for wherever it may run: the environment of a window is
+/// that of tmux, or of the session, which may know nothing of ours.
+///
+/// # Errors
+/// When it is not known where xcbuild itself is.
+pub fn on_node(
+    verb: &str,
+    settings: &Settings,
+    cluster: &str,
+    node: NodeId,
+) -> Result<Vec<String>> {
+    let program = own_program().context("can't tell where xcbuild itself is")?;
+    let run = std::path::absolute(&settings.places.run)?;
+    Ok(vec![
+        "env".into(),
+        format!("XCBUILD_RUN={}", run.display()),
+        program.display().to_string(),
+        verb.into(),
+        format!("--cluster={cluster}"),
+        node.number().to_string(),
+    ])
 }
 
 /// Starts the cluster that the settings describe and shows its progress.

@@ -1,19 +1,19 @@
-//! `xcbuild vm`: a terminal on a node, by telnet as the contract has it; by ssh where nodes ask for a
-//! key.
+//! `xcbuild vm`: a terminal on a node, by telnet as the contract has it.
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
+use super::start::on_node;
 use super::terminal::Terminal;
-use crate::cluster::status::NodeStatus;
-use crate::cluster::{Status, status};
+use crate::cluster::status;
 use crate::settings::{Settings, Variables};
-use crate::sys::exec::{Exec, find_program, own_program};
+use crate::sys::exec::{Exec, find_program};
 use crate::topology::address::NodeId;
 
-/// Open a terminal on a node: in a window of tmux or of the X display, or right here
+/// Open a terminal on a node by telnet (by ssh where nodes take nobody without a key): in a window
+/// of tmux or of the X display, or right here
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -35,9 +35,12 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let Some(node) = status.nodes.iter().find(|n| n.number == number && n.is_alive()) else {
         bail!("{} does not run in the cluster `{}`", arguments.node, run.name());
     };
-    let line = match &status.ssh_key {
-        None => telnet(&settings.variables, &status, node)?,
-        Some(_) => shell(&settings, &status, node)?,
+    let line = if status.ssh_key.is_some() {
+        on_node("rsh", &settings, run.name(), arguments.node)?
+    } else {
+        let client = client(&settings.variables)?;
+        let address = [node.address.to_string(), node.telnet_port.to_string()];
+        [status.through.clone(), client, address.into()].concat()
     };
     if let Some(terminal) = Terminal::of(&settings.variables) {
         terminal.open(&node.name, &line, true)?;
@@ -45,23 +48,6 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     }
     let Some((program, args)) = line.split_first() else { bail!("an empty command") };
     Err(Exec::new(program).args(args).replace().into())
-}
-
-/// The command that opens a terminal by telnet.
-fn telnet(variables: &Variables, status: &Status, node: &NodeStatus) -> Result<Vec<String>> {
-    let address = [node.address.to_string(), node.telnet_port.to_string()];
-    Ok([status.through.clone(), client(variables)?, address.into()].concat())
-}
-
-/// The command that opens one where nodes ask for a key.
-fn shell(settings: &Settings, status: &Status, node: &NodeStatus) -> Result<Vec<String>> {
-    let program = own_program().context("can't tell where xcbuild itself is")?;
-    // A window's environment is that of tmux, or of the session: it may know nothing of ours.
-    let run = std::path::absolute(&settings.places.run)?;
-    let environment = ["env".to_owned(), format!("XCBUILD_RUN={}", run.display())];
-    let command = [program.display().to_string(), "rsh".into()];
-    let arguments = [format!("--cluster={}", status.cluster), node.number.to_string()];
-    Ok([environment, command, arguments].concat())
 }
 
 /// The telnet client of this host.
