@@ -116,12 +116,15 @@ fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
     let inside = |words: &[&str]| host.ok(&[&["nsenter", "1"], words].concat());
     let links = || inside(&["ip", "-br", "link"]);
     let at_first = names(&links());
-    let up = [&[host.program(), "up", "--net=netns", "--mtu=9000"][..], &NODES].concat();
+    let queues = ["--mtu=9000", "--queues=2", "--access=open"];
+    let up = [&[host.program(), "up", "--net=netns"][..], &queues, &NODES].concat();
     works(&host, &inside(&up));
     for link in ["xcbr1", "xctap1_1"] {
         let shown = inside(&["ip", "link", "show", link]);
         assert!(shown.contains("mtu 9000"), "{shown}");
     }
+    let queues = host.ok(&["rsh", "1", "ls -d /sys/class/net/eth1/queues/*"]);
+    assert_eq!(queues.lines().count(), 4, "two for each direction: {queues}");
     plain_ssh(&inside);
     nodes_come_and_go(&host, &links);
     host.ok(&["stop"]);
@@ -139,6 +142,49 @@ fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
     host.assert_is(&before);
     drop(alone);
 }
+
+/// Open vSwitch in place of the kernel's bridges, by the script that the topologies' overlay brings.
+#[test]
+fn open_vswitch_carries_the_networks() {
+    let Some(mut host) = Host::new() else { return };
+    let programs = ["qemu-system-x86_64", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl"];
+    if !programs.iter().all(|program| tool::present(program)) || !taps() {
+        return;
+    }
+    let script = host.ok(&["ovld", "network-topology"]);
+    let script = format!("{}/net-setup/ovs", script.trim_end());
+    // OVS's own datapath, which every kernel has.
+    host.workspace.set("OVS_DATAPATH", "netdev");
+    let alone = host.workspace.cluster();
+    host.prepare();
+    host.ok(&["nsadd", "1"]);
+    let inside = |words: &[&str]| host.ok(&[&["nsenter", "1"], words].concat());
+    inside(&["sh", "-c", OVS]);
+    let setup = format!("__net_setup={script}");
+    let up = [&["env", &setup, host.program(), "up", "--net=netns"][..], &NODES].concat();
+    let table = inside(&up);
+    assert_eq!(table.matches(" ok ").count(), 8 + 3, "{table}");
+    // TCP, whose checksums the nodes have to make themselves: ssh from node to node.
+    let banner = host.ok(&["rsh", "1", "nc -w5 192.168.1.201 22 </dev/null | head -c4"]);
+    assert_eq!(banner, "SSH-");
+    assert_eq!(inside(&["ovs-vsctl", "list-ports", "xcbr1"]), "xctap1_1\nxctap201_1\n");
+    assert_eq!(inside(&["ovs-vsctl", "get", "bridge", "xcbr1", "datapath_type"]), "netdev\n");
+    host.ok(&["stop"]);
+    inside(&[&script, "clean"]);
+    let links = inside(&["ip", "-br", "link"]);
+    assert!(!links.contains("xctap") && !links.contains("xcbr1"), "{links}");
+    drop(alone);
+}
+
+/// Starts OVS in the namespace that it is run in, with files of the throwaway host's own.
+const OVS: &str = "set -e
+    mkdir /run/openvswitch /run/ovs
+    export OVS_RUNDIR=/run/openvswitch OVS_DBDIR=/run/ovs OVS_LOGDIR=/run/ovs
+    exec >/run/ovs/said 2>&1 </dev/null
+    ovsdb-tool create /run/ovs/conf.db /usr/share/openvswitch/vswitch.ovsschema
+    ovsdb-server /run/ovs/conf.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach
+    ovs-vsctl --no-wait init
+    ovs-vswitchd --pidfile --detach";
 
 /// In a namespace of the cluster's own, by a user who can't become root, on a host whose loopback is
 /// closed but for DNS.
@@ -159,7 +205,10 @@ fn a_user_without_root_has_bridges_too() {
         return;
     }
     let before = host.snapshot();
-    works(&host, &host.ok(&[&["up", "--net=rootless", "--mtu=9000"][..], &NODES].concat()));
+    works(
+        &host,
+        &host.ok(&[&["up", "--net=rootless", "--mtu=9000", "--access=open"][..], &NODES].concat()),
+    );
     let inside = |words: &[&str]| host.ok(&[&["nsenter", "tests"], words].concat());
     let links = || inside(&["ip", "-br", "link"]);
     assert!(inside(&["ip", "link", "show", "xcbr1"]).contains("mtu 9000"));
@@ -169,12 +218,25 @@ fn a_user_without_root_has_bridges_too() {
     host.assert_is(&before);
     host.ok(&["stop"]);
     host.assert_is(&before);
+    no_taps_no_bridges(&host);
     // The host's first process does not gather what has ended.
     let left = host.host.said(
         "ps ax -o stat,args | grep -E '[s]lirp4netns|[q]emu-system|[n]amespace$' | grep -v ^Z || true",
     );
     assert_eq!(left, "");
     drop(alone);
+}
+
+/// Where the device of taps can't be opened, that is said, with what helps, and `user` networks do.
+fn no_taps_no_bridges(host: &Host) {
+    host.host.said("chmod 600 /dev/net/tun");
+    let start = host.xcbuild(&["start", "--net=rootless", "--nvm=1", "--nrouters=0"]);
+    let said = String::from_utf8_lossy(&start.stderr);
+    assert!(start.status.success(), "{said}");
+    assert!(said.contains("qemu's own (--net=user): /dev/net/tun can't be opened"), "{said}");
+    assert!(host.ok(&["ps"]).contains(" user "));
+    assert!(host.ok(&["doctor"]).contains("sudo chmod 0666 /dev/net/tun"));
+    host.ok(&["stop"]);
 }
 
 /// The host's servers that listen on loopback are not the nodes': slirp4netns would show them.

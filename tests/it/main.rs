@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod base;
+mod beside;
 mod bridges;
 mod common;
 mod completions;

@@ -2,12 +2,14 @@
 //! can't.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::aligned;
+use crate::net::apply::read_setting;
 use crate::settings::{Settings, Variables};
 use crate::sys::exec::{Exec, find_program};
 use crate::sys::{namespace, tap};
@@ -143,8 +145,8 @@ impl Host<'_> {
     /// Within a namespace the kind is in use; outside it takes root to enter one.
     fn netns(&self) -> Finding {
         let what = "net netns";
-        if let Err(e) = tap::open() {
-            return Finding::bad(what, format_args!("{} can't be opened: {e}", tap::DEVICE), TUN);
+        if let Some(finding) = no_taps(what) {
+            return finding;
         }
         if !self.has("nft") {
             return Finding::bad(what, "nft is not installed", "sudo apt-get install nftables");
@@ -163,12 +165,15 @@ impl Host<'_> {
         let what = "net rootless";
         let namespaces = Exec::new("unshare").args(["--user", "--map-root-user", "--net", "true"]);
         if let Err(e) = namespaces.output() {
-            let remedy = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
             let reason = e.stderr().lines().last().unwrap_or("unshare can't be run").to_owned();
-            return Finding::bad(what, format_args!("no user namespaces: {reason}"), remedy);
+            let why = format!("no user namespaces: {reason}");
+            return Finding::bad(what, why, namespaces_remedy(&|key| read_setting(key)));
         }
-        if let Err(e) = tap::open() {
-            return Finding::bad(what, format_args!("{} can't be opened: {e}", tap::DEVICE), TUN);
+        if let Some(finding) = no_taps(what) {
+            return finding;
+        }
+        if !self.has("nft") {
+            return Finding::bad(what, "nft is not installed", "sudo apt-get install nftables");
         }
         if !self.has("slirp4netns") {
             let remedy = "sudo apt-get install slirp4netns";
@@ -181,6 +186,31 @@ impl Host<'_> {
     }
 }
 
+/// Why there can be no taps, if there can't.
+fn no_taps(what: &'static str) -> Option<Finding> {
+    let error = tap::open().err()?;
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => TUN,
+        _ => "sudo modprobe tun",
+    };
+    Some(Finding::bad(what, format_args!("{} can't be opened: {error}", tap::DEVICE), remedy))
+}
+
+/// What lets users make namespaces: each way to forbid it has a setting of its own.
+fn namespaces_remedy(setting: &dyn Fn(&str) -> Option<String>) -> &'static str {
+    let is = |key: &str, value: &str| setting(key).as_deref() == Some(value);
+    if is("user/max_user_namespaces", "0") {
+        return "sudo sysctl -w user.max_user_namespaces=10000";
+    }
+    if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
+        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+    }
+    if is("kernel/unprivileged_userns_clone", "0") {
+        return "sudo sysctl -w kernel.unprivileged_userns_clone=1";
+    }
+    ""
+}
+
 /// Makes the device that every user may open: what it gives is checked again by the kernel.
 const TUN: &str = "sudo chmod 0666 /dev/net/tun";
 
@@ -189,7 +219,7 @@ fn vhost() -> Finding {
     match opened {
         Ok(_) => Finding::good("vhost-net", "the kernel moves the frames of taps"),
         Err(e) => {
-            let missing = e.kind() == std::io::ErrorKind::NotFound;
+            let missing = e.kind() == ErrorKind::NotFound;
             let remedy = if missing { "sudo modprobe vhost_net" } else { "sudo adduser $USER kvm" };
             Finding::bad(
                 "vhost-net",
@@ -214,7 +244,25 @@ fn memory() -> Finding {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::{Finding, table};
+    use super::{Finding, namespaces_remedy, table};
+
+    #[test]
+    fn the_setting_that_forbids_namespaces_is_named() {
+        let rows = [
+            ("user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
+            ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
+            (
+                "kernel/apparmor_restrict_unprivileged_userns",
+                "1",
+                "kernel.apparmor_restrict_unprivileged_userns=0",
+            ),
+        ];
+        for (key, value, wanted) in rows {
+            let remedy = namespaces_remedy(&|k| (k == key).then(|| value.to_owned()));
+            assert_eq!(remedy, format!("sudo sysctl -w {wanted}"));
+        }
+        assert_eq!(namespaces_remedy(&|_| None), "", "whatever it is, no setting tells");
+    }
 
     #[test]
     fn each_finding_has_its_remedy() {

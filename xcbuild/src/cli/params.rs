@@ -44,6 +44,7 @@ pub fn params(
         append: start.append,
         network: settings.variables.or("__net", "auto").parse()?,
         net_setup: settings.variables.get("__net_setup").map(PathBuf::from),
+        queues: queues(settings)?,
         net: net(settings),
         ports: ports(settings),
         dns: Some(dns_command(settings, &hosts)?),
@@ -71,6 +72,15 @@ fn number(settings: &Settings, name: &str) -> Result<Option<usize>> {
     let number = text.parse().ok().filter(|n| (1..=86_400).contains(n));
     Ok(Some(
         number.with_context(|| format!("{name}={text}: a number from 1 to 86400 is expected"))?,
+    ))
+}
+
+/// qemu's taps have 1024 queues at most, virtio's interrupts fewer; a node has 255 processors.
+fn queues(settings: &Settings) -> Result<Option<u32>> {
+    let Some(text) = settings.variables.get("__queues") else { return Ok(None) };
+    let queues = text.parse().ok().filter(|n| (1..=255).contains(n));
+    Ok(Some(
+        queues.with_context(|| format!("__queues={text}: a number from 1 to 255 is expected"))?,
     ))
 }
 

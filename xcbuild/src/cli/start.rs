@@ -85,6 +85,9 @@ pub struct StartOptions {
     /// by telnet as well [default: open for the cluster `default`, else key]
     #[arg(long, value_name = "WHO")]
     access: Option<String>,
+    /// How many queues interfaces on bridges have [default: one a CPU with KVM, else 1]
+    #[arg(long, value_name = "N")]
+    queues: Option<String>,
     /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
     // The setting is __boot_timeout: __timeout is a variable of the contract's test library.
     #[arg(long = "timeout", value_name = "SECONDS")]
@@ -174,6 +177,9 @@ pub fn show(bar: &Progress, event: &Event) {
     match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
+        }
+        Event::NoBridges(reason) => {
+            ui::warn(format_args!("networks are qemu's own (--net=user): {reason}"))
         }
         Event::Network(kind) => ui::status("Using", format_args!("{kind} networks")),
         Event::Stopping => ui::status("Stopping", "the cluster that was there"),

@@ -3,28 +3,29 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::key::{self, Access};
 use super::network::{self, Network};
 use super::state::{Helper, NodeState, State};
 use super::{Event, RunDir, StartParams, dns, memory};
+use crate::net::Kind;
+use crate::net::bridges::{self, Queues, Wiring};
 use crate::net::multicast::Claim;
 use crate::net::ports::{self, Policy, Reserved};
 use crate::net::user::UserNet;
-use crate::net::{Kind, bridges};
 use crate::sys::exec::Exec;
 use crate::topology::address::{NodeId, Role};
 use crate::topology::{Interface, Node};
 use crate::vm::accel::{self, Chosen};
-use crate::vm::command::{Boot, Disk, Machine, Port, command, netdev_id};
+use crate::vm::command::{Accel, Boot, Disk, Machine, Port, command, netdev_id};
 use crate::vm::kernel_line::{Common, kernel_line};
 use crate::vm::version;
 
 /// What was found fit for a start.
 pub(super) struct Fit {
     accel: Chosen,
-    kind: Kind,
+    network: network::Choice,
     boot: Boot,
 }
 
@@ -36,11 +37,16 @@ pub(super) struct Fit {
 pub(super) fn check(params: &StartParams) -> Result<Fit> {
     version::check(&params.program)?;
     let accel = accel::choose(params.accel, &params.program)?;
-    let kind = network::choose(params.network)?;
+    let network = network::choose(params.network)?;
     if let Some(script) = &params.net_setup {
         fs_err::metadata(script).context("the script of __net_setup")?;
+        if network.kind == Kind::Rootless {
+            bail!(
+                "__net_setup wires nodes in the namespace that xcbuild runs in, and --net=rootless makes one of its own; use --net=netns or user"
+            );
+        }
     }
-    Ok(Fit { accel, kind, boot: absolute(&params.boot)? })
+    Ok(Fit { accel, network, boot: absolute(&params.boot)? })
 }
 
 /// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
@@ -60,15 +66,20 @@ pub(super) fn cluster(
     }
     let ports_lock = run.lock_ports()?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    if fit.kind != Kind::User {
-        progress(Event::Network(fit.kind));
+    let kind = fit.network.kind;
+    if let Some(reason) = fit.network.instead {
+        progress(Event::NoBridges(reason));
     }
-    let served = params.dns.is_some() && is_served(run, params, fit.kind)?;
+    if kind != Kind::User {
+        progress(Event::Network(kind));
+    }
+    let served = params.dns.is_some() && is_served(run, params, kind)?;
     if served {
         progress(Event::DnsThere(params.net.dns_port));
     }
-    let (net, claim) = ports(run, params, fit.kind, &ids, served)?;
-    let network = network::plan(run, fit.kind, net.dns_port, carried(params), &params.prefix)?;
+    let (net, claim) = ports(run, params, kind, &ids, served)?;
+    let wiring = wiring(params, fit.accel.accel);
+    let network = network::plan(run, kind, net.dns_port, &wiring)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
     let mut state = State::new(run, fit.accel.accel, net, logs)?;
     state.fallback = fit.accel.fallback;
@@ -96,14 +107,23 @@ pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Res
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     match state.network {
         Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,
-        _ => state.network.add(carried(params), &params.prefix)?,
+        _ => state.network.add(&wiring(params, state.accel))?,
     }
     nodes(run, params, &absolute(&params.boot)?, state)
 }
 
-/// The nodes whose networks are ours to make: none where a script of the user's does it.
-fn carried(params: &StartParams) -> &[Node] {
-    if params.net_setup.is_some() { &[] } else { &params.nodes }
+/// What of the networks is ours to make: nothing where a script of the user's does it.
+fn wiring(params: &StartParams, accel: Accel) -> Wiring<'_> {
+    let nodes = if params.net_setup.is_some() { &[][..] } else { &params.nodes };
+    Wiring { nodes, prefix: &params.prefix, queues: queues(params, accel) }
+}
+
+fn queues(params: &StartParams, accel: Accel) -> Queues {
+    match (params.queues, accel) {
+        (Some(queues), _) => Queues::Exactly(queues),
+        (None, Accel::Kvm) => Queues::PerProcessor,
+        (None, Accel::Tcg) => Queues::One,
+    }
 }
 
 /// Whether somebody serves names at the port that the nodes will ask, as users of the contract have
@@ -164,9 +184,14 @@ fn argv(
         Ok(match (&params.net_setup, &state.network) {
             (Some(script), _) => Port::Options(setup(script, params, node, interface)?),
             (None, Network::User) => {
-                Port::Netdev(state.net.netdev(&id, node.id, network, &params.prefix))
+                let netdev = state.net.netdev(&id, node.id, network, &params.prefix);
+                Port::Netdev { netdev, queues: 1 }
             }
-            _ => Port::Netdev(bridges::netdev(&id, node.id, network, vhost)),
+            _ => {
+                let queues = queues(params, state.accel).of(node);
+                let netdev = bridges::netdev(&id, node.id, network, queues, vhost);
+                Port::Netdev { netdev, queues }
+            }
         })
     });
     let ports = ports.collect::<Result<Vec<_>>>()?;

@@ -57,6 +57,8 @@ pub struct StartParams {
     /// The user's script that wires each interface instead, and prints qemu's options for it
     /// (`__net_setup`).
     pub net_setup: Option<PathBuf>,
+    /// How many queues interfaces have where taps carry them; as suits the accelerator if not given.
+    pub queues: Option<u32>,
     /// The ports of slot 0.
     pub net: UserNet,
     /// Whether just those ports, or free ones.
@@ -86,6 +88,8 @@ pub struct StartParams {
 pub enum Event {
     /// The nodes run without KVM, for that reason.
     Fallback(String),
+    /// Why `user` networks carry what bridges were wanted for.
+    NoBridges(String),
     /// What carries the networks, where that is not each qemu by itself.
     Network(Kind),
     /// A cluster of that name was running, or its remains were there, and is being ended.

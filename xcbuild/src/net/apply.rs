@@ -84,7 +84,7 @@ pub fn existing<'a>(links: impl IntoIterator<Item = &'a str>) -> Result<Vec<Stri
 fn one(netlink: &mut Netlink, op: &Op) -> Result<()> {
     match op {
         Op::Bridge { name } => netlink.add_bridge(name)?,
-        Op::Tap { name, owner } => tap::add(name, *owner)?,
+        Op::Tap { name, owner, multi_queue } => tap::add(name, *owner, *multi_queue)?,
         Op::Mtu { link, mtu } => netlink.set_mtu(link, *mtu)?,
         Op::Plug { link, bridge } => netlink.plug(link, bridge)?,
         Op::Address { link, address, length } => netlink.add_address(link, *address, *length)?,

@@ -23,6 +23,9 @@ pub enum Op {
         name: String,
         /// The id of the user who may open it.
         owner: u32,
+        /// Whether it has several queues, each with a file descriptor of its own.
+        #[serde(default)]
+        multi_queue: bool,
     },
     /// Sets a link's MTU.
     Mtu {
@@ -115,7 +118,10 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bridge { name } => write!(f, "ip link add {name} type bridge"),
-            Self::Tap { name, owner } => write!(f, "ip tuntap add {name} mode tap user {owner}"),
+            Self::Tap { name, owner, multi_queue } => {
+                let queues = if *multi_queue { " multi_queue" } else { "" };
+                write!(f, "ip tuntap add {name} mode tap user {owner}{queues}")
+            }
             Self::Mtu { link, mtu } => write!(f, "ip link set {link} mtu {mtu}"),
             Self::Plug { link, bridge } => {
                 write!(f, "ip link set {link} addrgenmode none master {bridge}")

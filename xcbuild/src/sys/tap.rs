@@ -22,6 +22,9 @@ const TUNSETOWNER: u32 = 0x4004_54cc;
 /// IFF_TAP, IFF_NO_PI, IFF_VNET_HDR: frames as they are, with virtio's offload header before them.
 const FLAGS: u16 = 0x0002 | 0x1000 | 0x4000;
 
+/// IFF_MULTI_QUEUE: whoever opens the tap opens it once for each queue.
+const MULTI_QUEUE: u16 = 0x0100;
+
 /// Longest name of a link, less the terminating zero.
 const NAME_MAX: usize = 15;
 
@@ -46,12 +49,13 @@ pub fn open() -> io::Result<File> {
 /// # Errors
 /// When the name is too long or taken, the device can't be opened, or we may not.
 #[allow(unsafe_code)]
-pub fn add(name: &str, owner: u32) -> io::Result<()> {
+pub fn add(name: &str, owner: u32, multi_queue: bool) -> io::Result<()> {
     if name.len() > NAME_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name is too long"));
     }
     let device = open()?;
-    let mut request = Request { name: [0; NAME_MAX + 1], flags: FLAGS, rest: [0; 22] };
+    let flags = if multi_queue { FLAGS | MULTI_QUEUE } else { FLAGS };
+    let mut request = Request { name: [0; NAME_MAX + 1], flags, rest: [0; 22] };
     request.name[..name.len()].copy_from_slice(name.as_bytes());
     // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, as long as `Request` is; it lives on.
     unsafe { ioctl(&device, Updater::<{ TUNSETIFF as _ }, Request>::new(&mut request)) }?;

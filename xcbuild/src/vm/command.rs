@@ -121,8 +121,13 @@ pub struct Paths {
 /// What an interface of a node is plugged into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Port {
-    /// The value of `-netdev`, with the id that [`netdev_id`] gives.
-    Netdev(String),
+    /// What qemu carries, or hands to a tap.
+    Netdev {
+        /// The value of `-netdev`, with the id that [`netdev_id`] gives.
+        netdev: String,
+        /// How many queues it has.
+        queues: u32,
+    },
     /// All options, in words, as a script of the user's has them (`__net_setup`).
     Options(Vec<String>),
 }
@@ -144,8 +149,8 @@ pub fn command(
     words.machine(node, machine);
     words.boot(boot, kernel_line)?;
     for (i, (interface, port)) in node.interfaces.iter().zip(ports).enumerate() {
-        let netdev = match port {
-            Port::Netdev(netdev) => netdev,
+        let (netdev, queues) = match port {
+            Port::Netdev { netdev, queues } => (netdev, *queues),
             Port::Options(options) => {
                 words.0.extend(options.iter().cloned());
                 continue;
@@ -153,7 +158,13 @@ pub fn command(
         };
         words.option("-netdev", netdev);
         let (id, mac) = (netdev_id(i), interface.mac);
-        words.option("-device", &format!("virtio-net-pci,netdev={id},mac={mac},romfile="));
+        // An interrupt for each queue of each direction, one for changes, one for control.
+        let queues = match queues {
+            2.. => format!(",mq=on,vectors={}", 2 * queues + 2),
+            _ => String::new(),
+        };
+        let device = format!("virtio-net-pci,netdev={id},mac={mac},romfile={queues}");
+        words.option("-device", &device);
     }
     words.ports(paths)?;
     words.0.extend(machine.options.iter().cloned());
@@ -309,7 +320,8 @@ mod tests {
         );
         let netdev = |(i, interface): (usize, &crate::topology::Interface)| {
             let id = super::netdev_id(i);
-            Port::Netdev(UserNet::default().netdev(&id, node.id, interface.network, &prefix))
+            let netdev = UserNet::default().netdev(&id, node.id, interface.network, &prefix);
+            Port::Netdev { netdev, queues: 1 }
         };
         let netdevs: Vec<_> = node.interfaces.iter().enumerate().map(netdev).collect();
         command(node, &machine, boot, &line, &netdevs, &paths())

@@ -20,10 +20,10 @@ use self::rootless::Rootless;
 use super::RunDir;
 use super::state::{InterfaceState, State};
 use crate::net::apply::existing;
+use crate::net::bridges::{self, Wiring};
 use crate::net::op::{Op, Undo};
-use crate::net::{Kind, Wanted, bridges};
+use crate::net::{Kind, Wanted};
 use crate::sys::{namespace, tap};
-use crate::topology::Node;
 use crate::topology::address::{HOST_BYTE, MAINTENANCE, NetworkId, NodeId, Prefix, ipv4, ipv6};
 use crate::vm::process::ProcessId;
 
@@ -52,11 +52,21 @@ pub struct Steps {
     pub undo: Vec<Undo>,
 }
 
-/// Which kind a start takes; where it needs taps, they can be made.
+/// What a start takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The kind; where it needs taps, they can be made.
+    pub kind: Kind,
+    /// Why it is not the kind that was wanted.
+    pub instead: Option<String>,
+}
+
+/// Which kind a start takes. A user's own namespace needs nothing but the device that makes taps;
+/// where that can't be opened, `user` does instead.
 ///
 /// # Errors
 /// When the kind that is wanted can't be used here, with the reason and the way out.
-pub(super) fn choose(wanted: Wanted) -> Result<Kind> {
+pub(super) fn choose(wanted: Wanted) -> Result<Choice> {
     let inside = || -> Result<bool> {
         let ours = namespace::own_name().is_some_and(|name| name.contains("_xcluster"));
         Ok(ours || !existing(["xcbr1"])?.is_empty())
@@ -70,13 +80,17 @@ pub(super) fn choose(wanted: Wanted) -> Result<Kind> {
         ),
         Wanted::This(kind) => kind,
     };
-    if kind != Kind::User {
-        tap::open().with_context(|| {
-            let device = tap::DEVICE;
-            format!("--net={kind} needs taps, and {device} can't be opened; --net=user needs none")
-        })?;
+    let opened = if kind == Kind::User { Ok(()) } else { tap::open().map(drop) };
+    let Err(error) = opened else { return Ok(Choice { kind, instead: None }) };
+    let device = tap::DEVICE;
+    if kind == Kind::Rootless {
+        let instead =
+            format!("{device} can't be opened ({error}); `xcbuild doctor` tells what helps");
+        return Ok(Choice { kind: Kind::User, instead: Some(instead) });
     }
-    Ok(kind)
+    Err(error).with_context(|| {
+        format!("--net={kind} needs taps, and {device} can't be opened; --net=user needs none")
+    })
 }
 
 /// Plans the network of a cluster's first nodes.
@@ -87,17 +101,16 @@ pub(super) fn plan(
     run: &RunDir,
     kind: Kind,
     dns_port: u16,
-    nodes: &[Node],
-    prefix: &Prefix,
+    wiring: &Wiring<'_>,
 ) -> Result<Network> {
     Ok(match kind {
         Kind::User => Network::User,
         Kind::Netns => {
             let mut network = Netns::here()?;
-            network.add(nodes, prefix)?;
+            network.add(wiring)?;
             Network::Netns(network)
         }
-        Kind::Rootless => Network::Rootless(Rootless::plan(run, dns_port, nodes, prefix)?),
+        Kind::Rootless => Network::Rootless(Rootless::plan(run, dns_port, wiring)?),
     })
 }
 
@@ -115,11 +128,11 @@ impl Network {
     ///
     /// # Errors
     /// When another cluster has their taps, or we are not where they are to be.
-    pub(super) fn add(&mut self, nodes: &[Node], prefix: &Prefix) -> Result<()> {
+    pub(super) fn add(&mut self, wiring: &Wiring<'_>) -> Result<()> {
         match self {
             Self::User => Ok(()),
-            Self::Netns(network) => network.add(nodes, prefix),
-            Self::Rootless(network) => network.add(nodes, prefix),
+            Self::Netns(network) => network.add(wiring),
+            Self::Rootless(network) => network.add(wiring),
         }
     }
 

@@ -9,11 +9,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::net::apply::{apply, existing, undo, within};
-use crate::net::bridges;
+use crate::net::bridges::{self, Wiring};
 use crate::net::op::{Op, Undo};
 use crate::sys::namespace;
-use crate::topology::Node;
-use crate::topology::address::Prefix;
 
 /// The links of a cluster in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +38,8 @@ impl Netns {
     }
 
     /// Plans what more nodes need.
-    pub(super) fn add(&mut self, nodes: &[Node], prefix: &Prefix) -> Result<()> {
-        let (bridges, taps) = bridges::links(nodes);
+    pub(super) fn add(&mut self, wiring: &Wiring<'_>) -> Result<()> {
+        let (bridges, taps) = bridges::links(wiring.nodes);
         let (taken, there) = self.inside(|| {
             let taken = existing(taps.iter().map(String::as_str))?;
             Ok((taken, existing(bridges.iter().map(String::as_str))?))
@@ -52,7 +50,7 @@ impl Netns {
             );
         }
         let owner = rustix::process::geteuid().as_raw();
-        self.plan = bridges::plan(nodes, prefix, owner, &there);
+        self.plan = bridges::plan(wiring, owner, &there);
         self.made.extend(self.plan.iter().filter_map(Op::undo));
         Ok(())
     }

@@ -20,11 +20,10 @@ use serde::{Deserialize, Serialize};
 use super::super::state::{Helper, State};
 use super::super::{RunDir, helper};
 use super::{APPLY_VERB, Network, Steps};
+use crate::net::bridges::{self, Wiring};
 use crate::net::op::{Op, Undo};
-use crate::net::{bridges, rootless};
+use crate::net::rootless;
 use crate::sys::exec::{Exec, find_program, own_program};
-use crate::topology::Node;
-use crate::topology::address::Prefix;
 use crate::vm::process::ProcessId;
 
 /// Where slirp4netns may be.
@@ -45,12 +44,7 @@ pub struct Rootless {
 
 impl Rootless {
     /// Plans the namespace of a cluster's first nodes.
-    pub(super) fn plan(
-        run: &RunDir,
-        dns_port: u16,
-        nodes: &[Node],
-        prefix: &Prefix,
-    ) -> Result<Self> {
+    pub(super) fn plan(run: &RunDir, dns_port: u16, wiring: &Wiring<'_>) -> Result<Self> {
         let file = |name: &str| run.path().join(name);
         let holder =
             [&rootless::HOLDER.map(str::to_owned)[..], &[text(&run.namespace_file())?]].concat();
@@ -61,16 +55,16 @@ impl Rootless {
             Ok::<_, anyhow::Error>(Helper { argv, process: None })
         });
         let outside = outside.transpose()?;
-        let mut plan = rootless::plan(prefix, outside.as_ref().map(|_| dns_port));
-        plan.extend(bridges::plan(nodes, prefix, 0, &[]));
+        let mut plan = rootless::plan(wiring.prefix, outside.as_ref().map(|_| dns_port));
+        plan.extend(bridges::plan(wiring, 0, &[]));
         let holder = Helper { argv: holder, process: None };
         Ok(Self { plan, holder, outside, files: [file("user.ns"), file("net.ns")] })
     }
 
     /// Plans what more nodes need.
-    pub(super) fn add(&mut self, nodes: &[Node], prefix: &Prefix) -> Result<()> {
+    pub(super) fn add(&mut self, wiring: &Wiring<'_>) -> Result<()> {
         let there = self.links().context("can't look into the cluster's namespace")?;
-        self.plan = bridges::plan(nodes, prefix, 0, &there);
+        self.plan = bridges::plan(wiring, 0, &there);
         Ok(())
     }
 

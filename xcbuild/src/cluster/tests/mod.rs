@@ -37,6 +37,7 @@ impl Bench {
         let params = StartParams {
             network: crate::net::Wanted::This(crate::net::Kind::User),
             net_setup: None,
+            queues: None,
             run_root: directory.path().join("run"),
             cluster: "c".into(),
             logs: directory.path().join("logs"),
