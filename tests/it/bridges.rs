@@ -1,12 +1,17 @@
 //! Clusters on bridges and taps, on hosts to throw away: all that works with `user` networks works
 //! there, and nothing stays behind.
 
+use serde_json::Value;
+
 use crate::common::capture::{Capture, tshark};
 use crate::common::host::{Host, taps};
 use crate::common::tool;
 
-/// One node of each role, so that there is a way through a router.
-const NODES: [&str; 3] = ["--nvm=1", "--nrouters=1", "--ntesters=1"];
+/// What `nsadd 1` makes.
+const NAMESPACE: &str = "kim_xcluster1";
+
+/// One node of each role, so that there is a way through a router; plain ssh is let in.
+const NODES: [&str; 4] = ["--nvm=1", "--nrouters=1", "--ntesters=1", "--access=open"];
 
 /// What works whichever the namespace; all commands but the start are run from outside it.
 fn works(host: &Host, table: &str) {
@@ -127,6 +132,16 @@ fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
     assert_eq!(queues.lines().count(), 4, "two for each direction: {queues}");
     plain_ssh(&inside);
     nodes_come_and_go(&host, &links);
+    // The step that fails is found, from outside and from within.
+    host.host.said(&format!("ip netns exec {NAMESPACE} nft delete table inet xcbuild"));
+    let json: Value =
+        serde_json::from_slice(&host.xcbuild(&["dns", "check", "--json"]).stdout).unwrap();
+    let failed =
+        |step: &Value| step["step"] == "NAT in the namespace" && step["verdict"] == "failed";
+    assert!(json.as_array().unwrap().iter().any(failed), "{json}");
+    host.host.said("nft delete table inet xcluster1");
+    let error = host.fails(&["dns", "check"]);
+    assert!(error.contains("the step `NAT on the host` fails"), "{error}");
     host.ok(&["stop"]);
     assert_eq!(names(&links()), at_first);
 

@@ -12,6 +12,7 @@ mod bridges;
 mod common;
 mod completions;
 mod contract;
+mod dns_check;
 mod faults;
 mod frame;
 mod iso;

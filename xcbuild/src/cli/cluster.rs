@@ -68,14 +68,18 @@ pub fn clusters(all: &[Status]) -> String {
 /// What a check found as a table for people.
 pub fn checks(outcomes: &[Outcome]) -> String {
     let row = |o: &Outcome| {
-        let verdict = match o.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Failed => "FAILED",
-            Verdict::Skipped => "SKIPPED",
-        };
-        [o.node.clone(), o.what.clone(), verdict.to_owned(), o.detail.clone()]
+        [o.node.clone(), o.what.clone(), verdict(o.verdict).to_owned(), o.detail.clone()]
     };
     aligned(["NODE", "CHECK", "RESULT", "SEEN"], outcomes.iter().map(row))
+}
+
+/// A verdict as tables have it.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Failed => "FAILED",
+        Verdict::Skipped => "SKIPPED",
+    }
 }
 
 /// Columns of equal width; the last is left as it is.

@@ -1,18 +1,25 @@
-//! `xcbuild dns serve`: the host's DNS proxy, which `start` runs beside a cluster.
+//! `xcbuild dns serve`: the host's DNS proxy, which `start` runs beside a cluster; `dns check`: which
+//! step of the way of a name fails.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use xc_dns::{Config, Name, Server, Sink, Upstreams};
 
+use super::cluster::{self, ClusterName};
+use super::topology::{HOST, ZONE};
+use crate::cluster::check::Verdict;
+use crate::cluster::corefile;
+use crate::cluster::dnscheck::{self, Names, Step};
+use crate::cluster::status;
 use crate::settings::{Settings, Variables};
-use crate::sys::cancel;
-use crate::sys::files;
+use crate::sys::exec::{Exec, own_program};
+use crate::sys::{cancel, files, namespace};
 use crate::ui;
 
 /// Port of a server that is given without one (RFC 1035 section 4.2).
@@ -28,6 +35,20 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Serve(ServeOptions),
+    Check(CheckOptions),
+}
+
+/// Walk the way of a name from the host's resolver to a node, and say which step fails
+#[derive(Debug, clap::Args)]
+struct CheckOptions {
+    #[command(flatten)]
+    cluster: ClusterName,
+    /// Ask the servers for this name, in place of who serves the root
+    #[arg(long, value_name = "NAME", default_value = ".")]
+    name: String,
+    /// For programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Run the proxy in the foreground until it is told to end
@@ -53,6 +74,14 @@ struct ServeOptions {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip)]
     listen: Vec<IpAddr>,
+    /// Use answers so many seconds past their time where no server answers
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[serde(skip)]
+    stale: u64,
+    /// Become this CoreDNS, told to do the same
+    #[arg(long, value_name = "PROGRAM", requires = "pid_file")]
+    #[serde(skip)]
+    coredns: Option<PathBuf>,
     /// Write the number of the process here once the port is bound
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -64,13 +93,65 @@ struct ServeOptions {
 /// # Errors
 /// When a setting is no such thing, or the proxy can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    let Verb::Serve(options) = &arguments.verb;
-    variables.set_options(options);
-    serve(options, &Settings::resolve(variables)?)
+    match &arguments.verb {
+        Verb::Serve(options) => {
+            variables.set_options(options);
+            serve(options, &Settings::resolve(variables)?)
+        }
+        Verb::Check(options) => {
+            variables.set_options(&options.cluster);
+            check(options, &Settings::resolve(variables)?)
+        }
+    }
+}
+
+/// Walks in the namespace that the cluster's proxy is in; first, from outside, the host's rule for it
+/// is looked at. The exit code is 1 if a step fails.
+fn check(options: &CheckOptions, settings: &Settings) -> Result<ExitCode> {
+    let run = cluster::run_directory(settings)?;
+    let now = status(&run)?;
+    let mut steps = Vec::new();
+    if now.network.as_deref() == Some("netns")
+        && let Some((enter, words)) = now.through.split_first()
+    {
+        let index = words.iter().find_map(|word| word.rsplit_once("_xcluster"));
+        steps.extend(index.map(|(_, index)| dnscheck::host_rule(index)));
+        if steps.iter().all(|step| step.verdict != Verdict::Failed) {
+            let exec = Exec::new(enter).args(words).arg(own_program()?).args(["dns", "check"]);
+            let exec = exec.arg(format!("--cluster={}", settings.cluster.name));
+            let exec = exec.arg(format!("--name={}", options.name));
+            return Err(exec.args(options.json.then_some("--json")).replace().into());
+        }
+    } else {
+        let own = format!("{HOST}.{ZONE}");
+        let names = Names { own, outside: options.name.clone() };
+        steps = dnscheck::walk(&run, &settings.cluster.prefix, &names)?;
+    }
+    show(options, &steps)
+}
+
+fn show(options: &CheckOptions, steps: &[Step]) -> Result<ExitCode> {
+    if options.json {
+        ui::result(serde_json::to_string_pretty(steps)?);
+    } else {
+        let row = |s: &Step| [s.step.clone(), cluster::verdict(s.verdict).into(), s.seen.clone()];
+        ui::result(cluster::aligned(["STEP", "RESULT", "SEEN"], steps.iter().map(row)));
+    }
+    let Some(first) = steps.iter().find(|step| step.verdict == Verdict::Failed) else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let remedy = first.remedy.as_deref().unwrap_or("what is before it works");
+    ui::error(&anyhow::anyhow!("the step `{}` fails: {}; {remedy}", first.step, first.seen));
+    Ok(ExitCode::FAILURE)
 }
 
 fn serve(options: &ServeOptions, settings: &Settings) -> Result<ExitCode> {
-    let server = Server::bind(config(options, settings)?)?;
+    let config = config(options, settings)?;
+    warn_of_loopback(&config);
+    if let (Some(program), Some(pid_file)) = (&options.coredns, &options.pid_file) {
+        return Err(become_coredns(program, pid_file, &config, options.zone.as_deref()));
+    }
+    let server = Server::bind(config)?;
     if let Some(path) = &options.pid_file {
         files::write_atomic(path, format!("{}\n", std::process::id()).as_bytes())?;
     }
@@ -96,8 +177,55 @@ fn config(options: &ServeOptions, settings: &Settings) -> Result<Config> {
     if let Some(zone) = &options.zone {
         config.zone = Some(zone.parse::<Name>().with_context(|| format!("--zone={zone}"))?);
     }
+    config.stale = Duration::from_secs(options.stale);
     config.sink = log();
     Ok(config)
+}
+
+/// Becomes a CoreDNS of the user's; what it is told is beside its pid file.
+fn become_coredns(
+    program: &Path,
+    pid_file: &Path,
+    config: &Config,
+    zone: Option<&str>,
+) -> anyhow::Error {
+    let told = || -> Result<PathBuf> {
+        let files = config.hosts.iter().map(fs_err::read_to_string);
+        let hosts = corefile::joined_hosts(&files.collect::<Result<Vec<_>, _>>()?, zone);
+        let to = match &config.upstreams {
+            Upstreams::Servers(servers) => servers.iter().map(ToString::to_string).collect(),
+            Upstreams::ResolvConf(path) => vec![path.display().to_string()],
+        };
+        let (path, hosts_path) =
+            (pid_file.with_extension("corefile"), pid_file.with_extension("hosts"));
+        files::write_atomic(&hosts_path, hosts.as_bytes())?;
+        let text = corefile::corefile(&config.listen, &hosts_path, zone, &to);
+        files::write_atomic(&path, text.as_bytes())?;
+        Ok(path)
+    };
+    match told() {
+        Ok(path) => {
+            let exec = Exec::new(program).arg("-conf").arg(path);
+            exec.arg(format!("--pidfile={}", pid_file.display())).replace().into()
+        }
+        Err(error) => error,
+    }
+}
+
+/// A namespace has a loopback of its own: what listens on the host's is not there.
+fn warn_of_loopback(config: &Config) {
+    let Some(name) = namespace::own_name() else { return };
+    let servers = match &config.upstreams {
+        Upstreams::Servers(servers) => servers.iter().map(|s| format!("{}\n", s.ip())).collect(),
+        Upstreams::ResolvConf(path) => fs_err::read_to_string(path).unwrap_or_default(),
+    };
+    let words = servers.split_whitespace().filter_map(|word| word.parse::<IpAddr>().ok());
+    for server in words.filter(IpAddr::is_loopback) {
+        ui::warn(format_args!(
+            "the name server {server} is the host's loopback, which the namespace {name} can't \
+             reach: name a real one in /etc/resolv.conf, or start with --dns-upstream=ADDRESS"
+        ));
+    }
 }
 
 fn upstream(text: &str) -> Result<SocketAddr> {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::images;
 use crate::cluster::StartParams;
+use crate::cluster::dns::COREDNS;
 use crate::cluster::key::Access;
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
@@ -115,6 +116,14 @@ fn ports(settings: &Settings) -> Policy {
     if settings.cluster.name == "default" { Policy::Given } else { Policy::FirstFree }
 }
 
+/// The user's own CoreDNS, which the contract has preferred: of the Go workspace, or of ours.
+fn coredns(settings: &Settings) -> Option<PathBuf> {
+    let go = settings.variables.get("GOPATH").map(PathBuf::from);
+    let places = go.into_iter().chain([settings.places.workspace.clone()]);
+    let found = places.map(|place| place.join("bin/coredns")).find(|path| path.is_file())?;
+    std::path::absolute(found).ok()
+}
+
 /// The DNS proxy is this program; it goes on after this process.
 fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
@@ -125,6 +134,15 @@ fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
         words.push(format!("--hosts={}", std::path::absolute(spoof)?.display()));
     }
     words.push(format!("--zone={}", super::topology::ZONE));
+    if let Some(coredns) = coredns(settings) {
+        words.push(format!("{COREDNS}{}", coredns.display()));
+    }
+    if let Some(stale) = settings.variables.get("__dns_stale") {
+        let seconds: u64 = stale
+            .parse()
+            .with_context(|| format!("--dns-stale={stale}: a number of seconds is expected"))?;
+        words.push(format!("--stale={seconds}"));
+    }
     for upstream in &settings.cluster.dns_upstream {
         words.push(format!("--dns-upstream={upstream}"));
     }

@@ -104,6 +104,9 @@ pub struct StartOptions {
     /// A hosts file whose names the DNS proxy answers itself
     #[arg(long, value_name = "FILE")]
     dns_spoof: Option<String>,
+    /// Have the DNS proxy use answers so many seconds past their time where no server answers
+    #[arg(long, value_name = "SECONDS")]
+    dns_stale: Option<String>,
 }
 
 /// Runs the verb.

@@ -31,13 +31,15 @@
 //! |---|---|
 //! | [`rundir`], [`state`] | the directory, its locks, its state file |
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
-//! | `dns`, `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
+//! | [`corefile`] | what a CoreDNS of the user's is told |
+//! | [`dns`], `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
 //! | [`life`], [`console`] | what happens to single nodes, and their consoles |
 //! | [`link`] | links taken down, up, and impaired, while nodes run |
 //! | [`capture`] | where frames of its networks are seen |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`key`] | who gets in by ssh |
+//! | [`dnscheck`] | which step of the way of a name fails |
 //! | [`access`], [`check`] | commands on nodes, and whether the networks work |
 //!
 //! Nothing here reads the environment or prints; parameters are plain data and progress is
@@ -49,7 +51,9 @@ pub mod capture;
 pub mod check;
 
 pub mod console;
-mod dns;
+pub mod corefile;
+pub mod dns;
+pub mod dnscheck;
 mod helper;
 pub mod key;
 pub mod life;

@@ -25,7 +25,7 @@ const OWNER_LIMIT: Duration = Duration::from_secs(60);
 
 /// How the words begin that name a file of the run directory in the command lines of processes
 /// beside the nodes: the DNS proxy, slirp4netns.
-const HELPER_WORDS: [&str; 2] = ["--pid-file=", "--api-socket="];
+const HELPER_WORDS: [&str; 3] = ["--pid-file=", "--pidfile=", "--api-socket="];
 
 /// What a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

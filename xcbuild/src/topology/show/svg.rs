@@ -13,7 +13,7 @@ const TOP: f64 = 56.0;
 
 const STYLE: &str = "text{font:12px sans-serif;fill:#222;text-anchor:middle}\
 .t{font-size:16px;font-weight:bold;text-anchor:start}.d{text-anchor:start;fill:#555}\
-.s{font-size:10px;fill:#555}.bad{fill:#b00}\
+.s{font-size:10px;fill:#555}.l{text-anchor:end}.r{text-anchor:start}.bad{fill:#b00}\
 rect{stroke:#445;fill:#fff}.net{fill:#e8eef7;stroke:#8ca0bf}\
 .vm{fill:#fdfdfd}.router{fill:#fff4dc}.tester{fill:#e9f6e6}\
 .up{stroke:#1a7f37;stroke-width:2}.down{stroke:#c00;stroke-width:2;stroke-dasharray:4 3}\
@@ -80,11 +80,13 @@ fn line(layout: &Layout, node: &NodeView, port: &PortView) -> String {
     let class = if bad { " class=\"bad\"" } else { "" };
     let mut text =
         format!("<line{class} x1=\"{x1:.0}\" y1=\"{y1:.0}\" x2=\"{x2:.0}\" y2=\"{y2:.0}\"/>\n");
-    let at = |part: f64| (x1 + (x2 - x1) * part, y1 + (y2 - y1) * part - 2.0);
-    let (x, y) = at(0.18);
-    text += &format!("<text class=\"s\" x=\"{x:.0}\" y=\"{y:.0}\">{}</text>\n", port.interface);
+    // At the box, so that names of interfaces keep to the height of their node.
+    let side = if way > 0.0 { "r" } else { "l" };
+    let (x, y) = (x1 + way * 4.0, y1 + 3.5);
+    text +=
+        &format!("<text class=\"s {side}\" x=\"{x:.0}\" y=\"{y:.0}\">{}</text>\n", port.interface);
     if bad {
-        let (x, y) = at(0.6);
+        let (x, y) = (x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.6 - 2.0);
         let why = if port.state == State::Down { "down" } else { port.impaired.as_str() };
         let why = escaped(why);
         text += &format!("<text class=\"s bad\" x=\"{x:.0}\" y=\"{y:.0}\">{why}</text>\n");

@@ -1,0 +1,97 @@
+//! `xcbuild dns check` finds the step of the way of a name that fails: every step is broken for real,
+//! the last of the way first, so that the first that fails moves up.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::common::dns::{NAME, Upstream};
+use crate::common::{Workspace, tool};
+
+#[test]
+fn the_step_that_fails_is_named_with_a_way_out() {
+    if !["qemu-system-x86_64", "dnsmasq"].iter().all(|program| tool::present(program)) {
+        return;
+    }
+    let mut workspace = Workspace::new();
+    let error = workspace.fails(&["dns", "check"], 1);
+    assert!(error.contains("the cluster `tests` does not run"), "{error}");
+    let cluster = workspace.cluster();
+    let upstream = Upstream::start();
+    let server = format!("--dns-upstream={}", upstream.address());
+    workspace.ok(&["up", "--nvm=1", "--nrouters=0", "--ntesters=0", &server, "network-topology"]);
+
+    let table = workspace.ok(&["dns", "check", "--name", NAME]);
+    assert_eq!((table.matches(" ok ").count(), table.contains("FAILED")), (11, false), "{table}");
+
+    workspace.ok(&["rsh", "1", "kill $(pidof xc-dns)"]);
+    let fails = |step: &str, seen: &str, remedy: &str| {
+        let done = workspace.xcbuild(&["dns", "check", "--name", NAME]).assert().code(1);
+        let stderr = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        let found = format!("the step `{step}` fails: ");
+        assert!(stderr.contains(&found) && stderr.contains(seen), "{stderr}");
+        assert!(stderr.contains(remedy), "{stderr}");
+    };
+    fails("vm-001's own server, `host.xcluster`", "", "the overlay network-topology brings it");
+
+    let proxy = workspace.run_directory().join("tests/dns.pid");
+    let proxy = std::fs::read_to_string(proxy).unwrap();
+    let stopped = std::process::Command::new("kill").arg(proxy.trim()).status().unwrap();
+    assert!(stopped.success());
+    while !command_line(&proxy).is_empty() {
+        std::thread::yield_now();
+    }
+    fails("proxy", "it has ended", "`xcbuild stop`, then start anew");
+
+    let address = upstream.address();
+    drop(upstream);
+    fails(&format!("upstream {address}"), "nobody listens there", "see to that first");
+    let json = workspace.xcbuild(&["dns", "check", "--json"]).assert().code(1);
+    let steps: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!((&steps[0]["verdict"], &steps[1]["verdict"]), (&"ok".into(), &"failed".into()));
+    drop(cluster);
+    own_coredns_is_used(&mut workspace);
+}
+
+/// Takes CoreDNS's command line and Corefile, and answers by dnsmasq.
+const STAND_IN: &str = r#"#!/bin/sh
+[ "$1" = -conf ] || exit 2
+port=$(sed -n 's/^\.:\([0-9]*\) {$/\1/p' "$2")
+hosts=$(sed -n 's/^ *hosts "\(.*\)".*/\1/p' "$2" | head -n1)
+to=$(sed -n 's/^ *forward \. \(.*\):\([0-9]*\)$/\1#\2/p' "$2")
+echo $$ >"${3#--pidfile=}"
+dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --pid-file= \
+    --addn-hosts="$hosts" --server="$to" --port="$port" --bind-interfaces \
+    --listen-address=127.0.0.1,::1 --user="$(id -un)" --log-facility=- &
+trap "kill $!; exit" TERM
+until dig @127.0.0.1 -p "$port" +tries=1 +time=1 host.xcluster >/dev/null; do :; done
+echo ".:$port"
+wait
+"#;
+
+/// No CoreDNS is packaged: a stand-in of that name takes its place.
+fn own_coredns_is_used(workspace: &mut Workspace) {
+    if !tool::present("dig") {
+        return;
+    }
+    let go = workspace.home().join("go");
+    let program = go.join("bin/coredns");
+    std::fs::create_dir_all(go.join("bin")).unwrap();
+    std::fs::write(&program, STAND_IN).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    workspace.set("GOPATH", go.to_str().unwrap());
+    let workspace = &*workspace;
+    let cluster = workspace.cluster();
+    let upstream = Upstream::start();
+    let server = format!("--dns-upstream={}", upstream.address());
+    workspace.ok(&["start", "--nvm=1", "--nrouters=0", "--ntesters=0", &server]);
+    let pid = std::fs::read_to_string(workspace.run_directory().join("tests/dns.pid")).unwrap();
+    assert!(command_line(&pid).contains("go/bin/coredns"));
+    workspace.ok(&["dns", "check", "--name", NAME]);
+    workspace.ok(&["stop"]);
+    assert_eq!(command_line(&pid), "");
+    drop(cluster);
+}
+
+/// The command line of a process; empty once it has ended, whether its parent knows or not.
+fn command_line(pid: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default()
+}
