@@ -284,4 +284,6 @@ fn hint(message: &str) -> String {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;

@@ -162,3 +162,44 @@ fn tests_that_cannot_be_have_their_line() {
     insta::assert_snapshot!(case("run = 'x'\n[[test.case]]\nname = 'a'\nrun = 'y'\n"), @"o/ovl.toml:6: there are two cases `a`");
     insta::assert_snapshot!(case("run = 'x'\n[[test.case]]\nname = ' '\nrun = 'y'\n"), @"o/ovl.toml:6: a case's name is one line of text");
 }
+
+/// Whoever adds a field finds out here that authors want to know of it.
+#[test]
+fn every_field_is_in_the_guide() {
+    let guide = include_str!("../../../../docs/overlays.md");
+    let fields = |text: &str| -> Vec<String> {
+        let e = parse("f", text).unwrap_err();
+        let list = e.message.split_once("expected ").unwrap().1.to_owned();
+        let list = list.split(';').next().unwrap().to_owned();
+        list.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+    };
+    let base = "description = 'x'\n";
+    let tables = [
+        String::new(),
+        "[test]\n".into(),
+        "[[test.case]]\n".into(),
+        "[script]\n".into(),
+        "[[archive]]\n".into(),
+        "[[file]]\n".into(),
+        "[[device]]\n".into(),
+        "[attributes]\n'/x' = { no-such-field = 1 }\n".into(),
+    ];
+    let mut count = 0;
+    for table in tables {
+        let unknown = if table.contains("no-such") { "" } else { "no-such-field = 1\n" };
+        let found = fields(&format!("{base}{table}{unknown}"));
+        assert!(found.len() >= 2, "{table}: {found:?}");
+        for field in found {
+            let forms = [
+                format!("`{field}`"),
+                format!("{field} = "),
+                format!("[{field}]"),
+                format!(".{field}]"),
+            ];
+            let told = forms.iter().any(|form| guide.contains(form));
+            assert!(told, "docs/overlays.md says nothing of `{field}` ({table})");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} fields");
+}
