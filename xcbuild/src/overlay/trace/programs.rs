@@ -44,10 +44,6 @@ const COPIERS: &[&str] = &[
     "xz",
     "zstd",
 ];
-/// Programs that run what they read, besides shells, by the start of their names.
-const INTERPRETERS: &[&str] = &[
-    "awk", "gawk", "guile", "lua", "make", "mawk", "node", "perl", "php", "python", "ruby", "tclsh",
-];
 /// Our own verbs whose reading is seen like any program's.
 const HELPERS: &[&str] =
     &["completion", "cplib", "cploader", "env", "install_prog", "libs", "ovld", "--version"];
@@ -72,11 +68,6 @@ pub fn seeds_itself(program: &Path) -> bool {
 /// Whether what a program reads is data to it, whatever it is. Only the host's own are known.
 pub fn only_copies(program: &Path) -> bool {
     COPIERS.contains(&name(program)) && program.starts_with("/usr/bin")
-}
-
-/// Whether a program runs what it reads.
-pub fn interprets(program: &Path) -> bool {
-    is_shell(program) || INTERPRETERS.iter().any(|start| name(program).starts_with(start))
 }
 
 /// Whether a program is another copy of ours.

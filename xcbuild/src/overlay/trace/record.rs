@@ -54,7 +54,7 @@ pub struct Record {
     own: HashSet<PathBuf>,
     /// What it wrote over.
     pub replaced: BTreeSet<PathBuf>,
-    /// Whether it ran something that it had made.
+    /// Whether it may have run something that it had made, copies above all.
     pub ran_own: bool,
     /// Directories that are no scratch, wherever they are.
     kept: Vec<PathBuf>,

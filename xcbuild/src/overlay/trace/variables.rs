@@ -3,7 +3,7 @@
 //! A variable decides something only if its name is written somewhere: in the script, in what it
 //! sources, in a program of another language. So the names in all texts that were read count, and
 //! no others. Where names may be put together or all variables are dumped (`eval`, `${!x}`, `set`,
-//! `env` …), all count. What is only copied is data, and its names count for nothing.
+//! `env`, a bare `__` …), all count. What is only copied is data, and its names count for nothing.
 //!
 //! Programs of the host know no names of the contract, but for those that mean something elsewhere
 //! ([`GENERAL`]): these always count.
@@ -78,6 +78,8 @@ impl Mentions {
     fn word(&mut self, word: &str, after: &[u8], passes: impl Fn(&str) -> bool) {
         if DUMPS.contains(&word) || (BARE.contains(&word) && is_bare(after)) {
             self.all(&format!("`{word}`"));
+        } else if is_put_together(word, after) {
+            self.all(&format!("`{word}`, to which something is put"));
         } else if matches!(word, "HOSTNAME" | "HOSTTYPE" | "MACHTYPE" | "OSTYPE") {
             self.machine = true;
         } else if passes(word) {
@@ -88,6 +90,12 @@ impl Mentions {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Whether a word is only the start of names of the contract. `xcluster_$$` is what scripts call
+/// their temporary directories.
+fn is_put_together(word: &str, after: &[u8]) -> bool {
+    word == "__" || (word == "xcluster_" && !after.starts_with(b"$$"))
 }
 
 /// Whether a command's arguments end here, or are options that make it print.
@@ -123,6 +131,9 @@ mod tests {
             ("set -e\nset -- $(ls)\n#! /usr/bin/env bash\nexport PATH=x", &[], false),
             ("eval x=\\$$n", &[], true),
             ("echo ${!n}", &[], true),
+            ("sh -c \"echo \\$__$n\"", &[], true),
+            ("os.getenv('xcluster_' + n)", &[], true),
+            ("tmp=/tmp/$USER/xcluster_$$", &["xcluster_"], false),
             ("set | grep xc", &[], true),
             ("x=$(set)", &[], true),
             ("set\n", &[], true),

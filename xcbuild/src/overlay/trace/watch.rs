@@ -181,7 +181,8 @@ impl<'a> Watcher<'a> {
             return self.always("it reads xcbuild's store");
         }
         if how.read && self.is_made(&at.path) && !self.record.ran_own {
-            self.record.ran_own = programs::interprets(&program(task));
+            // A shell may run it, and who is no shell may pass it on to one.
+            self.record.ran_own = !programs::only_copies(&program(task));
         }
         if at.path == Path::new(loader::CACHE) && is_loader(task) {
             self.facts.loader = true;
