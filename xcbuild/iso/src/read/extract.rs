@@ -4,7 +4,7 @@
 //! link (`openat2`, `RESOLVE_BENEATH`), and nothing that is there already is written through: a
 //! file must be new. So neither the image nor what was in the target leads outside.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -34,13 +34,16 @@ pub struct Extract {
     pub devices: bool,
     /// Give the attributes of the image's root to the target itself.
     pub root: bool,
+    /// The most bytes that all files may have together. Files may share their place in an image, so
+    /// a small one can claim any number of bytes.
+    pub bytes_max: Option<u64>,
 }
 
 /// Extracts all entries into `target`, which must be there.
 ///
 /// # Errors
 /// On the first entry that can't be made: also if something is in its place. For a device that was
-/// not asked for, before anything is made.
+/// not asked for, or too many bytes, before anything is made.
 pub fn extract<I: Input>(
     reader: &Reader<I>,
     target: &Path,
@@ -50,6 +53,9 @@ pub fn extract<I: Input>(
     if let Some(device) = reader.entries().iter().find(is_device).filter(|_| !options.devices) {
         let reason = "a device, which only root can make, and only if asked to (--devices)";
         return Err(ReadError::NotExtracted { path: reader.path(device), reason });
+    }
+    if let Some(most) = options.bytes_max.filter(|&most| claimed(reader) > most) {
+        return Err(ReadError::TooLarge { most });
     }
     let root = openat(rustix::fs::CWD, target, DIRECTORY, Mode::empty());
     let root = root.map_err(|errno| host_error(target, b"", errno))?;
@@ -147,8 +153,7 @@ impl<'r, I: Input> Extraction<'r, I> {
     /// Makes a new file, or a second name for one that it is the same as.
     fn file(&mut self, path: &[u8], name: &[u8], entry: &'r Entry) -> Result<(), ReadError> {
         let failed = |errno| host_error(self.target, path, errno);
-        let told = entry.links > 1 && (entry.serial != 0 || !entry.pieces.is_empty());
-        let identity = told.then_some((entry.serial, &entry.pieces[..]));
+        let identity = identity(entry);
         if let Some(first) = identity.and_then(|identity| self.links.get(&identity)) {
             return self.link(first, name).map_err(failed);
         }
@@ -200,6 +205,24 @@ impl<'r, I: Input> Extraction<'r, I> {
     fn host_error(&self, path: &[u8], errno: Errno) -> ReadError {
         host_error(self.target, path, errno)
     }
+}
+
+/// What makes several names one file; `None` for a file that says it has one name.
+fn identity(entry: &Entry) -> Option<Identity<'_>> {
+    let told = entry.links > 1 && (entry.serial != 0 || !entry.pieces.is_empty());
+    told.then_some((entry.serial, &entry.pieces[..]))
+}
+
+/// The bytes that all files have together.
+fn claimed<I: Input>(reader: &Reader<I>) -> u64 {
+    let mut seen = HashSet::new();
+    let mut sum: u64 = 0;
+    for entry in reader.entries().iter().filter(|entry| entry.kind == Kind::File) {
+        if identity(entry).is_none_or(|identity| seen.insert(identity)) {
+            sum = sum.saturating_add(entry.size());
+        }
+    }
+    sum
 }
 
 /// The directory of a path, and the name in it.

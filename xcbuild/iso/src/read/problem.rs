@@ -50,6 +50,12 @@ pub enum ReadError {
         /// Why.
         source: io::Error,
     },
+    /// Extracting would make more bytes than it may.
+    #[error("its files have more than {most} bytes together, as those of a bomb do")]
+    TooLarge {
+        /// The most bytes that were allowed.
+        most: u64,
+    },
     /// An entry can't be extracted.
     #[error("{path}: {reason}")]
     NotExtracted {

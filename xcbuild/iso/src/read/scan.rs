@@ -187,10 +187,15 @@ impl<'i, I: Input> Scan<'i, I> {
         if record.is_dots() || record.is_associated() {
             return;
         }
-        let entry = match self.entry(record) {
-            Ok(Some(entry)) => entry,
-            Ok(None) => return,
+        let fields = match self.fields_of(record) {
+            Ok(fields) if fields.relocated => return,
+            Ok(fields) => fields,
             Err(what) => return self.problem(at, &self.plain_name(record), what),
+        };
+        let name = fields.name.clone().unwrap_or_else(|| self.plain_name(record));
+        let entry = match self.entry(record, &fields, &name) {
+            Ok(entry) => entry,
+            Err(what) => return self.problem(at, &name, what),
         };
         let entry = match unfinished.take() {
             Some(mut first) if first.name == entry.name => {
@@ -210,23 +215,23 @@ impl<'i, I: Input> Scan<'i, I> {
         }
     }
 
-    /// The entry of a record; `None` for one that readers of these names don't see.
-    fn entry(&mut self, record: &Record<'_>) -> Result<Option<Entry>> {
-        let fields = match self.names {
-            Names::RockRidge => self.fields(record.system_use)?,
-            Names::Joliet | Names::Plain => Fields::default(),
-        };
-        if fields.relocated {
-            return Ok(None);
+    /// What a record says beside its own numbers, to readers of these names.
+    fn fields_of(&mut self, record: &Record<'_>) -> Result<Fields> {
+        match self.names {
+            Names::RockRidge => self.fields(record.system_use),
+            Names::Joliet | Names::Plain => Ok(Fields::default()),
         }
-        let name = fields.name.clone().unwrap_or_else(|| self.plain_name(record));
-        check_name(&name)?;
+    }
+
+    /// The entry of a record.
+    fn entry(&mut self, record: &Record<'_>, fields: &Fields, name: &[u8]) -> Result<Entry> {
+        check_name(name)?;
         let mut place = self.place(record);
         if let Some(block) = fields.child {
             place = self.relocated(block)?;
         }
-        let kind = kind(record, &fields)?;
-        let mut entry = entry(name.into(), kind, &fields, short_time(record.time));
+        let kind = kind(record, fields)?;
+        let mut entry = entry(name.into(), kind, fields, short_time(record.time));
         match entry.kind {
             Kind::Directory => entry.pieces.push(place),
             Kind::File if record.interleaved => return Err("its content is interleaved".into()),
@@ -236,7 +241,7 @@ impl<'i, I: Input> Scan<'i, I> {
             }
             _ => {}
         }
-        Ok(Some(entry))
+        Ok(entry)
     }
 
     fn place(&self, record: &Record<'_>) -> Piece {

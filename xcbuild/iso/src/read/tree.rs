@@ -122,6 +122,11 @@ impl<I: Input> Reader<I> {
         Ok(Self { length, volumes, names, entries, problems, input })
     }
 
+    /// The bytes of the image.
+    pub fn size(&self) -> u64 {
+        self.length
+    }
+
     /// The primary volume.
     pub fn volume(&self) -> &Volume {
         &self.volumes.primary

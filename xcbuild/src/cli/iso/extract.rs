@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use fs_err as fs;
-use xc_iso::read::{Extract, extract};
+use xc_iso::read::{Extract, ReadError, extract};
 
 use super::{open, warn_of_problems};
+use crate::settings::bytes;
+use crate::ui;
 
 /// Extract an image into a directory
 ///
@@ -26,6 +28,9 @@ pub struct Arguments {
     /// Make devices (root only); without it an image with devices is an error
     #[arg(long)]
     devices: bool,
+    /// The bytes that all files may have, as 20G [default: 16 times the image, at least 1G]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    unpack_max: Option<u64>,
 }
 
 /// Runs the verb.
@@ -34,9 +39,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // A directory that is there keeps its own mode and time.
     let root = !arguments.directory.exists();
     fs::create_dir_all(&arguments.directory)?;
-    let Arguments { owners, devices, .. } = *arguments;
-    let options = Extract { owners, devices, root };
-    extract(&reader, &arguments.directory, options)?;
+    let Arguments { owners, devices, unpack_max, .. } = *arguments;
+    let usual = reader.size().saturating_mul(16).max(1_000_000_000);
+    let bytes_max = unpack_max.unwrap_or(usual);
+    let options = Extract { owners, devices, root, bytes_max: Some(bytes_max) };
+    extract(&reader, &arguments.directory, options).map_err(|error| {
+        let is_large = matches!(error, ReadError::TooLarge { .. });
+        let hint = if is_large { "; if it is none, --unpack-max takes more" } else { "" };
+        anyhow::anyhow!("`{}`: {}{hint}", arguments.image.display(), ui::causes(&error.into()))
+    })?;
     let failed = warn_of_problems(&arguments.image, &reader);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
