@@ -1,5 +1,6 @@
 //! `xcbuild mkcdrom`: overlays into the ISO that nodes get.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -80,6 +81,9 @@ enum LayoutName {
     Tree,
     Tar,
 }
+
+/// How many hidden files are told one by one.
+const HIDDEN_SHOWN: usize = 20;
 
 /// Runs the verb.
 ///
@@ -188,16 +192,26 @@ fn show(report: &Report, explain: bool) {
     for layer in &report.layers {
         show_layer(layer, explain);
     }
-    if let Some(first) = report.hidden.first() {
-        ui::warn(format_args!(
-            "{} files are hidden by later overlays, the first is /{} by `{}`; `xcbuild ovl why` says more",
-            report.hidden.len(),
-            first.path,
-            first.by
-        ));
-    }
+    show_hidden(&report.hidden);
     let (verb, size) = (if report.cached { "Cached" } else { "Built" }, report.iso.size);
     ui::status(verb, format_args!("ISO, {}, {} in all", megabytes(size), time(report.took)));
+}
+
+/// Files that later overlays hide, each once, with the overlay whose file a node gets.
+fn show_hidden(hidden: &[Hidden]) {
+    if hidden.is_empty() {
+        return;
+    }
+    let winners: BTreeMap<String, &str> =
+        hidden.iter().map(|h| (h.path.to_string(), h.by.as_str())).collect();
+    let line = |(path, by): (&String, &&str)| format!("\n    /{path}: a node gets that of `{by}`");
+    let list: String = winners.iter().take(HIDDEN_SHOWN).map(line).collect();
+    let more = match winners.len().saturating_sub(HIDDEN_SHOWN) {
+        0 => String::new(),
+        more => format!("\n    and {more} more: --json lists them all"),
+    };
+    let count = winners.len();
+    ui::warn(format_args!("{count} files are hidden by later overlays:{list}{more}"));
 }
 
 fn show_layer(layer: &Layer, explain: bool) {
