@@ -88,6 +88,7 @@ pub fn attach(
     let log = log(run, node)?;
     let (watch, mut tail) = (watch(&log)?, Tail::from_end(&log));
     let Some(held) = held(run, node)? else { bail!("{node} does not run") };
+    wait_for_socket(run, node, &held)?;
     let keyboard = Keyboard::take(run, node)?;
     if keyboard.is_none() {
         output(b"Somebody else types on this console; you watch.\n");
@@ -118,6 +119,16 @@ pub fn attach(
             return Ok(());
         }
     }
+}
+
+/// A qemu that was started a moment ago has yet to make its sockets.
+fn wait_for_socket(run: &RunDir, node: NodeId, held: &Held) -> Result<()> {
+    let watch = Watch::new(&[&run.path()])?;
+    let socket = run.node(node, Path::new("/")).console;
+    while !socket.exists() && !held.wait(Instant::now()) {
+        watch.wait(&[held], Instant::now() + DAY)?;
+    }
+    Ok(())
 }
 
 /// The one connection to a console on which can be typed.
