@@ -279,12 +279,15 @@ fn a_dns_server_that_is_there_is_used() {
     workspace.set("XCLUSTER_DNS_PORT", &port);
     // The ports of the cluster without a name are given, and not the next free ones.
     workspace.set("__cluster", "default");
+    // Others may run, too: ports apart, and no node 1, whose 6443 has one port for all clusters.
+    workspace.set("XCLUSTER_TELNET_BASE", "17000");
+    workspace.set("XCLUSTER_SSH_BASE", "17300");
     let cluster = workspace.cluster();
-    let started = workspace.xcbuild(&["starts", "--nvm=1", "--nrouters=0"]).assert().success();
+    let started = workspace.xcbuild(&["starts", "--nvm=0", "--nrouters=1"]).assert().success();
     let said = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
     assert!(said.contains(&format!("the DNS server that is at port {port} already")), "{said}");
     assert!(!said.contains("Serving"), "{said}");
-    let looked_up = workspace.ok(&["rsh", "1", "nslookup", dns::NAME]);
+    let looked_up = workspace.ok(&["rsh", "201", "nslookup", dns::NAME]);
     assert!(looked_up.contains(dns::V4), "{looked_up}");
     drop(cluster);
 }
