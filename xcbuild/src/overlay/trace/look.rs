@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::places::Places;
 
@@ -79,7 +80,7 @@ impl Found {
 
 impl Meta {
     fn of(meta: &std::fs::Metadata) -> Self {
-        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let (uid, gid) = own_ids();
         let own = |id: u32, ours: u32| if id == ours { 0 } else { id };
         Self {
             mode: meta.mode() & PERMISSIONS,
@@ -92,6 +93,12 @@ impl Meta {
             },
         }
     }
+}
+
+/// Our user and group. The kernel is asked once: a look at a file is made for every call of a script.
+fn own_ids() -> (u32, u32) {
+    static IDS: OnceLock<(u32, u32)> = OnceLock::new();
+    *IDS.get_or_init(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()))
 }
 
 /// Times as file systems have them, in one number.
