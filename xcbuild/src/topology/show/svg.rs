@@ -8,6 +8,9 @@ const COLUMN: f64 = 200.0;
 const ROW: f64 = 76.0;
 const BOX: (f64, f64) = (112.0, 48.0);
 const MARGIN: f64 = 24.0;
+/// How many letters of a fault fit between two boxes, and how far its lines are apart.
+const FITS: usize = 16;
+const LINE: f64 = 11.0;
 /// Room for the title.
 const TOP: f64 = 56.0;
 
@@ -41,6 +44,9 @@ pub fn svg(view: &View) -> String {
     }
     text += &view.drawn().map(|network| network_box(&layout, network)).collect::<String>();
     text += &view.nodes.iter().map(|node| node_box(&layout, node)).collect::<String>();
+    for node in &view.nodes {
+        text += &node.drawn().map(|port| faults(&layout, node, port)).collect::<String>();
+    }
     text + "</svg>\n"
 }
 
@@ -85,13 +91,36 @@ fn line(layout: &Layout, node: &NodeView, port: &PortView) -> String {
     let (x, y) = (x1 + way * 4.0, y1 + 3.5);
     text +=
         &format!("<text class=\"s {side}\" x=\"{x:.0}\" y=\"{y:.0}\">{}</text>\n", port.interface);
-    if bad {
-        let (x, y) = (x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.6 - 2.0);
-        let why = if port.state == State::Down { "down" } else { port.impaired.as_str() };
-        let why = escaped(why);
-        text += &format!("<text class=\"s bad\" x=\"{x:.0}\" y=\"{y:.0}\">{why}</text>\n");
-    }
     text
+}
+
+/// What is wrong with a line, beside its middle; above all else, so that no box hides it.
+fn faults(layout: &Layout, node: &NodeView, port: &PortView) -> String {
+    let why = if port.state == State::Down { "down" } else { port.impaired.as_str() };
+    let ends =
+        centre(layout, Thing::Node(node.number)).zip(centre(layout, Thing::Network(port.network)));
+    let (Some(((x1, y1), (x2, y2))), false) = (ends, why.is_empty()) else { return String::new() };
+    let lines: Vec<String> = why.split("; ").flat_map(broken).collect();
+    // Below the line, since the name of the interface stands on it.
+    let (x, top) = (f64::midpoint(x1, x2), f64::midpoint(y1, y2) + LINE + 2.0);
+    let line = |(i, line): (usize, &String)| {
+        let y = top + i as f64 * LINE;
+        let text = escaped(line);
+        format!("<text class=\"s bad\" x=\"{x:.0}\" y=\"{y:.0}\">{text}</text>\n")
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// Words in lines that fit between two boxes.
+fn broken(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= FITS => *line += &format!(" {word}"),
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
 }
 
 fn network_box(layout: &Layout, network: &NetworkView) -> String {

@@ -113,6 +113,20 @@ fn the_picture_has_everything_once_and_inside() {
 }
 
 #[test]
+fn faults_are_told_in_lines_that_fit_between_boxes_and_above_them() {
+    let mut view = view();
+    let faults = "out: delay 50ms loss 1%; in: rate 10mbit";
+    view.set_link(NodeId::new(1).unwrap(), 1, State::Up, faults);
+    let picture = svg(&view);
+    let at =
+        |text: &str| picture.find(&format!(">{text}</text>")).unwrap_or_else(|| panic!("{text}"));
+    let last_box = picture.rfind("<rect").unwrap();
+    for line in ["out: delay 50ms", "loss 1%", "in: rate 10mbit"] {
+        assert!(at(line) > last_box, "{line}");
+    }
+}
+
+#[test]
 fn columns_follow_the_way_from_nodes_to_testers() {
     let layout = super::layout::layout(&view());
     let columns: Vec<usize> = layout.places.values().map(|(column, _)| *column).collect();
