@@ -90,8 +90,8 @@ impl Host {
     /// Makes images in the workspace, where packages can be fetched: not on the host, which leads
     /// nowhere.
     pub fn prepare(&self) {
-        self.workspace.ok(&["up", "--net=user", "--nvm=1", "--nrouters=0", "--ntesters=0"]);
-        self.workspace.ok(&["stop"]);
+        self.workspace.ok(&["mkimage"]);
+        self.workspace.ok(&["mkcdrom", "network-topology", "iptools"]);
     }
 
     /// The same host as the user kim sees it, who has a home and a run directory of his own and
