@@ -10,8 +10,8 @@ use crate::common::tool;
 /// What `nsadd 1` makes.
 const NAMESPACE: &str = "kim_xcluster1";
 
-/// One node of each role, so that there is a way through a router; plain ssh is let in.
-const NODES: [&str; 4] = ["--nvm=1", "--nrouters=1", "--ntesters=1", "--access=open"];
+/// One node of each role, so that there is a way through a router.
+const NODES: [&str; 3] = ["--nvm=1", "--nrouters=1", "--ntesters=1"];
 
 /// What works whichever the namespace; all commands but the start are run from outside it.
 fn works(host: &Host, table: &str) {
