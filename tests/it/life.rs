@@ -1,6 +1,8 @@
 //! The life of nodes in a running cluster: what is run on many, shown, paused, reset, added, taken.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use crate::common::{Workspace, tool};
 
@@ -28,11 +30,69 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
     workspace.ok(&["rsh", "1", "touch /tmp/before"]);
     workspace.ok(&["reset_vm", "1"]);
     workspace.ok(&["rsh", "1", "test ! -e /tmp/before"]);
+    what_happened_is_seen(&workspace);
 
     nodes_come_and_go(&workspace);
     workspace.ok(&["stop", "--all"]);
     workspace.xcbuild(&["status"]).assert().code(0);
     drop(cluster);
+}
+
+/// By `status --watch`, by `--json`, and by `top` in a terminal (of `script`, which makes one).
+fn what_happened_is_seen(workspace: &Workspace) {
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
+        .args(["status", "--watch"])
+        .env_clear()
+        .envs(workspace.environment())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    read_until(watch.stdout.as_mut().unwrap(), "127.0.0.1:");
+    tool::run("kill", &["-INT", &watch.id().to_string()]);
+    assert!(watch.wait().unwrap().success());
+
+    let status: serde_json::Value =
+        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
+    let node = &status["nodes"][0];
+    assert_eq!(node["restarts"], 1, "the reset above: {node}");
+    assert!(node["usage"]["memory_mib"].as_u64().unwrap() > 10, "{node}");
+    if !tool::present("script") {
+        return;
+    }
+    let line = format!("stty cols 110 rows 30; exec {} top", env!("CARGO_BIN_EXE_xcbuild"));
+    let mut top = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env_clear()
+        .envs(workspace.environment())
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The foot comes last: all is drawn when it is there. It is ended before it is judged, since a
+    // failure would leave it running.
+    let drawn = read_until(top.stdout.as_mut().unwrap(), "leave");
+    top.stdin.as_mut().unwrap().write_all(b"q").unwrap();
+    let ended = top.wait().unwrap();
+    // Between words of one style the cursor is moved: there are no blanks to be found.
+    for text in ["tests: 2 of 2 ready", "vm-001", "vm-201", "┌networks", "┌console"] {
+        assert!(drawn.contains(text), "{text}: {drawn}");
+    }
+    assert!(ended.success(), "{ended}");
+}
+
+/// Reads what comes until a text is in it; what it read, then, or a failure at the end.
+fn read_until(from: &mut impl Read, text: &str) -> String {
+    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = from.read(&mut part).unwrap();
+        bytes.extend(&part[..count]);
+        let so_far = String::from_utf8_lossy(&bytes).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert!(count > 0, "`{text}` did not come: {so_far}");
+    }
 }
 
 /// A cluster with a name of its own has a key; without it nodes take nobody, whoever reaches the port.
@@ -41,7 +101,7 @@ fn nobody_else_gets_in(workspace: &Workspace) {
         serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
     let (key, node) = (status["ssh_key"].as_str().unwrap(), &status["nodes"][0]);
     let plain = |options: &[&str]| {
-        let mut ssh = std::process::Command::new("ssh");
+        let mut ssh = Command::new("ssh");
         ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null"]);
         ssh.args(["-o", "StrictHostKeyChecking=no", "-p", &node["ssh_port"].to_string()]);
         ssh.args(options).args(["root@127.0.0.1", "hostname"]).output().unwrap()

@@ -14,6 +14,7 @@ pub mod settings;
 pub mod sys;
 pub mod testing;
 pub mod timeline;
+pub mod top;
 pub mod topology;
 pub mod tree;
 pub mod ui;

@@ -4,6 +4,8 @@
 //! a long step then says once that it starts. A reader of stdout that goes away (`| head`) ends the
 //! program quietly, as it does other tools.
 
+pub mod screen;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -181,6 +183,13 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Prints a result that takes the place of the one before: on a terminal on an empty screen, else
+/// after an empty line.
+pub fn picture(text: impl Display) {
+    let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "\n" };
+    result(format_args!("{before}{text}"));
 }
 
 /// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.

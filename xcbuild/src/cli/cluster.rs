@@ -8,9 +8,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cluster::check::{Outcome, Verdict};
-use crate::cluster::status::{NodeCondition, NodeStatus};
+use crate::cluster::status::NodeStatus;
 use crate::cluster::{RunDir, Status};
 use crate::settings::Settings;
+use crate::top::model::{self, NodeRow, Sample};
 use crate::topology::address::{MAINTENANCE, NodeId};
 
 /// Which cluster.
@@ -48,6 +49,16 @@ pub fn table(status: &Status) -> String {
         return nodes;
     }
     format!("{nodes}\n\n{}", aligned(["NODE", "NETWORK", "FAULTS OF ITS LINK"], bad.into_iter()))
+}
+
+/// The nodes of a cluster with what they take of the host now.
+pub fn live_table(now: &Sample, before: Option<&Sample>) -> String {
+    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "MEM MiB", "BOOTS", "SSH", "WRONG"];
+    let row = |n: NodeRow| {
+        let (state, boots) = (n.condition.to_string(), format!("+{}", n.restarts));
+        [n.name, n.role, state, n.ready, n.cpu, n.memory, boots, n.ssh, n.wrong]
+    };
+    aligned(heads, model::nodes(now, before).into_iter().map(row))
 }
 
 /// Clusters as a table for people. `+N` is a node's number, or a network's.
@@ -104,22 +115,10 @@ fn node(node: &NodeStatus) -> [String; 5] {
     [
         node.name.clone(),
         node.role.clone(),
-        condition(node),
+        node.condition.to_string(),
         node.ready_ms.map_or("-".into(), seconds),
         v4.chain(v6).collect::<Vec<_>>().join(" "),
     ]
-}
-
-fn condition(node: &NodeStatus) -> String {
-    match node.condition {
-        NodeCondition::Waiting => "waiting",
-        NodeCondition::Booting => "booting",
-        NodeCondition::Ready => "ready",
-        NodeCondition::Paused => "paused",
-        NodeCondition::Failed => "failed",
-        NodeCondition::Dead => "dead",
-    }
-    .to_owned()
 }
 
 /// Milliseconds as people read them.

@@ -53,6 +53,7 @@ mod tcpdump;
 mod terminal;
 mod test;
 mod tools;
+mod top;
 mod topology;
 mod up;
 mod vm;
@@ -104,6 +105,7 @@ enum Verb {
     Vm(vm::Arguments),
     Check(check::Arguments),
     Status(status::Arguments),
+    Top(top::Arguments),
     Rsh(rsh::Arguments),
     Rcp(rcp::Arguments),
     Exec(exec::Arguments),
@@ -202,6 +204,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Vm(a) => vm::run(&a, variables),
         Verb::Check(a) => check::run(&a, variables),
         Verb::Status(a) => status::run(&a, variables),
+        Verb::Top(a) => top::run(&a, variables),
         Verb::Rsh(a) => rsh::run(&a, variables),
         Verb::Rcp(a) => rcp::run(&a, variables),
         Verb::Exec(a) => exec::run(&a, variables),

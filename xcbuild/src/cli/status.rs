@@ -1,14 +1,20 @@
 //! `xcbuild status`: the truth about a cluster.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::status;
+use crate::cluster::{RunDir, live, status};
 use crate::settings::{Settings, Variables};
+use crate::sys::cancel;
+use crate::top::model::Sample;
 use crate::ui;
+
+/// How often --watch looks what nodes take of the host.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Print which nodes are alive; the exit code is their number
 #[derive(Debug, clap::Args)]
@@ -30,6 +36,10 @@ struct Form {
     #[arg(long)]
     #[serde(skip)]
     json: bool,
+    /// Go on as it changes, with what nodes take of the host, until Ctrl-C; with --json a line each
+    #[arg(long)]
+    #[serde(skip)]
+    watch: bool,
 }
 
 /// Runs the verb. As in the contract, the exit code is the number of nodes that are alive.
@@ -39,7 +49,11 @@ struct Form {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
-    let status = status(&cluster::run_directory(&settings)?)?;
+    let run = cluster::run_directory(&settings)?;
+    if arguments.form.watch {
+        return watch(&run, arguments.form.json);
+    }
+    let status = status(&run)?;
     if arguments.form.json {
         ui::result(serde_json::to_string_pretty(&status)?);
         return Ok(ExitCode::SUCCESS);
@@ -56,4 +70,31 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         ui::warn("the cluster's DNS proxy has ended; nodes resolve only each other's names");
     }
     Ok(ExitCode::from(u8::try_from(status.alive()).unwrap_or(u8::MAX)))
+}
+
+/// Shows the cluster anew whenever something about it has changed, and every so often.
+fn watch(run: &RunDir, json: bool) -> Result<ExitCode> {
+    let mut before: Option<Sample> = None;
+    let mut shown = String::new();
+    loop {
+        let now = Sample { status: status(run)?, at: Instant::now() };
+        let text = if json {
+            serde_json::to_string(&now.status)?
+        } else {
+            cluster::live_table(&now, before.as_ref())
+        };
+        if text != shown {
+            if json {
+                ui::result(&text)
+            } else {
+                ui::picture(&text)
+            }
+            shown = text;
+        }
+        match live::changed(run, &now.status, None, now.at + INTERVAL) {
+            Err(_) if cancel::requested() => return Ok(ExitCode::SUCCESS),
+            result => result?,
+        };
+        before = Some(now);
+    }
 }

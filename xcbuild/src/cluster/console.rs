@@ -46,7 +46,12 @@ pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
 
 /// The last lines that a node wrote to its console; none if it is not in the cluster.
 pub fn end(run: &RunDir, node: NodeId) -> String {
-    log(run, node).map(|log| end_of(&log, PAST)).unwrap_or_default()
+    end_lines(run, node, PAST)
+}
+
+/// As many of the last lines.
+pub fn end_lines(run: &RunDir, node: NodeId, lines: usize) -> String {
+    log(run, node).map(|log| end_of(&log, lines)).unwrap_or_default()
 }
 
 /// The line on a node's console by which its kernel came to its end, if it did.

@@ -95,6 +95,9 @@ pub fn restart(
     let (_lock, mut state) = taken(run)?;
     known(&state, nodes)?;
     end(&state, nodes)?;
+    for id in nodes {
+        state.nodes.entry(id.number()).and_modify(|node| node.restarts += 1);
+    }
     let limits = Limits::new(state.accel, None, timeout).waiting(state.waits);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
     boot::nodes(run, &mut state, &ways, limits, progress)?;

@@ -58,6 +58,7 @@ mod helper;
 pub mod key;
 pub mod life;
 pub mod link;
+pub mod live;
 mod memory;
 pub mod network;
 mod plan;

@@ -110,6 +110,9 @@ pub struct NodeState {
     pub ready_ms: Option<u64>,
     /// Whether we have stopped its processors for now.
     pub paused: bool,
+    /// How often its qemu was started again.
+    #[serde(default)]
+    pub restarts: u32,
 }
 
 /// One interface of a node.
@@ -161,6 +164,7 @@ impl NodeState {
             process: None,
             ready_ms: None,
             paused: false,
+            restarts: 0,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The truth about a cluster: what is recorded, held against what runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::topology::Ways;
 use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
 use crate::vm::command::Accel;
 use crate::vm::process::ProcessId;
+use crate::vm::usage::{Usage, usage};
 
 /// Where a node's own servers listen.
 const SSH_PORT: u16 = 22;
@@ -39,6 +41,19 @@ pub enum NodeCondition {
     Dead,
 }
 
+impl fmt::Display for NodeCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting => "waiting",
+            Self::Booting => "booting",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+            Self::Dead => "dead",
+        })
+    }
+}
+
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeStatus {
@@ -56,6 +71,10 @@ pub struct NodeStatus {
     pub pid: Option<i32>,
     /// Milliseconds from the start of its qemu until it was ready.
     pub ready_ms: Option<u64>,
+    /// How often it has booted again since it was first started, by whomever.
+    pub restarts: u32,
+    /// What its qemu takes of the host, while that runs.
+    pub usage: Option<Usage>,
     /// Its addresses on each network that gives it some.
     pub addresses: Vec<(u8, Option<Ipv4Addr>, Option<Ipv6Addr>)>,
     /// Its links, eth0's first.
@@ -248,6 +267,8 @@ fn node_status(
         failure,
         pid: process.map(|p| p.pid),
         ready_ms: node.ready_ms,
+        restarts: node.restarts + again(&run.node(id, &state.logs).agent_log),
+        usage: process.and_then(|p| usage(p.pid)),
         links: links(run, state, id, node),
         addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
         memory_mib: node.memory_mib,
@@ -256,6 +277,13 @@ fn node_status(
         ssh_port,
         telnet_port,
     }
+}
+
+/// How often a node has booted since its qemu was started, but for the first time.
+fn again(agent_log: &Path) -> u32 {
+    let said = std::fs::read_to_string(agent_log).unwrap_or_default();
+    let boots = said.lines().filter(|line| line.trim_end() == "hello").count();
+    u32::try_from(boots.saturating_sub(1)).unwrap_or(u32::MAX)
 }
 
 fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkStatus> {

@@ -14,6 +14,7 @@ pub mod command;
 pub mod kernel_line;
 pub mod process;
 pub mod qmp;
+pub mod usage;
 pub mod version;
 
 #[cfg(test)]
