@@ -73,13 +73,14 @@ fn start(interface: &str, options: &[String]) -> String {
     let options: Vec<_> =
         options.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
     let options = options.join(" ");
-    // As root: the user that Debian's tcpdump would become is not in nodes.
+    // As root: the user that Debian's tcpdump would become is not in nodes. Immediately: what waits
+    // in the kernel's buffer for more frames would be lost at the end.
     format!(
         "at=/run/tcpdump-{interface}
          command -v tcpdump >/dev/null || {{ echo 'it has no tcpdump; the overlay iptools brings it' >&2; exit 1; }}
          [ ! -e $at.pid ] || ! kill -0 $(cat $at.pid) 2>/dev/null ||
              {{ echo 'a capture on {interface} runs already; --get ends it' >&2; exit 1; }}
-         setsid tcpdump -Z root -U -i {interface} -w $at.pcap {options} </dev/null >/dev/null 2>$at.log &
+         setsid tcpdump -Z root -U --immediate-mode -i {interface} -w $at.pcap {options} </dev/null >/dev/null 2>$at.log &
          echo $! >$at.pid
          while kill -0 $(cat $at.pid) 2>/dev/null; do
              ! grep -q 'listening on' $at.log || exit 0
