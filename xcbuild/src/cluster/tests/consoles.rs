@@ -30,7 +30,7 @@ fn echo_disk(path: &Path) {
 
 #[test]
 fn console_is_typed_on_and_followed() {
-    let mut bench = Bench::new(16, &[1]);
+    let mut bench = Bench::new(&[1]);
     let disk = bench.directory.path().join("echo.img");
     echo_disk(&disk);
     bench.params.boot.disks = vec![crate::vm::command::Disk::iso("base", disk)];

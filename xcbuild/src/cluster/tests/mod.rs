@@ -4,6 +4,7 @@
 mod consoles;
 mod network;
 mod nodes;
+mod ports;
 mod starting;
 
 use std::fs::OpenOptions;
@@ -11,10 +12,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use self::ports::Ports;
 use super::watch::Watch;
 use super::{Event, Report, RunDir, StartParams, start, stop};
 use crate::net::ports::Policy;
-use crate::net::user::UserNet;
 use crate::topology::address::{NodeId, Prefix};
 use crate::vm::accel::Choice;
 use crate::vm::command::Boot;
@@ -28,11 +29,14 @@ const LONG: Duration = Duration::from_secs(120);
 struct Bench {
     directory: tempfile::TempDir,
     params: StartParams,
+    /// Held for as long as its nodes may run.
+    _ports: Ports,
 }
 
 impl Bench {
-    /// Nodes of no networks but the maintenance one; each test has ports of its own by its slot.
-    fn new(slot: u16, nodes: &[u8]) -> Self {
+    /// Nodes of two networks, none above 20; each cluster has ports of its own.
+    fn new(nodes: &[u8]) -> Self {
+        let ports = Ports::free();
         let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
         let params = StartParams {
             network: crate::net::Wanted::This(crate::net::Kind::User),
@@ -50,7 +54,7 @@ impl Bench {
             boot: Boot { kernel: None, initrd: None, disks: vec![] },
             prefix: Prefix::default(),
             append: String::new(),
-            net: UserNet::default().in_slot(slot),
+            net: ports.net.clone(),
             ports: Policy::Given,
             dns: None,
             parallel: None,
@@ -62,7 +66,7 @@ impl Bench {
             at_once: false,
             qemu_options_of: Default::default(),
         };
-        Self { directory, params }
+        Self { directory, params, _ports: ports }
     }
 
     fn run(&self) -> RunDir {

@@ -13,7 +13,7 @@ fn script(path: &std::path::Path, text: &str) {
 
 #[test]
 fn script_wires_each_interface() {
-    let mut bench = Bench::new(17, &[1]);
+    let mut bench = Bench::new(&[1]);
     let directory = bench.directory.path().to_owned();
     let calls = directory.join("calls");
     let text = format!(
@@ -34,7 +34,7 @@ fn script_wires_each_interface() {
 
 #[test]
 fn failing_script_ends_the_start() {
-    let mut bench = Bench::new(18, &[1]);
+    let mut bench = Bench::new(&[1]);
     let setup = bench.directory.path().join("setup");
     script(&setup, "echo no such bridge >&2; exit 3");
     bench.params.net_setup = Some(setup);

@@ -13,7 +13,7 @@ use crate::vm::tests::node;
 
 #[test]
 fn nodes_come_and_go() {
-    let mut bench = Bench::new(13, &[1]);
+    let mut bench = Bench::new(&[1]);
     let run = &bench.run();
     let refused = life::scale_in(run, &[id(1)]).unwrap_err().to_string();
     assert_eq!(refused, "the cluster `c` does not run; `xcbuild up` starts one");
@@ -39,7 +39,7 @@ fn nodes_come_and_go() {
 
 #[test]
 fn nodes_are_paused_reset_and_started_again() {
-    let bench = Bench::new(14, &[1, 2]);
+    let bench = Bench::new(&[1, 2]);
     let run = &bench.run();
     bench.started();
     let condition = || status(run).unwrap().nodes[0].condition;
@@ -66,7 +66,7 @@ fn nodes_are_paused_reset_and_started_again() {
 
 #[test]
 fn wait_ends_when_a_node_does() {
-    let bench = Bench::new(15, &[1]);
+    let bench = Bench::new(&[1]);
     let run = &bench.run();
     bench.started();
     let mut file = OpenOptions::new().append(true).open(agent(run, id(1))).unwrap();

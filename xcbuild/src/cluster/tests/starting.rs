@@ -33,13 +33,13 @@ fn bystander(directory: &Path) -> (Child, ProcessId) {
 
 #[test]
 fn cluster_from_start_to_stop() {
-    let bench = Bench::new(1, &[1, 201]);
+    let bench = Bench::new(&[1, 20]);
     let run = bench.run();
     assert!(!status(&run).unwrap().exists);
     let report = bench.started();
     assert!(report.status.nodes.iter().all(|n| n.condition == NodeCondition::Ready));
-    assert_eq!(status(&run).unwrap().contract_lines(), "alive 1\nalive 201\nAlive; 2");
-    for name in ["001.qmp", "201.console"] {
+    assert_eq!(status(&run).unwrap().contract_lines(), "alive 1\nalive 20\nAlive; 2");
+    for name in ["001.qmp", "020.console"] {
         let mode = std::fs::metadata(run.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name}");
     }
@@ -53,7 +53,7 @@ fn cluster_from_start_to_stop() {
 
 #[test]
 fn logs_of_a_former_cluster_are_not_taken_for_this_ones() {
-    let bench = Bench::new(11, &[1]);
+    let bench = Bench::new(&[1]);
     std::fs::create_dir(&bench.params.logs).unwrap();
     let console = bench.params.logs.join("vm-001.console.log");
     std::fs::write(console, "Kernel panic - not syncing: long ago\n").unwrap();
@@ -63,7 +63,7 @@ fn logs_of_a_former_cluster_are_not_taken_for_this_ones() {
 
 #[test]
 fn kernel_that_panics_ends_the_start() {
-    let bench = Bench::new(12, &[1]);
+    let bench = Bench::new(&[1]);
     let run = &bench.run();
     let console = &bench.params.logs.join("vm-001.console.log");
     let error = std::thread::scope(|scope| {
@@ -81,7 +81,7 @@ fn kernel_that_panics_ends_the_start() {
 
 #[test]
 fn replacing_ends_the_former_cluster() {
-    let mut bench = Bench::new(2, &[1]);
+    let mut bench = Bench::new(&[1]);
     let former = bench.started().status.nodes[0].pid;
     bench.params.replace = true;
     let latter = bench.started().status.nodes[0].pid;
@@ -96,7 +96,7 @@ fn replacing_ends_the_former_cluster() {
 
 #[test]
 fn killed_node_is_dead_and_the_rest_is_stopped() {
-    let bench = Bench::new(3, &[1, 2]);
+    let bench = Bench::new(&[1, 2]);
     let run = bench.run();
     bench.started();
     let state = State::load(&run).unwrap().unwrap();
@@ -117,7 +117,7 @@ fn node_that_fails_ends_the_start_and_leaves_nothing() {
         ("", Duration::ZERO, "not ready within 0 s (--timeout gives it longer)"),
     ];
     for (words, timeout, reason) in rows {
-        let mut bench = Bench::new(4, &[1]);
+        let mut bench = Bench::new(&[1]);
         bench.params.timeout = Some(timeout);
         let error = bench.start(words).unwrap_err();
         assert_eq!(error.downcast_ref::<NodeFailed>().unwrap().reason, reason);
@@ -127,7 +127,7 @@ fn node_that_fails_ends_the_start_and_leaves_nothing() {
 
 #[test]
 fn what_qemu_refuses_is_told_in_its_words() {
-    let mut bench = Bench::new(5, &[1]);
+    let mut bench = Bench::new(&[1]);
     bench.params.qemu_options = vec!["-device".into(), "nonesuch".into()];
     let failed = bench.start("").unwrap_err().downcast::<NodeFailed>().unwrap();
     assert_eq!(failed.reason, "its qemu has ended");
@@ -137,7 +137,7 @@ fn what_qemu_refuses_is_told_in_its_words() {
 
 #[test]
 fn node_that_dies_while_others_boot_ends_the_start() {
-    let mut bench = Bench::new(6, &[1, 2]);
+    let mut bench = Bench::new(&[1, 2]);
     bench.params.parallel = Some(1);
     let run = &bench.run();
     let error = std::thread::scope(|scope| {
@@ -159,7 +159,7 @@ fn node_that_dies_while_others_boot_ends_the_start() {
 
 #[test]
 fn processes_that_were_not_recorded_are_found() {
-    let bench = Bench::new(7, &[1, 2]);
+    let bench = Bench::new(&[1, 2]);
     let run = bench.run();
     bench.started();
     let mut state = State::load(&run).unwrap().unwrap();
@@ -181,7 +181,7 @@ fn processes_that_were_not_recorded_are_found() {
 
 #[test]
 fn processes_of_others_are_left_alone() {
-    let bench = Bench::new(8, &[1]);
+    let bench = Bench::new(&[1]);
     let (mut child, bystander) = bystander(bench.directory.path());
     let run = bench.run();
     bench.started();
@@ -206,7 +206,7 @@ fn processes_of_others_are_left_alone() {
 
 #[test]
 fn dns_proxy_is_started_first_and_stopped_last() {
-    let mut bench = Bench::new(9, &[1]);
+    let mut bench = Bench::new(&[1]);
     let fifo = bench.directory.path().join("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let script = format!("echo ready on $1; read -r _ <{}", fifo.display());
@@ -239,7 +239,7 @@ fn dns_proxy_is_started_first_and_stopped_last() {
 
 #[test]
 fn what_is_missing_is_told_before_anything_is_made() {
-    let mut bench = Bench::new(10, &[1]);
+    let mut bench = Bench::new(&[1]);
     bench.params.program = "qemu-system-none".into();
     let error = bench.start("").unwrap_err().to_string();
     assert!(error.contains("`qemu-system-none` is not installed"), "{error}");
