@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::common::{Workspace, tool};
+use crate::common::capture::tshark;
+use crate::common::host::taps;
+use crate::common::{Workspace, schema, tool};
 
 /// The library that reads JUnit files, of Debian's python3-junitparser.
 const JUNITPARSER: &str = "/usr/lib/python3/dist-packages/junitparser/__init__.py";
@@ -16,6 +18,13 @@ name = "both are there"
 nodes = ["vms"]
 run = "hostname"
 matches = '^vm-00[12]$'
+[[test.case]]
+name = "takes an address"
+nodes = ["vms"]
+run = "ip link set eth1 up && ip addr add 10.0.9.$(hostname | cut -c6)/24 dev eth1"
+[[test.case]]
+name = "talks"
+run = "ping -c 1 -w 60 10.0.9.2"
 [[test.case]]
 name = "fails"
 run = "echo 'a <b>' >&2; exit 3"
@@ -78,7 +87,8 @@ fn cases_end_in_a_table_a_junit_file_and_artifacts() {
     let kept = workspace.home().join("kept");
     let options =
         [format!("--junit={}", junit.display()), format!("--artifacts={}", kept.display())];
-    let run = ["test", "--parallel=2", "--base=", &options[0], &options[1], "good", "many"];
+    let options = ["--parallel=2", "--capture", &options[0], &options[1]];
+    let run = [&["test", "--base="][..], &options, &["good", "many"]].concat();
     let done = workspace.xcbuild(&run).assert().code(1);
     let table = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
     for line in
@@ -86,9 +96,10 @@ fn cases_end_in_a_table_a_junit_file_and_artifacts() {
     {
         assert!(squeezed(&table).contains(line), "{line}: {table}");
     }
-    assert!(table.ends_with("5 passed, 1 failed, 2 skipped, 2 errors\n"), "{table}");
+    assert!(table.ends_with("8 passed, 1 failed, 2 skipped, 2 errors\n"), "{table}");
     assert_nothing_left(&workspace);
     a_reader_agrees(&junit);
+    schema::agrees(&junit);
     artifacts_are_there(&kept);
     drop(cluster);
 }
@@ -122,7 +133,7 @@ print([c.system_out for s in xml for c in s if c.name == "fails [vm-001]"])
     let path = junit.to_str().unwrap();
     let said = tool::run("/usr/bin/python3", &["-I", "-c", script, path]);
     insta::assert_snapshot!(said, @r"
-[('good', 1, 0, 0, 0), ('many', 9, 1, 2, 2)]
+[('good', 1, 0, 0, 0), ('many', 12, 1, 2, 2)]
 many fails [vm-001] failure exit code 3, not 0
 many can't be done here [vm-001] skipped no such hardware
 many needs a thing [vm-001] skipped it needs `test -x /bin/nosuch`, which does not succeed here
@@ -144,9 +155,19 @@ fn artifacts_are_there(kept: &Path) {
     assert_eq!(topology["nodes"][1]["name"], "vm-002");
     let status: serde_json::Value = serde_json::from_str(&read("status.json")).unwrap();
     assert_eq!(status["nodes"][1]["condition"], "dead");
+    let frames = |case: &str| kept.join(many).join(format!("cases/many/{case}.pcapng"));
+    if tool::present("tshark") {
+        let icmp = |case: &str| tshark(&frames(case), "icmp", &["frame.interface_name", "ip.src"]);
+        let talk = icmp("talks");
+        // The reply is the last thing that happens in its case. Nothing of it is in the next.
+        assert!(talk.ends_with(&["net1 10.0.9.1".into(), "net1 10.0.9.2".into()]), "{talk:?}");
+        assert!(icmp("fails").is_empty());
+    }
+    assert!(frames("goes_on").exists(), "of the node that is left");
 }
 
-/// Ctrl-C while a case runs: the cluster goes, the results until then stay.
+/// Ctrl-C while a case runs: the cluster goes, and the helper that sees the frames of its bridge; the
+/// results until then stay, of the frames those of the case that did not succeed.
 #[test]
 fn a_cancelled_test_leaves_no_cluster() {
     if !tool::present("qemu-system-x86_64") {
@@ -156,11 +177,17 @@ fn a_cancelled_test_leaves_no_cluster() {
     let cluster = workspace.cluster();
     let hangs = "[test]\ncommand = 'true'\n[[test.case]]\nname = 'hangs'\nrun = 'sleep 600'\nwithin = 900\n";
     overlay(&workspace, "long", hangs);
-    let junit = workspace.home().join("junit.xml");
-    let mut test = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
-        .args(["test", "--nvm=1", "--base=", &format!("--junit={}", junit.display()), "long"])
-        .env_clear()
-        .envs(workspace.environment())
+    let [junit, kept] = ["junit.xml", "kept"].map(|name| workspace.home().join(name));
+    let kind = if taps() { "rootless" } else { "user" };
+    let options = [
+        format!("--net={kind}"),
+        format!("--junit={}", junit.display()),
+        format!("--artifacts={}", kept.display()),
+    ];
+    let mut test = workspace
+        .command(&["test", "--cluster=long", "--nvm=1", "--base=", "--capture=on-failure"])
+        .args(options)
+        .arg("long")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -177,6 +204,14 @@ fn a_cancelled_test_leaves_no_cluster() {
     assert_nothing_left(&workspace);
     let written = std::fs::read_to_string(junit).unwrap();
     assert!(written.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{written}");
+    let cases = std::fs::read_dir(kept.join("long/cases/long")).unwrap();
+    let mut cases: Vec<_> = cases.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    cases.sort_unstable();
+    assert_eq!(cases, ["hangs.log", "hangs.pcapng", "works.vm-001.log"]);
+    if tool::present("tshark") {
+        // It reads the file to its end, which an interrupted write would have spoilt.
+        tshark(&kept.join("long/cases/long/hangs.pcapng"), "frame", &["frame.number"]);
+    }
     drop(cluster);
 }
 

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod dns;
 pub mod host;
 pub mod machine;
+pub mod schema;
 pub mod throwaway;
 pub mod tool;
 

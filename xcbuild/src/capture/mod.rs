@@ -26,7 +26,7 @@ pub mod source;
 
 use std::time::Duration;
 
-pub use record::{Limits, Summary, record};
+pub use record::{Background, Limits, Summary, record};
 pub use source::Source;
 
 /// The most bytes of a frame that are taken, unless told otherwise: more than a network card

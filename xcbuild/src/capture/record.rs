@@ -2,10 +2,13 @@
 //! end, or the user's wish.
 
 use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Frame;
@@ -42,25 +45,91 @@ pub struct Summary {
 /// # Errors
 /// When the file can't be written.
 pub fn record(sources: Vec<Source>, out: &mut impl Write, limits: Limits) -> io::Result<Summary> {
+    record_until(sources, out, limits, &Stop::new()?)
+}
+
+/// A recording that goes on beside other work until it is ended.
+#[derive(Debug)]
+pub struct Background {
+    stop: Arc<Stop>,
+    thread: JoinHandle<io::Result<Summary>>,
+}
+
+impl Background {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the kernel has no room for it.
+    pub fn start(sources: Vec<Source>, mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let stop = Arc::new(Stop::new()?);
+        let until = Arc::clone(&stop);
+        let run = move || record_until(sources, &mut out, Limits::default(), &until);
+        let thread = thread::Builder::new().name("recording".into()).spawn(run)?;
+        Ok(Self { stop, thread })
+    }
+
+    /// From now on that a source ends is nothing to be told.
+    pub fn ends_soon(&self) {
+        self.stop.near.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends it; what the sources have seen until now is in the file, then.
+    ///
+    /// # Errors
+    /// When the file could not be written.
+    pub fn end(self) -> io::Result<Summary> {
+        self.ends_soon();
+        self.stop.shut();
+        let lost = |_| Err(io::Error::other("the thread that recorded has panicked"));
+        self.thread.join().unwrap_or_else(lost)
+    }
+}
+
+/// The wish that a recording ends.
+#[derive(Debug)]
+struct Stop {
+    near: AtomicBool,
+    /// What is read until this polls readable, by its end.
+    read: UnixStream,
+    shut: UnixStream,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        let (read, shut) = UnixStream::pair()?;
+        Ok(Self { near: AtomicBool::new(false), read, shut })
+    }
+
+    fn shut(&self) {
+        // Of a pair that is there and open this can't fail.
+        let _ = self.shut.shutdown(Shutdown::Both);
+    }
+}
+
+fn record_until(
+    sources: Vec<Source>,
+    out: &mut impl Write,
+    limits: Limits,
+    stop: &Stop,
+) -> io::Result<Summary> {
     let interfaces: Vec<Interface> = sources.iter().map(|s| s.interface.clone()).collect();
     let cards: Vec<Option<Mac>> = sources.iter().map(|s| s.card).collect();
     let counts: Vec<Counts> = sources.iter().map(|_| Counts::default()).collect();
     let (tell, items) = sync_channel(QUEUE);
-    let (stop, shut) = UnixStream::pair()?;
     let cancelled = tell.clone();
     // If the queue is full there are items to come, and between them the wish is looked for.
     let _guard = cancel::on_cancel(move || drop(cancelled.try_send(Item::Stop)));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (number, source) in sources.into_iter().enumerate() {
-            let (tell, counts, stop) = (tell.clone(), &counts[number], stop.as_fd());
+            let (tell, counts, stop) = (tell.clone(), &counts[number], stop.read.as_fd());
             scope.spawn(move || source.read(number, &tell, counts, stop));
         }
         drop(tell);
-        let mut recorder = Recorder { out, cards, summary: Summary::default() };
+        let mut recorder = Recorder { out, cards, near: &stop.near, summary: Summary::default() };
         let done = recorder.run(&items, &interfaces, &counts, limits);
         // The threads may wait for room in the queue to say that they have ended.
         drop(items);
-        drop(shut);
+        stop.shut();
         match done {
             Err(e) if e.kind() == ErrorKind::BrokenPipe || cancel::requested() => {}
             done => done?,
@@ -72,6 +141,8 @@ pub fn record(sources: Vec<Source>, out: &mut impl Write, limits: Limits) -> io:
 struct Recorder<'a, W> {
     out: &'a mut W,
     cards: Vec<Option<Mac>>,
+    /// Whether the recording is about to be ended.
+    near: &'a AtomicBool,
     summary: Summary,
 }
 
@@ -92,6 +163,9 @@ impl<W: Write> Recorder<'_, W> {
                 Some(Item::Frame(number, frame)) => self.write(number, &frame)?,
                 Some(Item::Ended(number, reason)) => {
                     left -= 1;
+                    if self.near.load(Ordering::SeqCst) {
+                        continue;
+                    }
                     let name = interfaces.get(number).map(|i| i.name.clone()).unwrap_or_default();
                     self.summary.ended.push((name, reason));
                 }
@@ -142,7 +216,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::time::Duration;
 
-    use super::{Limits, record};
+    use super::{Background, Limits, record};
     use crate::capture::pcap::{frame_head, head};
     use crate::capture::pcapng::Interface;
     use crate::capture::{SNAPLEN, Source};
@@ -211,5 +285,30 @@ mod tests {
         let (read, mut gone) = pipe();
         drop(read);
         assert_eq!(record(vec![source], &mut gone, Limits::default()).unwrap().frames, 0);
+    }
+
+    /// Nobody waits between the last frame and the end.
+    #[test]
+    fn what_was_seen_before_the_end_is_recorded() {
+        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (group, port) = (Ipv4Addr::new(224, 0, 0, 239), free.local_addr().unwrap().port());
+        let heard = loopback_group(group, port).unwrap();
+        let (read, mut write) = pipe();
+        write.write_all(&head(96)).unwrap();
+        let sources = vec![
+            Source::stream(interface("a"), read, true).unwrap(),
+            Source::datagrams(interface("b"), heard),
+        ];
+        let sender = loopback_group(group, port).unwrap();
+        rustix::net::sockopt::set_ip_multicast_if(&sender, &Ipv4Addr::LOCALHOST).unwrap();
+        let recording = Background::start(sources, std::io::sink()).unwrap();
+        for _ in 0..100 {
+            sender.send_to(&[7; 60], (group, port)).unwrap();
+            let frame = [&[0; 6][..], &[1; 6], &[8, 0]].concat();
+            let bytes = [frame_head(Duration::new(1, 2), 14, 60), frame].concat();
+            write.write_all(&bytes).unwrap();
+        }
+        let summary = recording.end().unwrap();
+        assert_eq!((summary.frames, summary.dropped, summary.ended), (200, 0, vec![]));
     }
 }

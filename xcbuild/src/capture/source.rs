@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -15,6 +15,9 @@ use super::Frame;
 use super::pcap::Stream;
 use super::pcapng::{Direction, Interface};
 use crate::topology::address::Mac;
+
+/// How long a place is still read that goes on and on after the recording's end.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How many bytes are read at once.
 const PIECE: usize = 1 << 16;
@@ -94,8 +97,8 @@ impl Source {
         }
     }
 
-    /// Reads until the stream ends or `stop` is shut, and tells of each frame; never waits for
-    /// whoever is told.
+    /// Reads until the stream ends, or `stop` is shut and all that was there by then is read, and
+    /// tells of each frame; never waits for whoever is told.
     pub(super) fn read(
         self,
         number: usize,
@@ -131,7 +134,8 @@ fn read_stream(
     hear: &dyn Fn(Frame),
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
-    while wait(reader.as_fd(), stop)? {
+    let mut last = None;
+    while wait(reader.as_fd(), stop, &mut last)? {
         let got = match reader.read(&mut piece) {
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             got => got?,
@@ -151,7 +155,8 @@ fn read_datagrams(
     hear: &dyn Fn(Frame),
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
-    while wait(socket.as_fd(), stop)? {
+    let mut last = None;
+    while wait(socket.as_fd(), stop, &mut last)? {
         let got = socket.recv(&mut piece)?;
         let length = u32::try_from(got).unwrap_or(u32::MAX);
         hear(Frame { when: now(), length, bytes: piece[..got].into() });
@@ -159,15 +164,23 @@ fn read_datagrams(
     Ok(())
 }
 
-/// Waits until there is something to read, or its end; false when `stop` was shut.
-fn wait(reader: BorrowedFd<'_>, stop: BorrowedFd<'_>) -> io::Result<bool> {
+/// Waits until there is something to read, or its end; false when `stop` was shut and there is
+/// nothing, or the time for what there was is over, which is kept in `last`.
+fn wait(
+    reader: BorrowedFd<'_>,
+    stop: BorrowedFd<'_>,
+    last: &mut Option<Instant>,
+) -> io::Result<bool> {
     loop {
         let mut fds = [PollFd::new(&reader, PollFlags::IN), PollFd::new(&stop, PollFlags::IN)];
         match poll(&mut fds, None) {
             Err(Errno::INTR) => {}
             Err(e) => return Err(e.into()),
-            Ok(_) if !fds[1].revents().is_empty() => return Ok(false),
-            Ok(_) => return Ok(true),
+            Ok(_) if fds[1].revents().is_empty() => return Ok(true),
+            Ok(_) => {
+                let last = *last.get_or_insert_with(|| Instant::now() + LAST_WORDS);
+                return Ok(!fds[0].revents().is_empty() && Instant::now() < last);
+            }
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cluster::{self, ClusterName};
+use crate::capture::source::LAST_WORDS;
 use crate::capture::{Limits, SNAPLEN, Source, Summary, pcap, record};
 use crate::cluster::capture::{Place, open};
 use crate::settings::{Settings, Variables};
@@ -114,7 +115,8 @@ pub fn help(arguments: &Helper) -> Result<ExitCode> {
     })?;
     let Some(mut out) = ui::Stream::new() else { bail!("this is for xcbuild itself") };
     let done = out.write_all(&pcap::head(arguments.snaplen)).and_then(|()| {
-        while wait(&socket)? {
+        let mut last = None;
+        while wait(&socket, &mut last)? {
             let seen = socket.receive()?;
             let here = u32::try_from(seen.bytes.len()).unwrap_or(u32::MAX);
             let head = pcap::frame_head(seen.when, here, seen.length);
@@ -130,8 +132,9 @@ pub fn help(arguments: &Helper) -> Result<ExitCode> {
     }
 }
 
-/// Waits for a frame; false when the reader has gone or the user wants an end.
-fn wait(socket: &PacketSocket) -> io::Result<bool> {
+/// Waits for a frame; false when the reader has gone, or an end is wanted and what was seen by then is
+/// written or the time for it over, which is kept in `last`.
+fn wait(socket: &PacketSocket, last: &mut Option<Instant>) -> io::Result<bool> {
     let (out, stop) = (io::stdout(), cancel::fd()?);
     // Without flags, only that the reader has gone is told.
     let mut fds = [
@@ -140,5 +143,12 @@ fn wait(socket: &PacketSocket) -> io::Result<bool> {
         PollFd::new(&stop, PollFlags::IN),
     ];
     poll(&mut fds, None)?;
-    Ok(fds[1].revents().is_empty() && fds[2].revents().is_empty())
+    if !fds[1].revents().is_empty() {
+        return Ok(false);
+    }
+    if fds[2].revents().is_empty() {
+        return Ok(true);
+    }
+    let last = *last.get_or_insert_with(|| Instant::now() + LAST_WORDS);
+    Ok(!fds[0].revents().is_empty() && Instant::now() < last)
 }

@@ -12,18 +12,19 @@ mod bounded;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 pub use bounded::Bounded;
 
 use super::cancel;
+use super::wait::first;
 use crate::timeline;
 
 /// How much of a failed program's stderr goes into the error.
@@ -319,6 +320,16 @@ impl Running {
     /// What it writes to stdout; the first call has it.
     pub fn stdout(&mut self) -> Option<File> {
         self.child.stdout.take().map(|pipe| OwnedFd::from(pipe).into())
+    }
+
+    /// Asks it to end, and returns when it has or the time is over; then it is ended the hard way.
+    pub fn end(self, within: Duration) {
+        let id = child_pid(&self.child);
+        let _ = kill_process_group(id, Signal::TERM);
+        if let Ok(process) = pidfd_open(id, PidfdFlags::empty()) {
+            // Cancelled or not, what is left is ended as it is dropped.
+            let _ = first(&[process.as_fd()], Instant::now() + within);
+        }
     }
 
     /// The end of what it wrote to stderr, once it has ended by itself.

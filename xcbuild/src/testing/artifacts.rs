@@ -7,6 +7,7 @@
 //!   settings             the settings it was started with, as `xcbuild env` prints them
 //!   logs/                consoles, qemus' own words, the DNS proxy's log
 //!   cases/OVL/CASE.vm-001.log     what each case wrote
+//!   cases/OVL/CASE.pcapng         the frames of the networks from its begin to its end
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -52,10 +53,20 @@ impl Artifacts {
     /// When it can't be written.
     pub fn outcome(&self, outcome: &Outcome) -> Result<()> {
         let node = outcome.node.map_or(String::new(), |node| format!(".{node}"));
-        let name = format!("cases/{}/{}{node}.log", plain(&outcome.overlay), plain(&outcome.case));
+        let name = format!("{}{node}.log", of_case(&outcome.overlay, &outcome.case));
         let reason = outcome.verdict.reason();
         let head = if reason.is_empty() { String::new() } else { format!("# {reason}\n") };
         self.text(&name, &(head + &outcome.output))
+    }
+
+    /// The path for the frames of a case; its directory is made.
+    ///
+    /// # Errors
+    /// When that can't be.
+    pub fn frames(&self, overlay: &str, case: &str) -> Result<PathBuf> {
+        let path = self.0.join(format!("{}.pcapng", of_case(overlay, case)));
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        Ok(path)
     }
 
     /// Keeps the logs of a cluster.
@@ -73,6 +84,11 @@ impl Artifacts {
         }
         Ok(())
     }
+}
+
+/// How the names of a case's files begin.
+fn of_case(overlay: &str, case: &str) -> String {
+    format!("cases/{}/{}", plain(overlay), plain(case))
 }
 
 /// A name as part of a path.

@@ -1,5 +1,6 @@
 //! `xcbuild test`: overlays' tests on clusters of their own.
 
+mod frames;
 mod session;
 mod unit;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::completions;
 use super::work::WorkOptions;
 use super::{base, cluster, mkcdrom, tools};
+use crate::cluster::capture::Place;
 use crate::image::cdrom::Options as IsoOptions;
 use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
@@ -41,9 +43,19 @@ pub struct Arguments {
     /// Keep consoles, logs, the output of cases and the topology here, in a directory a cluster
     #[arg(long, value_name = "DIR")]
     artifacts: Option<PathBuf>,
+    /// Keep the frames of the networks, for each case a pcapng file beside its output
+    ///
+    /// --capture alone is --capture=always. What is recorded is all that passes between the nodes from
+    /// the case's begin to its end, in every kind of network.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, requires = "artifacts",
+          default_value = "never", default_missing_value = "always")]
+    capture: When,
+    /// What --capture records, as in 1,201:2 [default: all networks but 0]
+    #[arg(long, value_name = "NET|NODE:NET,…", value_delimiter = ',', requires = "capture")]
+    capture_nets: Vec<Place>,
     /// Whether the cluster goes on running at the end, for a look into it
     #[arg(long, value_name = "WHEN", default_value = "never")]
-    keep: Keep,
+    keep: When,
     /// Give each overlay a cluster of its own, so many of them at a time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     parallel: Option<u8>,
@@ -94,12 +106,23 @@ struct TestCluster {
     overcommit: bool,
 }
 
-/// When a cluster is left running.
+/// When something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Keep {
+enum When {
     Never,
     OnFailure,
     Always,
+}
+
+impl When {
+    /// Whether it is, if all went well or not.
+    fn keeps(self, good: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::OnFailure => !good,
+            Self::Always => true,
+        }
+    }
 }
 
 /// Runs the verb.

@@ -4,8 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
+use super::frames::Frames;
 use super::unit::Unit;
-use super::{Arguments, Keep};
+use super::{Arguments, When};
 use crate::cli::{cluster, params};
 use crate::cluster::{self as clusters, Event, RunDir, Status, stop};
 use crate::overlay::manifest::test::Case;
@@ -44,6 +45,7 @@ fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<()
     let name = &unit.settings.cluster.name;
     let kept = arguments.artifacts.as_deref().map(|dir| Artifacts::create(dir, name));
     let kept = kept.transpose()?;
+    let frames = Frames::plan(unit, arguments, kept.as_ref())?;
     let run = cluster::run_directory(&unit.settings)?;
     let status = match start(&unit.settings, &unit.topology) {
         Ok(status) => Some(status),
@@ -59,7 +61,7 @@ fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<()
         }
     };
     if let Some(status) = &status
-        && let Err(error) = cases(unit, status, &run, kept.as_ref(), &mut session.suites)
+        && let Err(error) = cases(unit, status, (&run, kept.as_ref(), &frames), &mut session.suites)
     {
         session.broken = Some(error);
     }
@@ -72,13 +74,8 @@ fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<()
     described.and(stopped).and(cleaned)
 }
 
-fn stays(keep: Keep, good: bool) -> bool {
-    match keep {
-        _ if cancel::requested() => false,
-        Keep::Never => false,
-        Keep::OnFailure => !good,
-        Keep::Always => true,
-    }
+fn stays(keep: When, good: bool) -> bool {
+    !cancel::requested() && keep.keeps(good)
 }
 
 fn left_running(name: &str) -> Result<()> {
@@ -110,8 +107,7 @@ fn start(settings: &Settings, topology: &Topology) -> Result<Status> {
 fn cases(
     unit: &Unit,
     status: &Status,
-    run: &RunDir,
-    kept: Option<&Artifacts>,
+    (run, kept, frames): (&RunDir, Option<&Artifacts>, &Frames<'_>),
     suites: &mut Vec<Suite>,
 ) -> Result<()> {
     let bench = Bench::new(run)?;
@@ -123,7 +119,8 @@ fn cases(
                 suite.outcomes.push(not_run(overlay, case, "cancelled before it ran"));
                 continue;
             }
-            match bench.case(overlay, case, &show) {
+            let tried = || bench.case(overlay, case, &show);
+            match frames.beside(run, (overlay, case.name.get_ref()), tried) {
                 Ok(outcomes) => suite.outcomes.extend(outcomes),
                 Err(error) => {
                     suite.outcomes.push(not_run(overlay, case, &ui::causes(&error)));

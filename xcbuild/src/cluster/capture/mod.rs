@@ -11,44 +11,36 @@
 //! A reader that is killed takes nothing with it: qemu stops its dump, the helper ends, when they
 //! find nobody at the other end. What remains of the dump in qemu is removed by the next capture.
 
+mod dump;
+
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::ErrorKind;
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddrV4;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
-use rustix::pipe::fcntl_setpipe_size;
-use serde_json::json;
 
-use super::life::QMP_LIMIT;
 use super::link::{netdev, netdev_value};
-use super::spawn::remove_if_there;
 use super::state::{InterfaceState, NodeState, State};
 use super::{RunDir, status};
-use crate::capture::Source;
 use crate::capture::pcapng::Interface;
+use crate::capture::{Background, Source, Summary};
 use crate::net::bridges;
 use crate::sys::exec::{Exec, Running, own_program};
 use crate::sys::packet::loopback_group;
 use crate::topology::address::{AddressError, Mac, NetworkId, NodeId};
-use crate::vm::process::ProcessId;
-use crate::vm::qmp::Qmp;
+use dump::Dump;
 
 /// The verb by which xcbuild sends an interface's frames from within another namespace.
 pub const CAPTURE_VERB: &str = "netns-capture";
 
-/// How the ids of our dumps in qemu begin; the rest is the process that reads, and a number.
-const DUMP: &str = "xc-capture";
-
-/// How many bytes wait in a FIFO while we are busy: the most that anybody may have.
-const FIFO_SIZE: usize = 1 << 20;
+/// How long a helper has to write what it has seen, at the end.
+const HELPER_LIMIT: Duration = Duration::from_secs(5);
 
 /// A place to capture at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// All frames of a network.
     Network(NetworkId),
@@ -68,6 +60,16 @@ impl FromStr for Place {
     }
 }
 
+/// As it is read.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => write!(f, "network {network}"),
+            Self::Link(node, network) => write!(f, "{node}:{network}"),
+        }
+    }
+}
+
 /// Sources, and what keeps them flowing.
 #[derive(Debug, Default)]
 pub struct Opened {
@@ -76,6 +78,45 @@ pub struct Opened {
     /// What feeds them, ended when dropped.
     helpers: Vec<Running>,
     dumps: Vec<Dump>,
+}
+
+impl Opened {
+    /// Adds those of another.
+    pub fn extend(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.helpers.extend(other.helpers);
+        self.dumps.extend(other.dumps);
+    }
+
+    /// Records all of them, beside other work.
+    ///
+    /// # Errors
+    /// When the kernel has no room for it.
+    pub fn record(self, out: impl Write + Send + 'static) -> io::Result<Recording> {
+        let Self { sources, helpers, dumps } = self;
+        Ok(Recording { recording: Background::start(sources, out)?, helpers, _dumps: dumps })
+    }
+}
+
+/// A recording of a cluster's frames. One that is dropped gets nothing more from helpers and qemus,
+/// but only [`Recording::end`] waits until all is in the file.
+#[derive(Debug)]
+pub struct Recording {
+    recording: Background,
+    helpers: Vec<Running>,
+    _dumps: Vec<Dump>,
+}
+
+impl Recording {
+    /// Ends it, with all in the file that was on the networks before this call.
+    ///
+    /// # Errors
+    /// When the file could not be written.
+    pub fn end(self) -> io::Result<Summary> {
+        self.recording.ends_soon();
+        self.helpers.into_iter().for_each(|helper| helper.end(HELPER_LIMIT));
+        self.recording.end()
+    }
 }
 
 /// What carries a node's link.
@@ -200,22 +241,12 @@ impl Opening<'_> {
 
     /// Has a node's qemu write the frames of a card into a FIFO of ours.
     fn dump(&mut self, node: NodeId, netdev: &str, what: &Interface, card: Mac) -> Result<()> {
-        let own = ProcessId::own().context("/proc does not show this process")?;
-        let id = format!("{DUMP}-{}-{}-{}", own.pid, own.start, self.opened.sources.len());
-        let fifo = Fifo::make(self.run.path().join(&id))?;
         let qmp = self.run.node(node, &self.state.logs).qmp;
-        let mut line = Qmp::connect(&qmp, QMP_LIMIT).with_context(|| format!("{node} is deaf"))?;
-        remove_orphans(&mut line)?;
-        line.execute(
-            "object-add",
-            json!({
-                "qom-type": "filter-dump", "id": id, "netdev": netdev,
-                "file": fifo.path, "maxlen": self.snaplen,
-            }),
-        )?;
-        self.opened.dumps.push(Dump { qmp, id });
+        let (dump, reader) = Dump::start(&self.run.path(), qmp, netdev, self.snaplen)
+            .with_context(|| format!("can't see the frames of {}", what.description))?;
+        self.opened.dumps.push(dump);
         // Its times are those of the node's clock, which stands while the node does.
-        let source = Source::stream(what.clone(), fifo.reader()?, false)
+        let source = Source::stream(what.clone(), reader, false)
             .with_context(|| format!("qemu does not show the frames of {}", what.description))?;
         self.opened.sources.push(source.of_card(Some(card)));
         Ok(())
@@ -235,72 +266,6 @@ fn carrier(node: &NodeState, link: &InterfaceState) -> Carrier {
         _ => None,
     }
     .unwrap_or(Carrier::Qemu)
-}
-
-/// Removes the dumps in a qemu of readers that have ended.
-fn remove_orphans(qmp: &mut Qmp) -> Result<()> {
-    let objects = qmp.execute("qom-list", json!({ "path": "/objects" }))?;
-    let names = objects.as_array().into_iter().flatten().filter_map(|o| o["name"].as_str());
-    for name in names {
-        let Some(reader) = name.strip_prefix(DUMP) else { continue };
-        let mut parts = reader.split('-').skip(1);
-        let pid = parts.next().and_then(|n| n.parse().ok());
-        let start = parts.next().and_then(|n| n.parse().ok());
-        let alive = pid.zip(start).is_some_and(|(pid, start)| ProcessId { pid, start }.is_alive());
-        if !alive {
-            qmp.execute("object-del", json!({ "id": name }))?;
-        }
-    }
-    Ok(())
-}
-
-/// A dump in a qemu, removed when dropped.
-#[derive(Debug)]
-struct Dump {
-    qmp: PathBuf,
-    id: String,
-}
-
-impl Drop for Dump {
-    fn drop(&mut self) {
-        // A qemu that has ended has no dump any more; one that is busy loses it to the next capture.
-        if let Ok(mut qmp) = Qmp::connect(&self.qmp, QMP_LIMIT) {
-            let _ = qmp.execute("object-del", json!({ "id": self.id }));
-        }
-    }
-}
-
-/// A FIFO that is open for reading; its name goes when dropped.
-struct Fifo {
-    path: PathBuf,
-    file: File,
-}
-
-impl Fifo {
-    fn make(path: PathBuf) -> Result<Self> {
-        let failed = || format!("can't make the FIFO `{}`", path.display());
-        remove_if_there(&path)?;
-        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).with_context(failed)?;
-        // Open before qemu opens it: qemu would wait for a reader, and all of the node with it.
-        let flags = OFlags::NONBLOCK.bits() as i32;
-        let file = File::options().read(true).custom_flags(flags).open(&path);
-        let file = file.with_context(failed)?;
-        // A smaller one will do where the user has too many.
-        let _ = fcntl_setpipe_size(&file, FIFO_SIZE);
-        Ok(Self { path, file })
-    }
-
-    /// The end to read from, once somebody writes.
-    fn reader(&self) -> Result<File> {
-        fcntl_setfl(&self.file, OFlags::empty()).context("can't read the FIFO")?;
-        self.file.try_clone().context("can't read the FIFO")
-    }
-}
-
-impl Drop for Fifo {
-    fn drop(&mut self) {
-        let _ = remove_if_there(&self.path);
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,112 @@
+//! The frames of a cluster's networks while its cases run, a file for each case.
+//!
+//! What was seen is a help and no verdict: where a place can't be looked at, since all its nodes have
+//! died or the user may not, that is told, and the case runs all the same.
+
+use std::io::BufWriter;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::unit::Unit;
+use super::{Arguments, When};
+use crate::capture::SNAPLEN;
+use crate::cluster::RunDir;
+use crate::cluster::capture::{Opened, Place, Recording, open};
+use crate::testing::Outcome;
+use crate::testing::artifacts::Artifacts;
+use crate::topology::address::MAINTENANCE;
+use crate::topology::nodes::Node;
+use crate::ui;
+
+/// What is recorded of a cluster, and where it goes.
+#[derive(Debug)]
+pub struct Frames<'a> {
+    when: When,
+    places: Vec<Place>,
+    kept: Option<&'a Artifacts>,
+}
+
+impl<'a> Frames<'a> {
+    /// What the user wants of a unit's cluster.
+    ///
+    /// # Errors
+    /// When that has no such network or link.
+    pub fn plan(unit: &Unit, arguments: &Arguments, kept: Option<&'a Artifacts>) -> Result<Self> {
+        let settings = &unit.settings;
+        let counts = settings.counts(&unit.topology);
+        let nodes = unit.topology.nodes(&counts, &settings.overrides()?)?;
+        let mut places = arguments.capture_nets.clone();
+        if let Some(place) = places.iter().find(|place| !has(&nodes, **place)) {
+            bail!("--capture-nets: there is no {place} in cluster `{}`", settings.cluster.name);
+        }
+        if places.is_empty() {
+            let all = nodes.iter().flat_map(|node| &node.interfaces).map(|i| i.network);
+            places = all.filter(|n| *n != MAINTENANCE).map(Place::Network).collect();
+            places.sort_unstable();
+            places.dedup();
+        }
+        Ok(Self { when: arguments.capture, places, kept })
+    }
+
+    /// Does something for a case of an overlay, with a recording beside it.
+    ///
+    /// # Errors
+    /// Those of what is done.
+    pub fn beside(
+        &self,
+        run: &RunDir,
+        (overlay, case): (&str, &str),
+        work: impl FnOnce() -> Result<Vec<Outcome>>,
+    ) -> Result<Vec<Outcome>> {
+        let Some(kept) = self.kept.filter(|_| self.when != When::Never) else { return work() };
+        let begun = kept.frames(overlay, case).and_then(|path| Ok((self.begin(run, &path)?, path)));
+        let outcomes = work();
+        let good = outcomes.as_ref().is_ok_and(|all| all.iter().all(|o| o.verdict.is_good()));
+        let ended = begun.and_then(|(recording, path)| self.end(recording, &path, good));
+        if let Err(error) = ended {
+            ui::warn(format_args!("{overlay}: {case}: no frames kept: {}", ui::causes(&error)));
+        }
+        outcomes
+    }
+
+    /// Opens the places that are there; each that is not is told.
+    fn begin(&self, run: &RunDir, path: &Path) -> Result<Recording> {
+        let mut opened = Opened::default();
+        for place in &self.places {
+            match open(run, &[*place], SNAPLEN) {
+                Ok(more) => opened.extend(more),
+                Err(error) => {
+                    ui::warn(format_args!("no frames of {place}: {}", ui::causes(&error)))
+                }
+            }
+        }
+        if opened.sources.is_empty() {
+            bail!("there is nothing to see them on");
+        }
+        let file = fs_err::File::create(path)?;
+        opened.record(BufWriter::new(file)).context("can't record")
+    }
+
+    fn end(&self, recording: Recording, path: &Path, good: bool) -> Result<()> {
+        let summary =
+            recording.end().with_context(|| format!("can't write `{}`", path.display()))?;
+        if !self.when.keeps(good) {
+            return Ok(fs_err::remove_file(path)?);
+        }
+        if summary.dropped > 0 {
+            let (path, dropped) = (path.display(), summary.dropped);
+            ui::warn(format_args!("`{path}` lacks {dropped} frames: they came too fast"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a node is there.
+fn has(nodes: &[Node], place: Place) -> bool {
+    let on = |node: &Node, network| node.interfaces.iter().any(|i| i.network == network);
+    match place {
+        Place::Network(network) => nodes.iter().any(|node| on(node, network)),
+        Place::Link(id, network) => nodes.iter().any(|node| node.id == id && on(node, network)),
+    }
+}
