@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::images;
 use crate::cluster::StartParams;
+use crate::cluster::boot::order::Order;
 use crate::cluster::dns::COREDNS;
 use crate::cluster::key::Access;
 use crate::net::ports::Policy;
@@ -50,8 +51,11 @@ pub fn params(
         ports: ports(settings),
         dns: Some(dns_command(settings, &hosts)?),
         parallel: number(settings, "__parallel")?,
+        order: order(settings)?,
+        keep_going: settings.variables.get("__keep_going").is_some(),
         timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
+        queue: number(settings, "__queue")?.map(|s| Duration::from_secs(s as u64)),
         replace,
         access: access(settings)?,
         wait: start.wait,
@@ -74,6 +78,11 @@ fn number(settings: &Settings, name: &str) -> Result<Option<usize>> {
     Ok(Some(
         number.with_context(|| format!("{name}={text}: a number from 1 to 86400 is expected"))?,
     ))
+}
+
+fn order(settings: &Settings) -> Result<Order> {
+    let Some(text) = settings.variables.get("__order") else { return Ok(Order::default()) };
+    text.parse().with_context(|| format!("--order={text}"))
 }
 
 /// qemu's taps have 1024 queues at most, virtio's interrupts fewer; a node has 255 processors.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::start::{StartOptions, show};
+use super::start::{StartOptions, judge, show};
 use super::{cluster, params, topology};
 use crate::cluster::life::scale_out;
 use crate::settings::{Settings, Variables};
@@ -33,8 +33,9 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let nodes = ids.iter().map(|id| topology.node(*id, &overrides));
     let params = params::params(&settings, &topology, nodes.collect::<Result<_, _>>()?, false)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
-    let status = scale_out(&params, &|event| show(&bar, &event))?;
+    let scaled = scale_out(&params, &|event| show(&bar, &event))?;
     drop(bar);
-    ui::result(cluster::table(&status));
+    ui::result(cluster::table(&scaled.status));
+    judge(&scaled.failed)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
 use super::terminal::Terminal;
 use super::{params, topology};
+use crate::cluster::boot::NodeFailed;
 use crate::cluster::{Event, Report};
 use crate::settings::{Settings, Variables};
 use crate::sys::exec::own_program;
@@ -92,9 +93,18 @@ pub struct StartOptions {
     // The setting is __boot_timeout: __timeout is a variable of the contract's test library.
     #[arg(long = "timeout", value_name = "SECONDS")]
     boot_timeout: Option<String>,
-    /// How many nodes boot at once [default: as the host's cores allow]
+    /// How many of its nodes boot at once [default: as the host's cores allow, over all clusters]
     #[arg(long, value_name = "N")]
     parallel: Option<String>,
+    /// Which roles come first, as in routers,vms,testers: the next boots when the one before is ready
+    #[arg(long, value_name = "ROLES")]
+    order: Option<String>,
+    /// Go on without nodes that don't come up; the exit code is 1 then
+    #[arg(long)]
+    keep_going: bool,
+    /// Wait so long for memory that clusters which run may give back, where otherwise that is an error
+    #[arg(long, value_name = "SECONDS")]
+    queue: Option<String>,
     /// Start even if the host has not enough memory for all nodes
     #[arg(long)]
     overcommit: bool,
@@ -123,7 +133,20 @@ pub fn run(arguments: &Arguments, mut variables: Variables, windows: bool) -> Re
         ids.into_iter().try_for_each(|id| window(terminal, &settings, cluster, id))?;
     }
     ui::result(cluster::table(&report.status));
+    judge(&report.failed)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// That some nodes did not come up, where the others went on, is a failure all the same.
+///
+/// # Errors
+/// When there is one; it was told when it happened.
+pub fn judge(failed: &[NodeFailed]) -> Result<()> {
+    let names: Vec<_> = failed.iter().map(|f| f.node.to_string()).collect();
+    if !names.is_empty() {
+        bail!("{} did not come up; the other nodes run (--keep-going)", names.join(", "));
+    }
+    Ok(())
 }
 
 /// Opens a window that shows a node's console.
@@ -169,7 +192,7 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
     let report = crate::cluster::start(&params, &|event| show(&bar, &event))?;
     drop(bar);
-    let nodes = report.status.nodes.len();
+    let nodes = report.status.nodes.len() - report.failed.len();
     let seconds = report.boot_time.as_secs_f32();
     ui::status("Started", format_args!("{nodes} nodes in {seconds:.1} s"));
     Ok(report)
@@ -185,6 +208,10 @@ pub fn show(bar: &Progress, event: &Event) {
             ui::warn(format_args!("networks are qemu's own (--net=user): {reason}"))
         }
         Event::Network(kind) => ui::status("Using", format_args!("{kind} networks")),
+        Event::Queued(room) => {
+            ui::warn(room);
+            ui::status("Waiting", "for memory");
+        }
         Event::Stopping => ui::status("Stopping", "the cluster that was there"),
         Event::DnsThere(port) => {
             ui::status("Using", format_args!("the DNS server that is at port {port} already"));
@@ -194,6 +221,10 @@ pub fn show(bar: &Progress, event: &Event) {
         Event::Ready(node, after) => {
             bar.advance(1);
             ui::status("Ready", format_args!("{node} after {:.1} s", after.as_secs_f32()));
+        }
+        Event::Failed(failed) => {
+            bar.advance(1);
+            ui::warn(failed);
         }
         Event::Unwinding => ui::status("Undoing", "what was started"),
     }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap_complete::ArgValueCompleter;
 
 use super::completions;
-use super::start::{StartOptions, start};
+use super::start::{StartOptions, judge, start};
 use super::work::WorkOptions;
 use super::{base, check, cluster, images, mkcdrom, tools, topology};
 use crate::cluster::check::{Outcome, Pairs};
@@ -60,6 +60,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     base::build(&settings, &store)?;
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;
+    judge(&report.failed)?;
     let run = cluster::run_directory(&settings)?;
     let checked = check::look(&run, &topology, Pairs::Firsts, arguments.check_name.as_deref());
     let outcomes = checked.or_else(|e| undone(&run, e))?;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::boot::{self, Limits, Way};
+use super::boot::{self, Limits, NodeFailed, Way};
+use super::memory;
 use super::rundir::ClusterLock;
 use super::spawn::remove_if_there;
 use super::start::StartError;
@@ -24,13 +25,26 @@ use crate::vm::qmp::Qmp;
 /// How long qemu may take to answer.
 pub(super) const QMP_LIMIT: Duration = Duration::from_secs(10);
 
+/// A cluster that got more nodes.
+#[derive(Debug, Clone)]
+pub struct Scaled {
+    /// All of its nodes.
+    pub status: Status,
+    /// New ones that did not come up, where the others were to go on.
+    pub failed: Vec<NodeFailed>,
+}
+
 /// Adds nodes to a running cluster and returns when they are ready. Those that can't be brought up
 /// are taken out again; the others go on. The parameters' nodes are the new ones; ports and
 /// accelerator are the cluster's.
 ///
 /// # Errors
 /// As [`super::start()`], and when a node is there already or there is no cluster.
-pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Status> {
+pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Scaled> {
+    memory::queued(&params.run_root, params.queue, progress, || scale_out_now(params, progress))
+}
+
+fn scale_out_now(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Scaled> {
     let run = RunDir::new(&params.run_root, &params.cluster)?;
     let (_lock, mut state) = taken(&run)?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
@@ -41,20 +55,20 @@ pub fn scale_out(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Statu
         );
     }
     plan::more(&run, params, &mut state)?;
-    state.save(&run)?;
-    let limits = Limits::new(state.accel, params.parallel, params.timeout)
-        .waiting(params.wait && !params.at_once);
+    let limits = Limits::of(state.accel, params);
     let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
     let made = network::make(&run, &mut state);
-    let up = made.and_then(|()| boot::nodes(&run, &mut state, &ways, limits, progress));
-    if let Err(error) = up {
-        progress(Event::Unwinding);
-        return Err(match take_out(&run, &mut state, &ids) {
-            Ok(()) => error,
-            Err(left) => error.context(format!("and not all of it could be undone: {left:#}")),
-        });
+    let up = made.and_then(|()| boot::nodes(&run, &mut state, &ways, &limits, progress));
+    match up {
+        Ok(failed) => Ok(Scaled { status: status(&run)?, failed }),
+        Err(error) => {
+            progress(Event::Unwinding);
+            Err(match take_out(&run, &mut state, &ids) {
+                Ok(()) => error,
+                Err(left) => error.context(format!("and not all of it could be undone: {left:#}")),
+            })
+        }
     }
-    status(&run)
 }
 
 /// Adds nodes to the cluster if it runs, else starts it with them. Of several that do so at once,
@@ -66,7 +80,7 @@ pub fn boot_one(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Status
     let run = RunDir::new(&params.run_root, &params.cluster)?;
     let _turn = run.turn()?;
     if run.path().exists() && status(&run)?.alive() > 0 {
-        return scale_out(params, progress);
+        return Ok(scale_out(params, progress)?.status);
     }
     Ok(super::start(params, progress)?.status)
 }
@@ -98,9 +112,9 @@ pub fn restart(
     for id in nodes {
         state.nodes.entry(id.number()).and_modify(|node| node.restarts += 1);
     }
-    let limits = Limits::new(state.accel, None, timeout).waiting(state.waits);
+    let limits = Limits::new(state.accel, timeout).waiting(state.waits);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
-    boot::nodes(run, &mut state, &ways, limits, progress)?;
+    boot::nodes(run, &mut state, &ways, &limits, progress)?;
     nodes.iter().try_for_each(|id| link::restore(run, &mut state, *id))
 }
 
@@ -121,8 +135,8 @@ pub fn reset(
     command(run, &state, node, "system_reset")?;
     command(run, &state, node, "cont")?;
     set_paused(run, &mut state, node, false)?;
-    let limits = Limits::new(state.accel, None, timeout).waiting(state.waits);
-    boot::nodes(run, &mut state, &[(node, Way::Reset(said))], limits, progress)?;
+    let limits = Limits::new(state.accel, timeout).waiting(state.waits);
+    boot::nodes(run, &mut state, &[(node, Way::Reset(said))], &limits, progress)?;
     link::restore(run, &mut state, node)
 }
 

@@ -9,6 +9,7 @@
 //!   <root>/                     0700, ours: $XDG_RUNTIME_DIR/xcbuild or /tmp/xcbuild-<uid>
 //!     ports.lock                held while a cluster chooses its ports
 //!     <cluster>.lock            held while somebody starts, stops or changes the cluster
+//!     .boot-N.lock              held while a node boots: see `boot::slots`
 //!     <cluster>.turn.lock       held while somebody starts a single node of it
 //!     <cluster>/                0700
 //!       state.json              what was made or is about to be: see `state`
@@ -46,7 +47,7 @@
 //! reported to the caller.
 
 pub mod access;
-mod boot;
+pub mod boot;
 pub mod capture;
 pub mod check;
 
@@ -59,7 +60,7 @@ pub mod key;
 pub mod life;
 pub mod link;
 pub mod live;
-mod memory;
+pub mod memory;
 pub mod network;
 mod plan;
 pub mod rundir;

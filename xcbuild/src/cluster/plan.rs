@@ -61,10 +61,11 @@ pub(super) fn cluster(
     if let Some(reason) = &fit.accel.fallback {
         progress(Event::Fallback(reason.clone()));
     }
-    if !params.overcommit {
-        memory::check(&params.nodes, fit.accel.accel)?;
-    }
+    // Held as well so that two clusters are not promised the same memory.
     let ports_lock = run.lock_ports()?;
+    if !params.overcommit {
+        memory::check(run, &params.nodes, fit.accel.accel)?;
+    }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     let kind = fit.network.kind;
     if let Some(reason) = fit.network.instead {
@@ -99,17 +100,19 @@ pub(super) fn cluster(
 }
 
 /// Adds the nodes of the parameters to a running cluster's state; they take its ports and
-/// accelerator. Saves nothing.
+/// accelerator. Saves it.
 pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
+    let _lock = run.lock_ports()?;
     if !params.overcommit {
-        memory::check(&params.nodes, state.accel)?;
+        memory::check(run, &params.nodes, state.accel)?;
     }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     match state.network {
         Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,
         _ => state.network.add(&wiring(params, state.accel))?,
     }
-    nodes(run, params, &absolute(&params.boot)?, state)
+    nodes(run, params, &absolute(&params.boot)?, state)?;
+    state.save(run)
 }
 
 /// What of the networks is ours to make: nothing where a script of the user's does it.

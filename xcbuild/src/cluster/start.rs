@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::boot::{self, Limits, Way};
+use super::boot::order::Order;
+use super::boot::{self, Limits, NodeFailed, Way};
 use super::key::Access;
+use super::memory::{self, NoRoom};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
 use super::{RunDir, Status, dns, network, plan, stop};
@@ -67,12 +69,19 @@ pub struct StartParams {
     /// added; it has to bind the port on 127.0.0.1 and ::1 and then write a line that starts with
     /// `ready` to stdout.
     pub dns: Option<Vec<String>>,
-    /// How many nodes boot at once; if not given, as the host's cores allow.
+    /// How many nodes boot at once; if not given, as the host's cores allow, counting those of the
+    /// user's other clusters.
     pub parallel: Option<usize>,
+    /// The roles whose nodes come first.
+    pub order: Order,
+    /// Go on without nodes that don't come up.
+    pub keep_going: bool,
     /// How long a node may take to be ready; if not given, as the accelerator is.
     pub timeout: Option<Duration>,
     /// Start even if the host has not enough memory for all nodes.
     pub overcommit: bool,
+    /// How long to wait until it has, where clusters that run may end; not at all if not given.
+    pub queue: Option<Duration>,
     /// Stop a running cluster first, where otherwise its running is an error.
     pub replace: bool,
     /// Who gets into the nodes by ssh.
@@ -92,6 +101,8 @@ pub enum Event {
     NoBridges(String),
     /// What carries the networks, where that is not each qemu by itself.
     Network(Kind),
+    /// There is not enough memory yet, and that is waited for.
+    Queued(NoRoom),
     /// A cluster of that name was running, or its remains were there, and is being ended.
     Stopping,
     /// Somebody serves names at that port already; the nodes ask that server.
@@ -102,6 +113,8 @@ pub enum Event {
     Launched(NodeId),
     /// A node is ready, so long after its launch.
     Ready(NodeId, Duration),
+    /// A node is not ready and won't be; the others go on.
+    Failed(NodeFailed),
     /// Something failed, and what was made is being undone.
     Unwinding,
 }
@@ -117,6 +130,8 @@ pub struct Report {
     pub net: UserNet,
     /// From the start of the first qemu to the last node's being ready.
     pub boot_time: Duration,
+    /// Nodes that did not come up, where the others were to go on.
+    pub failed: Vec<NodeFailed>,
 }
 
 /// Why there is no start.
@@ -142,9 +157,14 @@ pub enum StartError {
 /// Starts a cluster and returns when all its nodes are ready.
 ///
 /// # Errors
-/// [`StartError`], [`boot::NodeFailed`], [`crate::net::ports::PortsTaken`], [`cancel::Cancelled`],
-/// or what else is missing or refused. Nothing of the cluster is left then but its logs.
+/// [`StartError`], [`NoRoom`], [`NodeFailed`], [`crate::net::ports::PortsTaken`],
+/// [`cancel::Cancelled`], or what else is missing or refused. Nothing of the cluster is left then
+/// but its logs.
 pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
+    memory::queued(&params.run_root, params.queue, progress, || start_now(params, progress))
+}
+
+fn start_now(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
     let run = RunDir::new(&params.run_root, &params.cluster)?;
     let Some(lock) = run.try_lock()? else {
         bail!(StartError::Busy(params.cluster.clone()));
@@ -162,9 +182,9 @@ pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
     let up = bring_up(&run, params, &mut state, progress);
     drop(claim);
     match up {
-        Ok(boot_time) => {
+        Ok((boot_time, failed)) => {
             let status = super::status(&run)?;
-            Ok(Report { status, accel: state.accel, net: state.net, boot_time })
+            Ok(Report { status, accel: state.accel, net: state.net, boot_time, failed })
         }
         Err(error) => {
             progress(Event::Unwinding);
@@ -198,7 +218,7 @@ fn bring_up(
     params: &StartParams,
     state: &mut State,
     progress: &dyn Fn(Event),
-) -> Result<Duration> {
+) -> Result<(Duration, Vec<NodeFailed>)> {
     private_directory(&state.logs)?;
     network::make(run, state)?;
     if state.dns.is_some() {
@@ -207,13 +227,12 @@ fn bring_up(
     }
     let began = Instant::now();
     let ids: Vec<_> = params.nodes.iter().map(|n| (n.id, Way::Launch)).collect();
-    let limits = Limits::new(state.accel, params.parallel, params.timeout)
-        .waiting(params.wait && !params.at_once);
-    boot::nodes(run, state, &ids, limits, progress)?;
+    let limits = Limits::of(state.accel, params);
+    let failed = boot::nodes(run, state, &ids, &limits, progress)?;
     state.phase = Phase::Running;
     state.save(run)?;
     cancel::check()?;
-    Ok(began.elapsed())
+    Ok((began.elapsed(), failed))
 }
 
 /// Undoes a start; the error that led to it stays the one that is told, with what could not be

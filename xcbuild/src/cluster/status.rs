@@ -10,14 +10,17 @@ use serde::Serialize;
 
 use super::network::Network;
 use super::state::{InterfaceState, NodeState, Phase, State};
-use super::watch::{Agent, length};
+use super::watch::{Agent, end_of, last_words, length};
 use super::{RunDir, key, stop};
 use crate::net::user::UserNet;
 use crate::topology::Ways;
 use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
-use crate::vm::command::Accel;
+use crate::vm::command::{Accel, Paths};
 use crate::vm::process::ProcessId;
 use crate::vm::usage::{Usage, usage};
+
+/// How many lines of a console are looked at for a panic: a trace of calls may come after it.
+const LAST_LINES: usize = 200;
 
 /// Where a node's own servers listen.
 const SSH_PORT: u16 = 22;
@@ -33,7 +36,7 @@ pub enum NodeCondition {
     Booting,
     /// It said that it is ready.
     Ready,
-    /// It said that something failed.
+    /// It said that something failed, or its kernel has panicked.
     Failed,
     /// We have stopped its processors for now.
     Paused,
@@ -65,7 +68,7 @@ pub struct NodeStatus {
     pub role: String,
     /// What it is doing.
     pub condition: NodeCondition,
-    /// What it said that failed.
+    /// What it said that failed, or its kernel's last words.
     pub failure: Option<String>,
     /// Its qemu, while that runs.
     pub pid: Option<i32>,
@@ -243,16 +246,12 @@ fn node_status(
     node: &NodeState,
     process: Option<ProcessId>,
 ) -> NodeStatus {
-    let agent = Agent::read(&run.node(id, &state.logs).agent_log);
-    let (condition, failure) = match (process, agent) {
-        (None, _) if node.process.is_none() && state.owner.is_alive() => {
-            (NodeCondition::Waiting, None)
-        }
-        (None, _) => (NodeCondition::Dead, None),
-        (Some(_), _) if node.paused => (NodeCondition::Paused, None),
-        (Some(_), Agent::Ready) => (NodeCondition::Ready, None),
-        (Some(_), Agent::Failed(what)) => (NodeCondition::Failed, Some(what)),
-        (Some(_), Agent::Silent) => (NodeCondition::Booting, None),
+    let paths = run.node(id, &state.logs);
+    let (condition, failure) = match process {
+        None if node.process.is_none() && state.owner.is_alive() => (NodeCondition::Waiting, None),
+        None => (NodeCondition::Dead, None),
+        Some(_) if node.paused => (NodeCondition::Paused, None),
+        Some(_) => said(&paths),
     };
     let addressed = node.interfaces.iter().filter(|i| i.ipv4.is_some() || i.ipv6.is_some());
     let (address, ssh_port, telnet_port) = match state.network {
@@ -276,6 +275,19 @@ fn node_status(
         address,
         ssh_port,
         telnet_port,
+    }
+}
+
+/// What a node whose processors run is doing, by its own words or its kernel's last ones.
+fn said(paths: &Paths) -> (NodeCondition, Option<String>) {
+    let console = end_of(&paths.console_log, LAST_LINES);
+    if let Some(panic) = last_words(&console) {
+        return (NodeCondition::Failed, Some(panic.to_owned()));
+    }
+    match Agent::read(&paths.agent_log) {
+        Agent::Ready => (NodeCondition::Ready, None),
+        Agent::Failed(what) => (NodeCondition::Failed, Some(what)),
+        Agent::Silent => (NodeCondition::Booting, None),
     }
 }
 

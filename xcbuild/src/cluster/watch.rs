@@ -62,6 +62,17 @@ pub(super) fn panic_line(line: &str) -> Option<&str> {
     line.find("Kernel panic - not syncing").map(|at| line[at..].trim_end())
 }
 
+/// The line by which a kernel came to its end, if a console ends with that: after it nothing but
+/// the kernel's own messages, which have a time stamp before them. What a node writes that was reset
+/// since has none.
+pub(super) fn last_words(console: &str) -> Option<&str> {
+    let lines: Vec<_> = console.lines().filter(|line| !line.trim().is_empty()).collect();
+    let at =
+        lines.iter().rposition(|line| panic_line(line).is_some_and(|l| !l.ends_with("]---")))?;
+    let of_kernel = |line: &&str| line.trim_start().starts_with('[');
+    lines[at + 1..].iter().all(of_kernel).then(|| panic_line(lines[at])).flatten()
+}
+
 /// A file that another process writes to, read line by line as it grows.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -140,7 +151,11 @@ impl Watch {
         let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
         let inotify = inotify::init(flags).context("can't watch files (inotify)")?;
         for directory in directories {
-            let events = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+            // The last tells of boot slots whose holder has gone.
+            let events = WatchFlags::MODIFY
+                | WatchFlags::CREATE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::CLOSE_WRITE;
             inotify::add_watch(&inotify, *directory, events)
                 .with_context(|| format!("can't watch `{}`", directory.display()))?;
         }
@@ -225,7 +240,7 @@ mod tests {
     use std::io::Write;
     use std::time::{Duration, Instant};
 
-    use super::{Agent, Tail, Watch, Woken, end_of, panic_line};
+    use super::{Agent, Tail, Watch, Woken, end_of, last_words, panic_line};
 
     #[test]
     fn agent_is_what_the_last_boot_said() {
@@ -255,6 +270,28 @@ mod tests {
             Some("Kernel panic - not syncing: VFS: Unable to mount root fs")
         );
         assert_eq!(panic_line("login:"), None);
+    }
+
+    #[test]
+    fn console_that_ends_with_a_panic_is_told_from_one_that_went_on() {
+        let panic = "[ 2.1] Kernel panic - not syncing: sysrq triggered crash\r\n";
+        let after = "[ 2.1] CPU: 0 PID: 7\n[ 2.2] ---[ end Kernel panic - not syncing: x ]---\n\n";
+        let rows = [
+            (String::new(), None),
+            (
+                format!("vm-001 / > {panic}"),
+                Some("Kernel panic - not syncing: sysrq triggered crash"),
+            ),
+            (format!("{panic}{after}"), Some("Kernel panic - not syncing: sysrq triggered crash")),
+            (format!("{panic}{after}ready on 0.0.0.0:53\n"), None),
+            (
+                format!("{panic}{after}up\n[ 1.0] Kernel panic - not syncing: y"),
+                Some("Kernel panic - not syncing: y"),
+            ),
+        ];
+        for (console, expected) in rows {
+            assert_eq!(last_words(&console), expected, "{console:?}");
+        }
     }
 
     #[test]

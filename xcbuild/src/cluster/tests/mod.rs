@@ -58,6 +58,9 @@ impl Bench {
             ports: Policy::Given,
             dns: None,
             parallel: None,
+            order: Default::default(),
+            keep_going: false,
+            queue: None,
             timeout: Some(LONG),
             overcommit: false,
             replace: false,
@@ -103,7 +106,8 @@ impl Bench {
         let left: Vec<_> = std::fs::read_dir(&self.params.run_root).unwrap().flatten().collect();
         let mut names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
         // Which a start makes once it may be.
-        names.retain(|name| name != "ports.lock");
+        names
+            .retain(|name| name != "ports.lock" && !name.as_encoded_bytes().starts_with(b".boot-"));
         assert!(names.is_empty(), "{names:?}");
     }
 }

@@ -20,7 +20,7 @@ fn nodes_come_and_go() {
     bench.started();
     bench.params.nodes = vec![node(5, &[0, 1]), node(6, &[0, 1])];
     let now = bench.by_event(life::scale_out).unwrap();
-    assert_eq!(now.contract_lines(), "alive 1\nalive 5\nalive 6\nAlive; 3");
+    assert_eq!(now.status.contract_lines(), "alive 1\nalive 5\nalive 6\nAlive; 3");
     let again = life::scale_out(&bench.params, &|_| {}).unwrap_err().to_string();
     assert!(again.starts_with("vm-005 is in the cluster already; "), "{again}");
     life::scale_in(run, &[id(5)]).unwrap();

@@ -11,10 +11,11 @@ use rustix::process::Signal;
 
 use super::{Bench, LONG, agent, speak};
 use crate::cluster::boot::NodeFailed;
+use crate::cluster::memory::NoRoom;
 use crate::cluster::start::StartError;
 use crate::cluster::state::{NodeState, Phase, State};
 use crate::cluster::status::NodeCondition;
-use crate::cluster::{Event, Stopped, start, status, stop};
+use crate::cluster::{Event, Report, RunDir, Stopped, start, status, stop};
 use crate::net::user::UserNet;
 use crate::sys::exec::Exec;
 use crate::vm::command::Accel;
@@ -154,6 +155,110 @@ fn node_that_dies_while_others_boot_ends_the_start() {
     });
     let failed = error.unwrap_err().downcast::<NodeFailed>().unwrap();
     assert_eq!((failed.node.number(), failed.reason.as_str()), (1, "its qemu has ended"));
+    bench.assert_nothing_left();
+}
+
+/// Each node says what is given for it, by number, in the file of that kind.
+fn spoken(bench: &Bench, words: &[(u8, &str)]) -> anyhow::Result<(Report, Vec<Event>)> {
+    let run = &bench.run();
+    let events = std::sync::Mutex::new(Vec::new());
+    let report = std::thread::scope(|scope| {
+        start(&bench.params, &|event| {
+            if let Event::Launched(node) = event {
+                let words = words.iter().find(|(n, _)| *n == node.number()).unwrap().1.to_owned();
+                let file = match words.contains("panic") {
+                    true => run.node(node, &bench.params.logs).console_log,
+                    false => agent(run, node),
+                };
+                scope.spawn(move || speak(run, node, &file, &words));
+            }
+            events.lock().unwrap().push(event);
+        })
+    })?;
+    Ok((report, events.into_inner().unwrap()))
+}
+
+#[test]
+fn others_go_on_without_nodes_that_fail_if_wanted() {
+    let mut bench = Bench::new(19, &[1, 2, 3]);
+    bench.params.keep_going = true;
+    let panic = "[ 0.5] Kernel panic - not syncing: no init\n";
+    let words = [(1, panic), (2, "hello\nready vm\n"), (3, "failed 20sshd.rc\n")];
+    let (report, events) = spoken(&bench, &words).unwrap();
+    let mut failed: Vec<_> = report.failed.iter().map(|f| f.node.number()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, [1, 3]);
+    let told = events.iter().filter(|event| matches!(event, Event::Failed(_)));
+    assert_eq!(told.count(), 2);
+    // The nodes are there to be looked at, and `status` knows what is wrong with them.
+    let seen = report.status.nodes.iter().map(|n| (n.condition, n.failure.as_deref()));
+    let expected = [
+        (NodeCondition::Failed, Some("Kernel panic - not syncing: no init")),
+        (NodeCondition::Ready, None),
+        (NodeCondition::Failed, Some("20sshd.rc")),
+    ];
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+    assert_eq!(stop(&bench.run()).unwrap().processes, 3);
+    let error = spoken(&bench, &[(1, panic), (2, panic), (3, panic)]).unwrap_err();
+    assert!(error.downcast_ref::<NodeFailed>().is_some(), "nothing is left to go on with: {error}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn roles_boot_in_the_order_that_is_wanted() {
+    let mut bench = Bench::new(20, &[1, 2, 201, 202]);
+    bench.params.order = "routers,vms".parse().unwrap();
+    bench.params.parallel = Some(4);
+    let ready = "hello\nready vm\n";
+    let (_, events) = spoken(&bench, &[1, 2, 201, 202].map(|n| (n, ready))).unwrap();
+    let numbers = events.iter().filter_map(|event| match event {
+        Event::Launched(node) => Some(('l', node.number())),
+        Event::Ready(node, _) => Some(('r', node.number())),
+        _ => None,
+    });
+    let numbers: Vec<_> = numbers.collect();
+    assert_eq!(numbers[..2], [('l', 201), ('l', 202)]);
+    let first = numbers.iter().position(|event| *event == ('l', 1)).unwrap();
+    assert!(numbers[..first].contains(&('r', 201)) && numbers[..first].contains(&('r', 202)));
+    assert_eq!(numbers[first + 1], ('l', 2), "those of a role boot together");
+    assert_eq!(stop(&bench.run()).unwrap().processes, 4);
+}
+
+#[test]
+fn start_waits_for_memory_that_another_cluster_gives_back() {
+    let mut bench = Bench::new(21, &[1]);
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let kib = |name| meminfo.lines().find_map(|l: &str| l.strip_prefix(name)).unwrap();
+    let available: u32 = kib("MemAvailable:").trim_end_matches("kB").trim().parse().unwrap();
+    // Half of what there is and more, which no qemu touches: two of them don't fit.
+    bench.params.nodes[0].memory_mib = available / 1024 / 10 * 6;
+    bench.started();
+    let first = bench.run();
+    bench.params.cluster = "d".into();
+    bench.params.net = UserNet::default().in_slot(22);
+    let error = bench.start("").unwrap_err();
+    let room = error.downcast_ref::<NoRoom>().unwrap();
+    assert_eq!(room.running, [("c".to_owned(), 1)]);
+    bench.params.queue = Some(Duration::ZERO);
+    assert!(bench.start("").unwrap_err().is::<NoRoom>());
+
+    bench.params.queue = Some(LONG);
+    let second = RunDir::new(&bench.params.run_root, "d").unwrap();
+    std::thread::scope(|scope| {
+        start(&bench.params, &|event| match event {
+            Event::Queued(_) => {
+                scope.spawn(|| stop(&first).unwrap());
+            }
+            Event::Launched(node) => {
+                let second = &second;
+                scope.spawn(move || speak(second, node, &agent(second, node), "ready vm\n"));
+            }
+            _ => {}
+        })
+        .unwrap();
+    });
+    assert!(!status(&first).unwrap().exists);
+    assert_eq!(stop(&second).unwrap().processes, 1);
     bench.assert_nothing_left();
 }
 
