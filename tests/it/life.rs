@@ -1,10 +1,10 @@
 //! The life of nodes in a running cluster: what is run on many, shown, paused, reset, added, taken.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::common::{Workspace, tool};
+use crate::common::{Workspace, read_until, tool};
 
 #[test]
 fn nodes_of_a_running_cluster_are_handled_one_by_one() {
@@ -79,20 +79,6 @@ fn what_happened_is_seen(workspace: &Workspace) {
         assert!(drawn.contains(text), "{text}: {drawn}");
     }
     assert!(ended.success(), "{ended}");
-}
-
-/// Reads what comes until a text is in it; what it read, then, or a failure at the end.
-fn read_until(from: &mut impl Read, text: &str) -> String {
-    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = from.read(&mut part).unwrap();
-        bytes.extend(&part[..count]);
-        let so_far = String::from_utf8_lossy(&bytes).into_owned();
-        if so_far.contains(text) {
-            return so_far;
-        }
-        assert!(count > 0, "`{text}` did not come: {so_far}");
-    }
 }
 
 /// A cluster with a name of its own has a key; without it nodes take nobody, whoever reaches the port.

@@ -15,6 +15,7 @@ mod contract;
 mod dns_check;
 mod faults;
 mod frame;
+mod hard_times;
 mod iso;
 mod iso_failures;
 mod iso_kernel;

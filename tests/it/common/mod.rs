@@ -9,6 +9,7 @@ pub mod throwaway;
 pub mod tool;
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -138,5 +139,19 @@ pub struct Cluster<'a> {
 impl Drop for Cluster<'_> {
     fn drop(&mut self) {
         let _ = self.workspace.xcbuild(&["stop"]).output();
+    }
+}
+
+/// Reads what comes until a text is in it; what it read, then, or a failure at the end.
+pub fn read_until(from: &mut impl Read, text: &str) -> String {
+    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = from.read(&mut part).unwrap();
+        bytes.extend(&part[..count]);
+        let so_far = String::from_utf8_lossy(&bytes).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert!(count > 0, "`{text}` did not come: {so_far}");
     }
 }

@@ -70,7 +70,11 @@ pub fn clusters(all: &[Status]) -> String {
         let ssh = by_port.map_or("192.168.0.N".into(), |n| format!("127.0.0.1:{}+N", n.ssh_base));
         let groups =
             by_port.map_or("-".into(), |n| format!("{}+N:{}", n.group(MAINTENANCE), n.mcast_port));
-        let state = if s.interrupted { "broken off" } else { "" };
+        let state = match s {
+            Status { of_another_boot: true, .. } => "the host has booted since",
+            Status { interrupted: true, .. } => "broken off",
+            _ => "",
+        };
         [s.cluster.clone(), nodes, kind, ssh, groups, state.to_owned()]
     };
     aligned(["CLUSTER", "ALIVE", "NET", "SSH", "MULTICAST", ""], all.iter().map(row))

@@ -11,13 +11,17 @@ use crate::ui;
 
 /// List all clusters of the user on this host
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// All that is known, for programs: a list of what `status --json` prints of each
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the verb.
 ///
 /// # Errors
 /// When the run directories can't be read.
-pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
     let mut all = Vec::new();
     for run in RunDir::all(&settings.places.run)? {
@@ -27,6 +31,10 @@ pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
             Err(e) => ui::warn(format_args!("{e:#}")),
         }
     }
-    ui::result(cluster::clusters(&all));
+    if arguments.json {
+        ui::result(serde_json::to_string_pretty(&all)?);
+    } else {
+        ui::result(cluster::clusters(&all));
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -63,8 +63,18 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     } else {
         ui::result(status.contract_lines());
     }
-    if status.interrupted {
+    if status.of_another_boot {
+        ui::warn(
+            "this host has booted since the cluster was started, and nothing of it runs; `xcbuild stop` cleans up",
+        );
+    } else if status.interrupted {
         ui::warn("the start of this cluster was broken off; `xcbuild stop` cleans up");
+    }
+    for (node, failure) in status.nodes.iter().filter_map(|n| Some((n, n.failure.as_ref()?))) {
+        ui::warn(format_args!(
+            "{} has failed: {failure}; `xcbuild logs {}`",
+            node.name, node.number
+        ));
     }
     if status.dns == Some(false) && status.alive() > 0 {
         ui::warn("the cluster's DNS proxy has ended; nodes resolve only each other's names");

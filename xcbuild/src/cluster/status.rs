@@ -146,6 +146,8 @@ pub struct Status {
     pub exists: bool,
     /// Whether its start was broken off, by a kill or a power cut.
     pub interrupted: bool,
+    /// Whether the host has booted since, so that nothing of it can run.
+    pub of_another_boot: bool,
     /// What executes the nodes.
     pub accel: Option<Accel>,
     /// When it was started, in seconds since 1970.
@@ -201,6 +203,7 @@ pub fn status(run: &RunDir) -> Result<Status> {
     Ok(Status {
         cluster: state.cluster.clone(),
         exists: true,
+        of_another_boot: another_boot,
         interrupted: state.phase == Phase::Starting && alive(Some(state.owner)).is_none(),
         accel: Some(state.accel),
         started: Some(state.started),
@@ -218,6 +221,7 @@ fn none(run: &RunDir) -> Status {
         cluster: run.name().into(),
         exists: false,
         interrupted: false,
+        of_another_boot: false,
         accel: None,
         started: None,
         net: None,

@@ -194,6 +194,7 @@ pub(super) mod tests {
             cluster: "ci-1".into(),
             exists: true,
             interrupted: false,
+            of_another_boot: false,
             accel: Some(Accel::Tcg),
             started: Some(1000),
             net: None,

@@ -6,6 +6,7 @@
 //! of its console; so does one that was ready and dies while others still boot. Or the others go on
 //! without it, where the user wants that.
 
+mod console;
 mod failure;
 pub mod order;
 mod slots;
@@ -15,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use console::Console;
 pub use failure::NodeFailed;
 use order::{Order, Queue};
 use slots::{Slot, Slots};
 
 use super::spawn::{remove_if_there, spawn};
 use super::state::State;
-use super::watch::{Agent, Tail, Watch, Woken, panic_line};
+use super::watch::{Agent, Tail, Watch, Woken};
 use super::{Event, RunDir, StartParams, dns};
 use crate::topology::address::NodeId;
 use crate::vm::command::{Accel, Paths};
@@ -93,14 +95,14 @@ struct Booting {
     since: Instant,
     agent: Agent,
     words: Tail,
-    console: Tail,
+    console: Console,
     slot: Slot,
 }
 
 /// A node that is ready, and has to stay so until all are.
 struct Ready {
     held: Held,
-    console: Tail,
+    console: Console,
 }
 
 /// The nodes on their way, and the state in which that is written.
@@ -157,10 +159,13 @@ impl Boot<'_> {
         nodes.chain(self.ready.values().map(|r| &r.held)).chain(&self.dns).collect()
     }
 
-    /// When the first node's time is up, or a boot slot is to be tried again.
+    /// When the first node's time is up, a panic to be told, or a boot slot to be tried again.
     fn deadline(&self) -> Instant {
         let nodes = self.booting.values().map(|b| b.since + self.limits.each);
-        let first = nodes.chain(self.slots.try_again()).min();
+        let consoles = self.booting.values().map(|b| &b.console);
+        let consoles = consoles.chain(self.ready.values().map(|r| &r.console));
+        let panics = consoles.filter_map(Console::until);
+        let first = nodes.chain(panics).chain(self.slots.try_again()).min();
         first.unwrap_or_else(|| Instant::now() + DAY)
     }
 
@@ -194,11 +199,11 @@ impl Boot<'_> {
         let (process, words, console) = match way {
             Way::Launch => {
                 let process = self.launch(id, &paths)?;
-                (process, Tail::new(&paths.agent_log), Tail::new(&paths.console_log))
+                (process, Tail::new(&paths.agent_log), Console::new(&paths.console_log))
             }
             Way::Reset(said) => {
                 let process = self.state.nodes.get(&id.number()).and_then(|n| n.process);
-                let console = Tail::from_end(&paths.console_log);
+                let console = Console::from_end(&paths.console_log);
                 (process, Tail::from(&paths.agent_log, said), console)
             }
         };
@@ -244,7 +249,7 @@ impl Boot<'_> {
 
     fn look_at(&mut self, id: NodeId, now: Instant, timed_out: bool) -> Result<()> {
         let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
-        let panicked = panicked(&mut node.console);
+        let panicked = node.console.panicked(now);
         node.words.lines().iter().for_each(|line| node.agent.hear(line));
         let (took, died) = (now - node.since, node.held.wait(now));
         match (node.agent.clone(), panicked) {
@@ -266,7 +271,7 @@ impl Boot<'_> {
     /// Looks at a node that was ready.
     fn look_again(&mut self, id: NodeId, now: Instant) -> Result<()> {
         let Some(node) = self.ready.get_mut(&id) else { return Ok(()) };
-        match panicked(&mut node.console) {
+        match node.console.panicked(now) {
             _ if node.held.wait(now) => self.fail(self.died(id)),
             Some(panic) => self.fail(self.failed(id, panic)),
             None => Ok(()),
@@ -315,9 +320,4 @@ impl Boot<'_> {
     fn died(&self, node: NodeId) -> NodeFailed {
         NodeFailed::of_qemu(self.run, &self.state.logs, node)
     }
-}
-
-/// The kernel's last words, if it has just said them.
-fn panicked(console: &mut Tail) -> Option<String> {
-    console.lines().iter().find_map(|line| panic_line(line).map(str::to_owned))
 }

@@ -70,7 +70,8 @@ fn kernel_that_panics_ends_the_start() {
     let error = std::thread::scope(|scope| {
         start(&bench.params, &|event| {
             if let Event::Launched(node) = event {
-                let words = "[ 0.5] Kernel panic - not syncing: no init\n---\n";
+                let words =
+                    "[ 0.5] Kernel panic - not syncing: no init\n---[ end Kernel panic ]---\n";
                 scope.spawn(move || speak(run, node, console, words));
             }
         })
@@ -182,7 +183,7 @@ fn spoken(bench: &Bench, words: &[(u8, &str)]) -> anyhow::Result<(Report, Vec<Ev
 fn others_go_on_without_nodes_that_fail_if_wanted() {
     let mut bench = Bench::new(19, &[1, 2, 3]);
     bench.params.keep_going = true;
-    let panic = "[ 0.5] Kernel panic - not syncing: no init\n";
+    let panic = "[ 0.5] Kernel panic - not syncing: no init\n[ 0.6] ---[ end Kernel panic ]---\n";
     let words = [(1, panic), (2, "hello\nready vm\n"), (3, "failed 20sshd.rc\n")];
     let (report, events) = spoken(&bench, &words).unwrap();
     let mut failed: Vec<_> = report.failed.iter().map(|f| f.node.number()).collect();
