@@ -16,6 +16,7 @@ use crate::cluster::start::StartError;
 use crate::cluster::state::{NodeState, Phase, State};
 use crate::cluster::status::NodeCondition;
 use crate::cluster::{Event, Report, RunDir, Stopped, start, status, stop};
+use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::sys::exec::Exec;
 use crate::vm::command::Accel;
@@ -181,7 +182,7 @@ fn spoken(bench: &Bench, words: &[(u8, &str)]) -> anyhow::Result<(Report, Vec<Ev
 
 #[test]
 fn others_go_on_without_nodes_that_fail_if_wanted() {
-    let mut bench = Bench::new(19, &[1, 2, 3]);
+    let mut bench = Bench::new(&[1, 2, 3]);
     bench.params.keep_going = true;
     let panic = "[ 0.5] Kernel panic - not syncing: no init\n[ 0.6] ---[ end Kernel panic ]---\n";
     let words = [(1, panic), (2, "hello\nready vm\n"), (3, "failed 20sshd.rc\n")];
@@ -207,8 +208,9 @@ fn others_go_on_without_nodes_that_fail_if_wanted() {
 
 #[test]
 fn roles_boot_in_the_order_that_is_wanted() {
-    let mut bench = Bench::new(20, &[1, 2, 201, 202]);
+    let mut bench = Bench::new(&[1, 2, 201, 202]);
     bench.params.order = "routers,vms".parse().unwrap();
+    bench.params.ports = Policy::FirstFree;
     bench.params.parallel = Some(4);
     let ready = "hello\nready vm\n";
     let (_, events) = spoken(&bench, &[1, 2, 201, 202].map(|n| (n, ready))).unwrap();
@@ -227,7 +229,7 @@ fn roles_boot_in_the_order_that_is_wanted() {
 
 #[test]
 fn start_waits_for_memory_that_another_cluster_gives_back() {
-    let mut bench = Bench::new(21, &[1]);
+    let mut bench = Bench::new(&[1]);
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
     let kib = |name| meminfo.lines().find_map(|l: &str| l.strip_prefix(name)).unwrap();
     let available: u32 = kib("MemAvailable:").trim_end_matches("kB").trim().parse().unwrap();
@@ -236,7 +238,7 @@ fn start_waits_for_memory_that_another_cluster_gives_back() {
     bench.started();
     let first = bench.run();
     bench.params.cluster = "d".into();
-    bench.params.net = UserNet::default().in_slot(22);
+    bench.params.ports = Policy::FirstFree;
     let error = bench.start("").unwrap_err();
     let room = error.downcast_ref::<NoRoom>().unwrap();
     assert_eq!(room.running, [("c".to_owned(), 1)]);
