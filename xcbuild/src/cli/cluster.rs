@@ -36,10 +36,23 @@ pub fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
     nodes.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
-/// The nodes of a cluster as a table for people.
+/// The nodes of a cluster as a table for people: what a start has to tell.
 pub fn table(status: &Status) -> String {
-    let heads = ["NODE", "ROLE", "STATE", "READY", "ADDRESSES"];
-    let nodes = aligned(heads, status.nodes.iter().map(node));
+    aligned(["NODE", "ROLE", "STATE", "READY", "ADDRESSES"], status.nodes.iter().map(node))
+}
+
+/// All that is worth a look: also what nodes have taken of the host, and faults of links.
+pub fn full_table(status: &Status) -> String {
+    let heads =
+        ["NODE", "ROLE", "STATE", "READY", "CPU", "MEM MiB", "RESTARTS", "SSH", "ADDRESSES"];
+    let row = |n: &NodeStatus| {
+        let [name, role, state, ready, addresses] = node(n);
+        let cpu = n.usage.map_or("-".into(), |usage| seconds(usage.cpu_ms));
+        let ssh = format!("{}:{}", n.address, n.ssh_port);
+        let restarts = n.restarts.to_string();
+        [name, role, state, ready, cpu, model::memory(n), restarts, ssh, addresses]
+    };
+    let nodes = aligned(heads, status.nodes.iter().map(row));
     let bad = status.nodes.iter().flat_map(|node| {
         let bad = node.links.iter().filter(|link| !link.faults().is_empty());
         bad.map(|link| [node.name.clone(), link.network.to_string(), link.faults()])

@@ -28,7 +28,7 @@ pub struct Arguments {
 /// How it is printed.
 #[derive(Debug, clap::Args, Serialize)]
 struct Form {
-    /// A table with roles, states and addresses
+    /// A table: states, what nodes take of the host, ports, addresses, faults of links
     #[arg(long, conflicts_with = "json")]
     #[serde(skip)]
     table: bool,
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.form.table {
-        ui::result(cluster::table(&status));
+        ui::result(cluster::full_table(&status));
     } else {
         ui::result(status.contract_lines());
     }

@@ -117,7 +117,8 @@ fn time(seconds: u64) -> String {
     }
 }
 
-fn memory(node: &NodeStatus) -> String {
+/// How much memory a node's qemu has, of how much the node may have, in MiB.
+pub fn memory(node: &NodeStatus) -> String {
     let used = node.usage.map_or("-".into(), |usage| usage.memory_mib.to_string());
     format!("{used}/{}", node.memory_mib)
 }
