@@ -1,9 +1,9 @@
 //! The life of nodes in a running cluster: what is run on many, shown, paused, reset, added, taken.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use crate::common::viewer::Viewer;
 use crate::common::{Workspace, read_until, tool};
 
 #[test]
@@ -59,21 +59,13 @@ fn what_happened_is_seen(workspace: &Workspace) {
     if !tool::present("script") {
         return;
     }
-    let line = format!("stty cols 110 rows 30; exec {} top", env!("CARGO_BIN_EXE_xcbuild"));
-    let mut top = Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
-        .env_clear()
-        .envs(workspace.environment())
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut top = Viewer::start(workspace, "top");
     // The foot comes last: all is drawn when it is there. It is ended before it is judged, since a
     // failure would leave it running.
-    let drawn = read_until(top.stdout.as_mut().unwrap(), "leave");
-    top.stdin.as_mut().unwrap().write_all(b"q").unwrap();
-    let ended = top.wait().unwrap();
+    top.until("leave");
+    let drawn = top.seen().to_owned();
+    top.types("q");
+    let ended = top.ended();
     // Between words of one style the cursor is moved: there are no blanks to be found.
     for text in ["tests: 2 of 2 ready", "vm-001", "vm-201", "┌networks", "┌console"] {
         assert!(drawn.contains(text), "{text}: {drawn}");
@@ -101,7 +93,7 @@ fn nobody_else_gets_in(workspace: &Workspace) {
     let run = workspace.run_directory().join("tests");
     for entry in std::fs::read_dir(&run).unwrap().flatten() {
         let mode = entry.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
     }
     assert_eq!(std::fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o700);
 }

@@ -26,6 +26,7 @@ mod netns;
 mod overlays;
 mod scripts;
 mod store;
+mod terminals;
 mod testing;
 mod topology;
 mod up;

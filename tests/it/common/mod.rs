@@ -7,6 +7,7 @@ pub mod machine;
 pub mod schema;
 pub mod throwaway;
 pub mod tool;
+pub mod viewer;
 
 use std::ffi::OsString;
 use std::io::Read;

@@ -19,6 +19,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use rustix::fs::Mode;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 pub use bounded::Bounded;
@@ -140,12 +141,14 @@ pub struct Output {
 pub struct Exec {
     pub(super) command: Command,
     stdin: Option<Vec<u8>>,
+    /// What a detached program's files and directories are without.
+    umask: Mode,
 }
 
 impl Exec {
     /// A command without arguments, with our environment, in our directory, with empty input.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), stdin: None }
+        Self { command: Command::new(program), stdin: None, umask: Mode::RWXG | Mode::RWXO }
     }
 
     /// Adds an argument.
@@ -180,6 +183,14 @@ impl Exec {
     #[must_use]
     pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
         self.command.current_dir(directory);
+        self
+    }
+
+    /// Has a detached program make its files and sockets without execute permission, too: sockets
+    /// of a server are then of mode 0600. None for a program that makes directories.
+    #[must_use]
+    pub fn makes_only_files(mut self) -> Self {
+        self.umask |= Mode::XUSR;
         self
     }
 
@@ -273,10 +284,11 @@ impl Exec {
     #[allow(unsafe_code)]
     pub fn detached(mut self, stdout: File, stderr: File) -> Result<Child, ExecError> {
         self.command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        let mask = self.umask;
         // SAFETY: umask and setsid are async-signal-safe and touch no memory of the parent.
         unsafe {
-            self.command.pre_exec(|| {
-                rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+            self.command.pre_exec(move || {
+                rustix::process::umask(mask);
                 rustix::process::setsid().map(drop).map_err(Into::into)
             });
         }

@@ -43,7 +43,7 @@ fn cluster_from_start_to_stop() {
     assert_eq!(status(&run).unwrap().contract_lines(), "alive 1\nalive 20\nAlive; 2");
     for name in ["001.qmp", "020.console"] {
         let mode = std::fs::metadata(run.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{name}");
+        assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let again = bench.start("").unwrap_err();
     let running = StartError::Running { cluster: "c".into(), alive: 2 };

@@ -1,0 +1,52 @@
+//! A program in a terminal of its own, as somebody sits before it: `script` makes one.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use super::{Workspace, read_until};
+
+/// The program in a terminal.
+pub struct Viewer {
+    child: Child,
+    keys: ChildStdin,
+    screen: ChildStdout,
+    seen: String,
+}
+
+impl Viewer {
+    /// Starts `xcbuild` with arguments, in plain words.
+    pub fn start(workspace: &Workspace, arguments: &str) -> Self {
+        let line =
+            format!("stty cols 110 rows 30; exec {} {arguments}", env!("CARGO_BIN_EXE_xcbuild"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).env_clear().envs(workspace.environment());
+        script.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = script.spawn().unwrap();
+        let (keys, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, keys, screen, seen: String::new() }
+    }
+
+    /// Waits until a text has been on the screen.
+    pub fn until(&mut self, text: &str) {
+        if !self.seen.contains(text) {
+            self.seen += &read_until(&mut self.screen, text);
+        }
+    }
+
+    /// All that has been on the screen so far.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    /// Types.
+    pub fn types(&mut self, text: &str) {
+        self.keys.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until the program ends.
+    pub fn ended(mut self) -> ExitStatus {
+        // What it still has to say must not keep it.
+        let _ = std::io::copy(&mut self.screen, &mut std::io::sink());
+        self.child.wait().unwrap()
+    }
+}

@@ -1,0 +1,169 @@
+//! A node as people sit before it: its console, by several at once, its log, windows, commands in
+//! the background; and that nothing of this shows the key by which they get in.
+
+use std::process::Stdio;
+
+use crate::common::viewer::Viewer;
+use crate::common::{Workspace, read_until, tool};
+
+/// What leaves a console.
+const DETACH: &str = "\x1d";
+
+#[test]
+fn a_node_is_restarted_followed_watched_and_typed_on() {
+    if !tool::present("qemu-system-x86_64") {
+        return;
+    }
+    let workspace = Workspace::new();
+    let cluster = workspace.cluster();
+    workspace.ok(&["up", "--nvm=1", "--nrouters=0", "--ntesters=0", "network-topology"]);
+
+    a_restart_changes_nothing_but_the_node(&workspace);
+    let mut follower =
+        workspace.command(&["logs", "1", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut log = follower.stdout.take().unwrap();
+    read_until(&mut log, "vm-001 / >");
+    let watcher = tool::present("script").then(|| one_types_and_others_watch(&workspace));
+    workspace.ok(&["rsh", "1", "echo all of you >/dev/console"]);
+    read_until(&mut log, "all of you");
+    a_command_goes_on_in_the_background(&workspace, &|| the_key_is_nowhere(&workspace));
+    a_window_gets_in_by_the_key(&workspace);
+
+    workspace.ok(&["stop"]);
+    // With the node they end by themselves, and that is no failure.
+    assert!(follower.wait().unwrap().success());
+    if let Some(mut watcher) = watcher {
+        watcher.until("all of you");
+        assert!(watcher.ended().success());
+    }
+    drop(cluster);
+}
+
+fn a_restart_changes_nothing_but_the_node(workspace: &Workspace) {
+    let node = || {
+        let status = workspace.ok(&["status", "--json"]);
+        serde_json::from_str::<serde_json::Value>(&status).unwrap()["nodes"][0].take()
+    };
+    workspace.ok(&["link", "1", "1", "--delay=5ms", "--loss=1%"]);
+    workspace.ok(&["rsh", "1", "touch /tmp/before"]);
+    let (before, links) = (node(), workspace.ok(&["link"]));
+    workspace.ok(&["restart", "1"]);
+    let after = node();
+    workspace.ok(&["rsh", "1", "test ! -e /tmp/before"]);
+    assert_ne!(before["pid"], after["pid"], "a new qemu");
+    assert_eq!((&before["restarts"], &after["restarts"]), (&0.into(), &1.into()));
+    for same in ["addresses", "ssh_port", "telnet_port", "links", "memory_mib"] {
+        assert_eq!(before[same], after[same], "{same}");
+    }
+    assert_eq!(workspace.ok(&["link"]), links);
+    let said = workspace.ok(&["rsh", "1", "tc qdisc show dev eth1"]);
+    assert!(said.contains("delay 5ms loss 1%"), "{said}");
+    let none = workspace.fails(&["restart", "7"], 1);
+    assert!(none.contains("vm-007"), "{none}");
+}
+
+/// The first who comes has the keyboard, until he leaves. Gives one who watches until the end.
+fn one_types_and_others_watch(workspace: &Workspace) -> Viewer {
+    let mut first = Viewer::start(workspace, "console 1");
+    first.until("vm-001 / >");
+    first.types("echo ty$((1+1))ped\n");
+    first.until("ty2ped");
+    let [mut second, mut third] = [(); 2].map(|()| Viewer::start(workspace, "console 1"));
+    for watcher in [&mut second, &mut third] {
+        watcher.until("Somebody else types on this console; you watch.");
+        watcher.until("ty2ped");
+    }
+    // Once he has left, all that he typed was read.
+    second.types(&format!("echo ne$((1+1))ver\n{DETACH}"));
+    assert!(second.ended().success());
+    first.types("echo do$((1+1))ne\n");
+    for viewer in [&mut first, &mut third] {
+        viewer.until("do2ne");
+        assert!(!viewer.seen().contains("ver"), "{}", viewer.seen());
+    }
+    first.types(DETACH);
+    assert!(first.ended().success());
+    let mut next = Viewer::start(workspace, "console 1");
+    next.until("do2ne");
+    next.types("echo ne$((1+1))xt\n");
+    third.until("ne2xt");
+    next.types(DETACH);
+    assert!(next.ended().success());
+    third
+}
+
+/// `rsh --bg` returns while its command runs, which goes on after it.
+fn a_command_goes_on_in_the_background(workspace: &Workspace, meanwhile: &dyn Fn()) {
+    workspace.ok(&[
+        "rsh",
+        "--bg",
+        "1",
+        "mkfifo /tmp/go; cat /tmp/go >/tmp/some; mv /tmp/some /tmp/all",
+    ]);
+    meanwhile();
+    let until = |test: &str| format!("timeout 60 sh -c 'until {test}; do sleep 0.1; done'");
+    let [made, done] = ["test -p /tmp/go", "test -e /tmp/all"].map(until);
+    let said =
+        workspace.ok(&["rsh", "1", &format!("{made}; echo here >/tmp/go; {done}; cat /tmp/all")]);
+    assert_eq!(said, "here\n");
+}
+
+/// In tmux, `vm` opens a window on a node that takes nobody without the key.
+fn a_window_gets_in_by_the_key(workspace: &Workspace) {
+    if !tool::present("tmux") {
+        return;
+    }
+    let socket = workspace.home().join("tmux");
+    let tmux = |arguments: &[&str]| {
+        tool::run("tmux", &[&["-S", socket.to_str().unwrap()], arguments].concat())
+    };
+    tmux(&["-f", "/dev/null", "new-session", "-d", "-s", "test", "sh"]);
+    let place = tmux(&["display", "-p", "#{socket_path},#{pid},0"]);
+    workspace.xcbuild(&["vm", "1"]).env("TMUX", place.trim()).assert().success();
+    tmux(&[
+        "send-keys",
+        "-t",
+        "vm-001",
+        "cd /tmp; hostname >window.part; mv window.part window",
+        "Enter",
+    ]);
+    let until = "timeout 60 sh -c 'until test -e /tmp/window; do sleep 0.1; done'; cat /tmp/window";
+    let said = workspace.xcbuild(&["rsh", "1", until]).output().unwrap();
+    let screen = tmux(&["capture-pane", "-p", "-t", "vm-001"]);
+    tmux(&["kill-server"]);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "vm-001\n", "{screen}");
+}
+
+/// Neither in any command line of the host, nor in logs, ours with all its words among them, nor in
+/// the state; only in its file.
+fn the_key_is_nowhere(workspace: &Workspace) {
+    let run = workspace.run_directory().join("tests");
+    let key = std::fs::read_to_string(run.join("key")).unwrap();
+    // What the first lines hold is the public half.
+    let secrets: Vec<&str> =
+        key.lines().skip(3).filter(|l| l.len() > 40 && !l.contains("--")).collect();
+    assert!(secrets.len() > 1, "a key of another form");
+    let shows = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        secrets.iter().any(|secret| text.contains(secret))
+    };
+    assert!(shows(key.as_bytes()));
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|p| std::fs::read(p.path().join("cmdline")).ok());
+    let lines: Vec<Vec<u8>> = lines.collect();
+    let of_ours = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(run.to_str().unwrap());
+    // A qemu, a DNS proxy, an ssh at least.
+    assert!(lines.iter().filter(|line| of_ours(line)).count() >= 3);
+    assert!(!lines.iter().any(|line| shows(line)), "it is on a command line");
+    let logs = workspace.home().join("xcluster/xcluster/tmp/cluster-tests");
+    for directory in [&run, &logs] {
+        for file in std::fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()) {
+            let text = std::fs::read(&file).unwrap_or_default();
+            assert!(file.ends_with("key") || !shows(&text), "it is in `{}`", file.display());
+        }
+    }
+    let loud =
+        workspace.xcbuild(&["rsh", "1", "true"]).env("XCBUILD_LOG", "trace").output().unwrap();
+    assert!(loud.status.success() && loud.stderr.len() > 100, "{loud:?}");
+    assert!(!shows(&loud.stderr), "it is in the debug log");
+}
