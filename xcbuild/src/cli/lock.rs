@@ -34,10 +34,10 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let store = Store::open(&settings.places.store)?;
     let packages = base::packages(&settings, &store);
     let path = settings.places.package_lock();
-    if arguments.update {
-        return update(&arguments.packages, &settings, &store, &packages.locked()?);
-    }
     let locked = packages.locked()?;
+    if arguments.update {
+        return update(&arguments.packages, &settings, &store, &locked);
+    }
     if locked.packages().is_empty() {
         ui::hint(format_args!("`{}` pins nothing yet; the next build writes it", path.display()));
     }

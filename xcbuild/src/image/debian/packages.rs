@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
@@ -38,6 +38,8 @@ pub struct Packages<'s> {
     store: &'s Store,
     lock_file: PathBuf,
     architecture: String,
+    /// The lock file's text when it was last read, and what it says: every overlay of a build asks.
+    read: Mutex<Option<(String, Arc<LockFile>)>>,
     /// One question at a time; whether the lists were brought up to date by this process.
     fresh: Mutex<bool>,
 }
@@ -49,6 +51,7 @@ impl<'s> Packages<'s> {
             store,
             lock_file: lock_file.to_path_buf(),
             architecture: architecture.to_owned(),
+            read: Mutex::new(None),
             fresh: Mutex::new(false),
         }
     }
@@ -57,18 +60,25 @@ impl<'s> Packages<'s> {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn locked(&self) -> Result<LockFile> {
+    pub fn locked(&self) -> Result<Arc<LockFile>> {
         let text = match fs::read_to_string(&self.lock_file) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(LockFile::default()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Arc::default()),
             Err(e) => return Err(e.into()),
         };
-        LockFile::parse(&text).with_context(|| {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lock)) = read.as_ref().filter(|(known, _)| *known == text) {
+            return Ok(Arc::clone(lock));
+        }
+        let lock = LockFile::parse(&text).with_context(|| {
             format!(
                 "can't use the lock file `{}`; remove it to have it made anew",
                 self.lock_file.display()
             )
-        })
+        })?;
+        let lock = Arc::new(lock);
+        *read = Some((text, Arc::clone(&lock)));
+        Ok(lock)
     }
 
     /// The exact packages for a request: as locked, else as apt resolves it now.
@@ -83,7 +93,7 @@ impl<'s> Packages<'s> {
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         let (apt, _busy) = self.apt()?;
         // Another thread or process may have asked the same meanwhile.
-        let mut lock = self.locked()?;
+        let lock = self.locked()?;
         if let Some(set) = lock.answer(&question) {
             return Ok(set.clone());
         }
@@ -94,6 +104,7 @@ impl<'s> Packages<'s> {
         let found = apt.resolve(request.wants, &status, &lock.packages())?;
         drop(progress);
         let set = PackageSet::new(found);
+        let mut lock = LockFile::clone(&lock);
         lock.put(question, set.clone());
         files::write_atomic(&self.lock_file, lock.render().as_bytes())?;
         Ok(set)
@@ -143,7 +154,7 @@ impl<'s> Packages<'s> {
     pub fn forget(&self, names: &[String]) -> Result<()> {
         let _one = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         let (_apt, _busy) = self.apt()?;
-        let mut lock = self.locked()?;
+        let mut lock = LockFile::clone(&*self.locked()?);
         let unknown = lock.forget(names);
         if !unknown.is_empty() {
             bail!("not in the lock file: {}; `xcbuild lock` shows what is", unknown.join(", "));
@@ -330,6 +341,15 @@ mod tests {
             ]
         );
         assert!(!store.root().join("apt").exists(), "apt was asked");
+
+        // Another process writes it, or a person.
+        let other = PackageSet::new(set.packages[1..].to_vec());
+        lock.put(question(&request).unwrap(), other.clone());
+        std::fs::write(&lock_file, lock.render()).unwrap();
+        assert_eq!(packages.resolve(&request).unwrap(), other);
+        std::fs::write(&lock_file, "").unwrap();
+        let damaged = packages.resolve(&request).unwrap_err().to_string();
+        assert!(damaged.starts_with("can't use the lock file"), "{damaged}");
     }
 
     #[test]
