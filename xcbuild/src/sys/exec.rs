@@ -32,6 +32,8 @@ use crate::timeline;
 const STDERR_LINES: usize = 20;
 /// How long a program has to end by itself when it is told to.
 const POLITE: Duration = Duration::from_secs(2);
+/// How often, and after which pause, a program is tried that somebody has open for writing.
+const BUSY: (u32, Duration) = (200, Duration::from_millis(5));
 /// How long a pipe is read after the program's end, if somebody else still holds it.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -297,7 +299,7 @@ impl Exec {
 
     fn start(&mut self) -> Result<Child, ExecError> {
         tracing::debug!(command = %self.line(), "run");
-        self.command.spawn().map_err(|source| self.error(source))
+        unless_busy(|| self.command.spawn()).map_err(|source| self.error(source))
     }
 
     fn error(&self, source: io::Error) -> ExecError {
@@ -375,6 +377,20 @@ pub fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
     let executable =
         |p: &PathBuf| rustix::fs::access(p, rustix::fs::Access::EXEC_OK).is_ok() && p.is_file();
     std::env::split_paths(path).map(|d| d.join(name)).find(executable)
+}
+
+/// Tries again while the program's file is open for writing (ETXTBSY). Whoever has just written it has
+/// closed it; but a process that another of our threads was starting then has a copy of the
+/// descriptor, until it becomes its own program.
+fn unless_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let (tries, pause) = BUSY;
+    for _ in 1..tries {
+        match start() {
+            Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(pause),
+            done => return done,
+        }
+    }
+    start()
 }
 
 fn child_pid(child: &Child) -> Pid {
@@ -472,7 +488,9 @@ fn quoted(word: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exec, ExecError};
+    use std::io::{Error, ErrorKind};
+
+    use super::{BUSY, Exec, ExecError, unless_busy};
 
     #[test]
     fn output_is_what_the_program_wrote() {
@@ -515,6 +533,22 @@ mod tests {
     fn missing_directory_is_not_a_missing_program() {
         let e = Exec::new("true").cwd("/nonexistent").output().unwrap_err();
         assert!(matches!(e, ExecError::Io { .. }));
+    }
+
+    #[test]
+    fn a_program_that_is_being_written_is_waited_for() {
+        for (busy, expected) in
+            [(0, Ok(1)), (2, Ok(3)), (BUSY.0, Err(ErrorKind::ExecutableFileBusy))]
+        {
+            let mut tries = 0;
+            let done = unless_busy(|| {
+                tries += 1;
+                if tries > busy { Ok(tries) } else { Err(ErrorKind::ExecutableFileBusy.into()) }
+            });
+            assert_eq!(done.map_err(|e: Error| e.kind()), expected, "{busy}");
+        }
+        let missing = unless_busy(|| Err::<(), _>(ErrorKind::NotFound.into()));
+        assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
