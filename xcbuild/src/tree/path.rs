@@ -126,9 +126,15 @@ impl TreePath {
     }
 }
 
+/// Part by part, without looking for the parts: a slash, which ends one, comes before all bytes of
+/// names, since there is no NUL.
 impl Ord for TreePath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(other.parts())
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match self.0.iter().zip(&other.0).find(|(a, b)| a != b) {
+            Some((a, b)) => rank(*a).cmp(&rank(*b)),
+            None => self.0.len().cmp(&other.0.len()),
+        }
     }
 }
 
@@ -180,5 +186,18 @@ mod tests {
         assert_eq!(p("bin/ls").rebased(&p("bin"), &p("usr/bin")), Some(Ok(p("usr/bin/ls"))));
         assert_eq!(p("binary").rebased(&p("bin"), &p("usr/bin")), None);
         assert_eq!(p("a/b").name(), b"b");
+    }
+
+    #[test]
+    fn all_below_a_directory_follows_it_directly() {
+        let ordered =
+            ["", "a", "a/b", "a/b/c", "a/c", "a\x01", "a-", "a-/x", "a.b", "aa", "b", "\u{ff}"];
+        for (i, one) in ordered.iter().enumerate() {
+            for (j, other) in ordered.iter().enumerate() {
+                let (one, other) = (TreePath::new(one).unwrap(), TreePath::new(other).unwrap());
+                assert_eq!(one.cmp(&other), i.cmp(&j), "{one} and {other}");
+                assert_eq!(one.cmp(&other), one.parts().cmp(other.parts()));
+            }
+        }
     }
 }

@@ -208,6 +208,26 @@ fn its_own_files_are_no_inputs() {
     }
 }
 
+/// A copied file's words mean nothing, until the copy is run.
+#[test]
+fn names_in_data_count_once_the_copy_is_run() {
+    let rows = [
+        ("cp -R $d/default/* $TMPDIR; cd $TMPDIR; tar -cf $1 *", None),
+        ("cp $d/default/x $TMPDIR; sh $TMPDIR/x", Some("variable SETUP unset -> a")),
+        (
+            "cd $TMPDIR; cp $d/default/* .; for i in *; do . ./$i; done",
+            Some("variable SETUP unset -> a"),
+        ),
+    ];
+    for (script, expected) in rows {
+        let mut place = Place::new(&format!("({script})\n{EMPTY}"));
+        place.write("o/default/x", "echo $SETUP\n");
+        assert_eq!(place.reason().as_deref(), Some("never built before"), "{script}");
+        place.set("SETUP", "a");
+        assert_eq!(place.reason().as_deref(), expected, "{script}");
+    }
+}
+
 /// Processes of a script that were told apart by an argument.
 fn running(mark: &str) -> bool {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -216,21 +236,31 @@ fn running(mark: &str) -> bool {
     lines.any(|line| line.contains(mark))
 }
 
+/// A time to sleep that is this test's alone: several runs of the tests may go on.
+fn own_time(number: u32) -> String {
+    format!("{number}.{:07}", std::process::id())
+}
+
 #[test]
 fn nothing_that_a_script_started_outlives_it() {
-    let script = "setsid sleep 7531.1 & (setsid sh -c 'sleep 7531.2 & sleep 7531.3' &)\n\
-        env -i setsid nohup sleep 7531.4 > /dev/null 2>&1 &\n";
+    let time = own_time(7531);
+    let script = format!(
+        "setsid sleep {time}1 & (setsid sh -c 'sleep {time}2 & sleep {time}3' &)\n\
+        env -i setsid nohup sleep {time}4 > /dev/null 2>&1 &\n"
+    );
     Place::new(&format!("{script}{EMPTY}")).build().unwrap();
-    assert!(!running("\x007531."), "all are gone");
+    assert!(!running(&format!("\0{time}")), "all are gone");
 }
 
 #[test]
 fn a_script_that_takes_too_long_is_ended_with_all_it_started() {
-    let mut place = Place::new("setsid sleep 8642.1 & trap : TERM; sleep 8642.2; sleep 8642.3");
+    let time = own_time(8642);
+    let script = format!("setsid sleep {time}1 & trap : TERM; sleep {time}2; sleep {time}3");
+    let mut place = Place::new(&script);
     place.params.script_timeout = Some(Duration::from_secs(1));
     let e = place.build().unwrap_err();
     assert!(e.contains("was ended after 1 s; --script-timeout gives it more"), "{e}");
-    assert!(!running("\x008642."), "all are gone");
+    assert!(!running(&format!("\0{time}")), "all are gone");
 }
 
 #[test]
@@ -255,6 +285,6 @@ fn a_script_is_run_once_for_many_at_a_time() {
         let all: Vec<_> = (0..4).map(|_| scope.spawn(build)).collect();
         all.into_iter().map(|thread| thread.join().unwrap().1).collect()
     });
-    assert_eq!(reasons.iter().flatten().count(), 1);
+    assert_eq!(reasons.iter().flatten().count(), 1, "{reasons:?}");
     assert_eq!(std::fs::read_to_string(count).unwrap(), "x\n");
 }

@@ -47,10 +47,10 @@ pub fn finish(
     let counted: Vec<_> = record
         .seen
         .iter()
+        .map(|(path, seen)| (Path::new(path), seen))
         .filter(|(path, seen)| record.counts(path, seen, || Found::at(path).exists()))
         .collect();
-    let part =
-        |(path, seen): &(&std::path::PathBuf, &Seen)| part(path, seen, &record, scene, began);
+    let part = |(path, seen): &(&Path, &Seen)| part(path, seen, &record, scene, began);
     let parts: Result<Vec<Part>, String> = counted.par_iter().map(part).collect();
     let mut parts = match parts {
         Ok(parts) => parts,

@@ -121,8 +121,8 @@ pub struct Resolved {
 /// Follows paths, and remembers the directories it went through.
 #[derive(Debug, Default)]
 pub struct Eye {
-    /// Directories as they were named, and as they are.
-    known: HashMap<PathBuf, PathBuf>,
+    /// Directories as they were named, letter by letter, and as they are.
+    known: HashMap<OsString, PathBuf>,
     /// Links and directories that walks went through.
     walked: HashSet<PathBuf>,
 }
@@ -131,9 +131,8 @@ impl Eye {
     /// Follows a path to its end; `follow` a link at the end as well.
     pub fn resolve(&mut self, path: &Path, follow: bool, places: &Places) -> Resolved {
         let follow = follow || path.as_os_str().as_bytes().ends_with(b"/");
-        let (directory, name) = match (path.parent(), path.components().next_back()) {
-            (Some(directory), Some(Component::Normal(name))) => (directory, name),
-            _ => return self.walk(path, follow, places),
+        let Some((directory, name)) = split(path) else {
+            return self.walk(path, follow, places);
         };
         if let Some(real) = self.known.get(directory) {
             let path = real.join(name);
@@ -147,7 +146,7 @@ impl Eye {
         if resolved.path.file_name() == Some(name) && resolved.found.exists() {
             let real = resolved.path.parent().unwrap_or(Path::new("/"));
             if resolved.links.iter().all(|(link, _)| !link.ends_with(name)) {
-                self.known.insert(directory.to_path_buf(), real.to_path_buf());
+                self.known.insert(directory.to_owned(), real.to_path_buf());
             }
         }
         resolved
@@ -174,6 +173,10 @@ impl Eye {
             }
             at.push(&name);
             match Found::at(&at) {
+                Found::Link(_) if (follow || !left.is_empty()) && is_own(&at) => {
+                    at.extend(left.drain(..));
+                    found = Some(Found::Missing);
+                }
                 Found::Link(target) if (follow || !left.is_empty()) && links.len() < LINKS_MAX => {
                     self.walked.insert(at.clone());
                     for part in parts(&target).collect::<Vec<_>>().into_iter().rev() {
@@ -202,6 +205,29 @@ impl Eye {
         let found = found.unwrap_or_else(|| Found::at(&at));
         Resolved { links, path: at, found }
     }
+}
+
+/// A path's directory and the name in it, if it ends in a name. This and [`is_in`] are asked for
+/// every call of a script, hence by bytes.
+fn split(path: &Path) -> Option<(&OsStr, &OsStr)> {
+    let bytes = path.as_os_str().as_bytes();
+    let at = memchr::memrchr(b'/', bytes)?;
+    let (directory, name) = (&bytes[..at.max(1)], &bytes[at + 1..]);
+    let is_name = !matches!(name, b"" | b"." | b"..");
+    is_name.then(|| (OsStr::from_bytes(directory), OsStr::from_bytes(name)))
+}
+
+/// Whether a link of `/proc` leads each process to itself: us elsewhere than the script.
+fn is_own(link: &Path) -> bool {
+    ["/proc/self", "/proc/thread-self"].iter().any(|own| link.as_os_str() == *own)
+}
+
+/// Whether a path, absolute and without links, is that directory or lies in it.
+pub fn is_in(path: &Path, directory: &Path) -> bool {
+    let directory = directory.as_os_str().as_bytes();
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    let rest = path.as_os_str().as_bytes().strip_prefix(directory);
+    rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {
@@ -242,7 +268,9 @@ pub fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::{Eye, Found, Places, names};
+    use std::path::Path;
+
+    use super::{Eye, Found, Places, is_in, names, split};
 
     #[test]
     fn links_are_followed_one_by_one_and_forgotten_when_removed() {
@@ -285,6 +313,40 @@ mod tests {
         assert_eq!(look("f/x/y"), Found::Missing);
         assert!(matches!(look("none/../f"), Found::Missing));
         assert!(matches!(look("./../"), Found::Directory(_)));
+        symlink("/dev/stderr", root.join("e")).unwrap();
+        let of_script = eye.resolve(&root.join("e"), true, &places);
+        assert_eq!(of_script.path, Path::new("/proc/self/fd/2"), "and not what we have there");
+    }
+
+    #[test]
+    fn paths_are_taken_apart() {
+        for (path, expected) in [
+            ("/a/b", Some(("/a", "b"))),
+            ("/a", Some(("/", "a"))),
+            ("/a/", None),
+            ("/a/..", None),
+            ("/a/.", None),
+            ("/", None),
+        ] {
+            let parts =
+                split(Path::new(path)).map(|(d, n)| (d.to_str().unwrap(), n.to_str().unwrap()));
+            assert_eq!(parts, expected, "{path}");
+        }
+        for (path, directory, expected) in [
+            ("/a/b", "/a", true),
+            ("/a/b", "/a/", true),
+            ("/a", "/a", true),
+            ("/ab", "/a", false),
+            ("/a", "/", true),
+            ("/", "/", true),
+            ("/", "/a", false),
+        ] {
+            assert_eq!(
+                is_in(Path::new(path), Path::new(directory)),
+                expected,
+                "{path} {directory}"
+            );
+        }
     }
 
     #[test]

@@ -8,9 +8,11 @@
 //! What the script made itself is its own, with all below it: nothing of that is recorded.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::look::{Found, Resolved};
+use super::look::{Found, Resolved, is_in};
 
 /// Directories for things that go away, where scripts make files with names of their own.
 const SCRATCH: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
@@ -48,10 +50,10 @@ pub struct Seen {
 /// What a script asked, so far.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// By path without links.
-    pub seen: BTreeMap<PathBuf, Seen>,
+    /// By path without links. A script looks thousands of times: texts compare faster than paths.
+    pub seen: BTreeMap<OsString, Seen>,
     /// What the script made where nothing was: its own, with all below.
-    own: HashSet<PathBuf>,
+    own: HashSet<Vec<u8>>,
     /// What it wrote over.
     pub replaced: BTreeSet<PathBuf>,
     /// Whether it may have run something that it had made, copies above all.
@@ -73,13 +75,15 @@ impl Record {
     }
 
     fn is_scratch(&self, path: &Path) -> bool {
-        SCRATCH.iter().any(|scratch| path.starts_with(scratch))
-            && !self.kept.iter().any(|kept| path.starts_with(kept))
+        SCRATCH.iter().any(|scratch| is_in(path, Path::new(scratch)))
+            && !self.kept.iter().any(|kept| is_in(path, kept))
     }
 
     /// Whether a path is of the script's own making.
     pub fn is_own(&self, path: &Path) -> bool {
-        !self.own.is_empty() && path.ancestors().any(|p| self.own.contains(p))
+        let path = path.as_os_str().as_bytes();
+        let mut ends = memchr::memchr_iter(b'/', path).skip(1).chain([path.len()]);
+        !self.own.is_empty() && ends.any(|end| self.own.contains(&path[..end]))
     }
 
     /// Takes note of the links that a call went through.
@@ -120,23 +124,28 @@ impl Record {
             }
             Use::Make => {
                 self.first(&at.path, &at.found).made = true;
-                self.own.insert(at.path.clone());
+                self.own.insert(at.path.as_os_str().as_bytes().to_vec());
             }
             Use::Replace if at.found.exists() => {
-                let is_read = self.seen.get(&at.path).is_some_and(|seen| seen.read);
+                let is_read = self.seen(&at.path).is_some_and(|seen| seen.read);
                 self.first(&at.path, &at.found);
                 self.replaced.insert(at.path.clone());
                 // What was read before it was written over is a matter of its own.
                 if !is_read {
-                    self.own.insert(at.path.clone());
+                    self.own.insert(at.path.as_os_str().as_bytes().to_vec());
                 }
             }
             Use::Replace => self.note(at, Use::Make),
         }
     }
 
+    /// What is known of a path.
+    pub fn seen(&self, path: &Path) -> Option<&Seen> {
+        self.seen.get(path.as_os_str())
+    }
+
     fn first(&mut self, path: &Path, found: &Found) -> &mut Seen {
-        self.seen.entry(path.to_path_buf()).or_insert_with(|| Seen {
+        self.seen.entry(path.into()).or_insert_with(|| Seen {
             first: found.clone(),
             read: false,
             data: false,
@@ -148,7 +157,7 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::super::look::{Found, Meta, Resolved, Stamp};
     use super::{Record, Use};
@@ -183,8 +192,9 @@ mod tests {
         for (at, used) in notes {
             record.note(at, used.clone());
         }
-        let is_left = |path: &PathBuf| left.iter().any(|l| Path::new(l) == path);
-        let counts = record.seen.iter().filter(|(p, seen)| record.counts(p, seen, || is_left(p)));
+        let is_left = |path: &Path| left.iter().any(|l| Path::new(l) == path);
+        let seen = record.seen.iter().map(|(path, seen)| (Path::new(path), seen));
+        let counts = seen.filter(|(p, seen)| record.counts(p, seen, || is_left(p)));
         let shown = counts.map(|(path, seen)| {
             let kind = match (&seen.first, seen.read, seen.data) {
                 (Found::Missing, ..) => "missing",

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::loader;
-use super::look::{Eye, Found, Resolved, names};
+use super::look::{Eye, Found, Resolved, is_in, names};
 use super::places::Places;
 use super::programs;
 use super::record::{Record, Seen, Use};
@@ -84,10 +84,11 @@ impl<'a> Watcher<'a> {
     /// What was read or listed below a directory, and not below any of those: relative paths.
     pub fn read_below(&self, directory: &Path, but: &[PathBuf]) -> Vec<String> {
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
-        let is_read = |(path, seen): &(&PathBuf, &Seen)| {
+        let is_read = |(path, seen): &(&Path, &Seen)| {
             (seen.read || seen.names.is_some()) && !but.iter().any(|b| path.starts_with(b))
         };
-        let all = self.record.seen.iter().filter(is_read);
+        let all = self.record.seen.iter().map(|(path, seen)| (Path::new(path), seen));
+        let all = all.filter(is_read);
         let below = all.filter_map(|(path, _)| path.strip_prefix(&directory).ok());
         below.filter(|p| *p != Path::new("")).map(|p| p.display().to_string()).collect()
     }
@@ -161,38 +162,40 @@ impl<'a> Watcher<'a> {
     }
 
     fn is_ignored(&self, path: &Path) -> bool {
-        let of_moment = OF_MOMENT.iter().any(|p| path.starts_with(p));
-        if of_moment && !path.starts_with(SHARED_MEMORY) {
+        let of_moment = OF_MOMENT.iter().any(|p| is_in(path, Path::new(p)));
+        if of_moment && !is_in(path, Path::new(SHARED_MEMORY)) {
             return !OF_MACHINE.iter().any(|p| path == Path::new(p));
         }
-        let ours = self.ignored.below.iter().any(|p| path.starts_with(p));
-        ours && !self.ignored.but.iter().any(|p| path.starts_with(p))
-            || self.ignored.program.as_deref() == Some(path)
+        let ours = self.ignored.below.iter().any(|p| is_in(path, p));
+        ours && !self.ignored.but.iter().any(|p| is_in(path, p))
+            || self.ignored.program.as_ref().is_some_and(|p| p.as_os_str() == path.as_os_str())
     }
 
     /// Whether the script made it, or it lies in its working directory.
     fn is_made(&self, path: &Path) -> bool {
-        self.record.is_own(path) || path.starts_with(&self.ignored.work)
+        self.record.is_own(path) || is_in(path, &self.ignored.work)
     }
 
     fn open(&mut self, task: &Task, path: &Path, how: Opening) {
         let at = self.resolve(path, how.follow);
-        if self.ignored.results.iter().any(|p| at.path.starts_with(p)) {
+        if self.ignored.results.iter().any(|p| is_in(&at.path, p)) {
             return self.always("it reads xcbuild's store");
         }
-        if how.read && self.is_made(&at.path) && !self.record.ran_own {
-            // A shell may run it, and who is no shell may pass it on to one.
+        let is_directory = matches!(at.found, Found::Directory(_));
+        if how.read && !is_directory && !self.record.ran_own && self.is_made(&at.path) {
+            // A shell may run it, and who is no shell may pass it on to one. (A directory says no
+            // more than names, which is what `*` wants of it.)
             self.record.ran_own = !programs::only_copies(&program(task));
         }
-        if at.path == Path::new(loader::CACHE) && is_loader(task) {
+        if at.path.as_os_str() == loader::CACHE && is_loader(task) {
             self.facts.loader = true;
             return;
         }
-        let random = how.read && RANDOM.iter().any(|p| at.path == Path::new(p));
+        let random = how.read && RANDOM.iter().any(|p| at.path.as_os_str() == *p);
         if random && !programs::seeds_itself(&program(task)) {
             self.always(format!("it reads {}", at.path.display()));
         }
-        if at.path.starts_with("/proc") && at.path.ends_with("environ") {
+        if is_in(&at.path, Path::new("/proc")) && at.path.ends_with("environ") {
             self.facts.all_variables.get_or_insert_with(|| at.path.display().to_string());
         }
         let writes = how.write && !how.place;
@@ -212,12 +215,12 @@ impl<'a> Watcher<'a> {
 
     /// Whether whoever opens it can take it for data alone.
     fn is_data(&self, task: &Task, path: &Path) -> bool {
-        let known = self.record.seen.get(path).is_some_and(|seen| seen.read && !seen.data);
+        let known = self.record.seen(path).is_some_and(|seen| seen.read && !seen.data);
         !known && !self.is_ignored(path) && programs::only_copies(&program(task))
     }
 
     fn list(&mut self, path: PathBuf) {
-        let known = self.record.seen.get(&path).is_some_and(|seen| seen.names.is_some());
+        let known = self.record.seen(&path).is_some_and(|seen| seen.names.is_some());
         if known || self.is_ignored(&path) || self.record.is_own(&path) {
             return;
         }

@@ -12,9 +12,9 @@
 //!
 //! A tracer (ptrace, strace) stops each task twice a call and costs up to 24 times a copying
 //! script's time. A preloaded library costs little, and sees no static program, no program that
-//! makes its calls itself (Go), and none that cleared its environment. This costs some 3 µs a call
-//! (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux 6.6, wakes us on the same core), needs no rights but
-//! `no_new_privs`, and sees them all.
+//! makes its calls itself (Go), and none that cleared its environment. This costs some 10 µs a call
+//! with what is looked up for it (`bench/trace.sh`; `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux 6.6,
+//! wakes us on the same core), needs no rights but `no_new_privs`, and sees them all.
 //!
 //! # What it can't do
 //!

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// The kernel's limit for a path, with the terminating zero.
 const PATH_MAX: usize = 4096;
 const PAGE: u64 = 4096;
+/// The names of the first three descriptors.
+const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /// A task that waits for us.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +119,8 @@ impl Task {
 
     /// Sees through the task's own links of `/proc` and `/dev`, which mean something else to us.
     fn magic(&self, path: PathBuf) -> Option<PathBuf> {
+        let standard = STANDARD.iter().position(|name| path.as_os_str() == *name);
+        let path = standard.map_or(path, |number| format!("/dev/fd/{number}").into());
         let rest =
             ["/proc/self", "/proc/thread-self"].iter().find_map(|p| path.strip_prefix(p).ok());
         let (name, rest) = match (rest, path.strip_prefix("/dev/fd")) {

@@ -27,6 +27,7 @@ fn calls_are_told_with_absolute_paths() {
     let at = |p: &str| dir.path().join(p);
     std::fs::write(at("in"), "x").unwrap();
     let script = "cat in > out; mkdir d; mv out d/; ln -s in l; ln in h; rm h; ls d > /dev/null;
+        exec 2> err; echo >> /dev/stderr
         cd d; test -e ../none; cat < ../in | cat /dev/stdin; exit 3";
     let (ended, calls) = watch(shell(script).cwd(dir.path()), |_| Flow::Go);
     assert_eq!((ended.status.code(), ended.watched), (Some(3), Watched::Whole));
@@ -36,6 +37,8 @@ fn calls_are_told_with_absolute_paths() {
         calls.iter().any(found)
     };
     assert!(opened(&at("in"), false) && opened(&at("out"), true), "{calls:#?}");
+    let of_task = |call: &&Call| matches!(call, Call::Open(path, _) if *path == at("err"));
+    assert_eq!(calls.iter().filter(of_task).count(), 2, "by name, and as /dev/stderr: {calls:#?}");
     for call in [
         Call::Make(at("d")),
         Call::Make(at("l")),
