@@ -10,7 +10,7 @@
 //!     ports.lock                held while a cluster chooses its ports
 //!     <cluster>.lock            held while somebody starts, stops or changes the cluster
 //!     .boot-N.lock              held while a node boots: see `boot::slots`
-//!     <cluster>.turn.lock       held while somebody starts a single node of it
+//!     <cluster>.turn.lock       held while somebody starts a single node of it; until its stop
 //!     <cluster>/                0700
 //!       state.json              what was made or is about to be: see `state`
 //!       key                    the cluster's ssh key, if it has one: see `key`

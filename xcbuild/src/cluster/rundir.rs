@@ -145,9 +145,28 @@ impl RunDir {
     ///
     /// # Errors
     /// When the lock file can't be made.
-    pub fn turn(&self) -> Result<Lock> {
+    pub fn turn(&self) -> Result<ClusterLock> {
         private_directory(&self.root)?;
-        Ok(Lock::exclusive(&self.root.join(format!("{}.turn.lock", self.name)))?)
+        let lock = take(&self.turn_file(), |path| Lock::exclusive(path).map(Some))?;
+        lock.context("a lock that was waited for was not given")
+    }
+
+    /// Removes the file of turns, unless somebody has his turn now. Who waits for a turn on the
+    /// removed file takes it on the next one.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove_turn(&self) -> Result<()> {
+        let path = self.turn_file();
+        if !path.exists() {
+            return Ok(());
+        }
+        let nobodys = take(&path, Lock::try_exclusive)?;
+        nobodys.map_or(Ok(()), ClusterLock::remove)
+    }
+
+    fn turn_file(&self) -> PathBuf {
+        self.root.join(format!("{}.turn.lock", self.name))
     }
 
     /// Keeps other clusters of the user from choosing ports meanwhile.
@@ -263,5 +282,27 @@ mod tests {
             drop(second);
         });
         assert!(run.try_lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn one_has_his_turn_also_after_its_file_was_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c").unwrap();
+        let file = dir.path().join("c.turn.lock");
+        run.remove_turn().unwrap();
+        assert!(!file.exists());
+        let first = run.turn().unwrap();
+        run.remove_turn().unwrap();
+        assert!(file.exists(), "somebody has his turn");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| run.turn().unwrap());
+            // As a `stop` does it that comes between two turns.
+            first.remove().unwrap();
+            let second = waiter.join().unwrap();
+            assert!(second.lock.is_current().unwrap());
+            drop(second);
+        });
+        run.remove_turn().unwrap();
+        assert!(!file.exists());
     }
 }

@@ -53,6 +53,7 @@ pub fn stop(run: &RunDir) -> Result<Stopped> {
         }
     };
     let stopped = undo(run)?;
+    run.remove_turn()?;
     lock.remove()?;
     Ok(stopped)
 }
