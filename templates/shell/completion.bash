@@ -8,7 +8,7 @@ __xc_complete() {
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	mkcdrom | up | ovld | cache | ximage | inject) __xc_complete_ovl "$@" ;;
+	mkcdrom | up | ovld | cache | test | ximage | inject) __xc_complete_ovl "$@" ;;
 	esac
 }
 

@@ -1,8 +1,5 @@
-# Helpers for an interactive shell: eval "$(xcbuild shell-init)". The line above this file's text
-# sets XCLUSTER. For any shell; bash gets completion, too.
-
-# An alias of the same name would be put in the place of the function's.
-unalias xc cdo lso vm xcadmin 2>/dev/null || true
+# Helpers for an interactive shell: eval "$(xcbuild shell-init)", which sets XCLUSTER and then
+# evaluates this text. For any shell; bash and zsh get completion, too.
 
 # The tool.
 xc() {
@@ -40,5 +37,6 @@ xcadmin() {
 	esac
 }
 
-# bash's completion can't even be read by other shells.
-test -z "${BASH_VERSION-}" || eval "$("$XCLUSTER" shell-init --bash)"
+# Their completion can't even be read by other shells.
+test -z "${BASH_VERSION-}" || eval "$("$XCLUSTER" shell-init --completion=bash)"
+test -z "${ZSH_VERSION-}" || eval "$("$XCLUSTER" shell-init --completion=zsh)"

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use super::{Workspace, read_until};
 
-/// The program in a terminal.
+/// A program in a terminal.
 pub struct Viewer {
     child: Child,
     keys: ChildStdin,
@@ -16,8 +16,12 @@ pub struct Viewer {
 impl Viewer {
     /// Starts `xcbuild` with arguments, in plain words.
     pub fn start(workspace: &Workspace, arguments: &str) -> Self {
-        let line =
-            format!("stty cols 110 rows 30; exec {} {arguments}", env!("CARGO_BIN_EXE_xcbuild"));
+        Self::program(workspace, &format!("{} {arguments}", env!("CARGO_BIN_EXE_xcbuild")))
+    }
+
+    /// Starts any program, a line for the shell, with the environment of `xcbuild`.
+    pub fn program(workspace: &Workspace, line: &str) -> Self {
+        let line = format!("stty cols 110 rows 30; exec {line}");
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).env_clear().envs(workspace.environment());
         script.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());

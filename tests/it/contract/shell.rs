@@ -1,6 +1,7 @@
 //! The user's interactive shell: completion, and the functions of `shell-init`, in real shells.
 
-use crate::common::Workspace;
+use crate::common::viewer::Viewer;
+use crate::common::{Workspace, tool};
 
 /// A workspace with an overlay `mine` of its own.
 fn workspace() -> Workspace {
@@ -43,10 +44,13 @@ fn completion_lists_commands_by_prefix() {
 }
 
 #[test]
-fn shell_functions_work_in_bash_and_sh() {
+fn shell_functions_work_in_bash_zsh_and_sh() {
     let workspace = workspace();
     let overlay = workspace.home().join("ovl/mine").canonicalize().unwrap();
-    for name in ["bash", "sh"] {
+    for name in ["bash", "sh", "zsh"] {
+        if !tool::present(name) {
+            continue;
+        }
         let script = "xc ovld mine && cdo mine && pwd -P && lso | grep -c '^mine$'";
         let said = shell(&workspace, name, script);
         let path = overlay.display();
@@ -74,6 +78,33 @@ fn xcadmin_makes_overlays_an_index_and_checks() {
     {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+}
+
+/// At the tab key, in a zsh that has nothing set up.
+#[test]
+fn zsh_completes_commands_and_overlays() {
+    if !tool::present("zsh") || !tool::present("script") {
+        return;
+    }
+    let workspace = workspace();
+    let overlay = workspace.home().join("ovl/mine").canonicalize().unwrap();
+    let mut zsh = Viewer::program(&workspace, "zsh -f -i");
+    // The quotes keep the echo of a line from being taken for what it does.
+    zsh.types("PS1='re''ady> '\n");
+    zsh.until("ready> ");
+    let program = env!("CARGO_BIN_EXE_xcbuild");
+    zsh.types(&format!("eval \"$({program} shell-init)\" && echo 's''et up'\n"));
+    zsh.until("set up");
+    zsh.types("xc scalei\t --help\n");
+    zsh.until("Usage: xcbuild scalein");
+    zsh.types("xc ovld min\t | sed 's/^/found: /'\n");
+    zsh.until(&format!("found: {}", overlay.display()));
+    zsh.types("cdo min\t\npwd | sed 's/^/now in: /'\n");
+    zsh.until(&format!("now in: {}", overlay.display()));
+    zsh.types("xcadmin ovli\t | grep 'mine/READ'\n");
+    zsh.until("(mine/README.md)");
+    zsh.types("exit\n");
+    assert!(zsh.ended().success());
 }
 
 #[test]

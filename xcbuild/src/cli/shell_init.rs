@@ -11,14 +11,25 @@ use crate::sys::exec::own_program;
 use crate::ui;
 
 const FUNCTIONS: &str = include_str!("../../../templates/shell/init.sh");
+/// An alias of the same name would be put in the place of a function's, by zsh as soon as it reads a
+/// text, so the functions are another text, evaluated after this.
+const UNALIAS: &str = "unalias xc cdo lso vm xcadmin 2>/dev/null || true";
 const BASH: &str = include_str!("../../../templates/shell/completion.bash");
+const ZSH: &str = include_str!("../../../templates/shell/completion.zsh");
 
 /// Print functions for a shell, xc, cdo, lso, vm and xcadmin: eval "$(xcbuild shell-init)"
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Print only bash's completion
-    #[arg(long, hide = true)]
-    bash: bool,
+    /// Print only the completion of a shell
+    #[arg(long, value_name = "SHELL", hide = true)]
+    completion: Option<Shell>,
+}
+
+/// A shell for which there is completion.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
 }
 
 /// Print the names of commands, the hook's among them
@@ -33,13 +44,18 @@ pub struct Completion {
 /// # Errors
 /// When it is not known where xcbuild itself is.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    if arguments.bash {
-        ui::result(BASH.trim_end());
+    if let Some(shell) = arguments.completion {
+        let text = match shell {
+            Shell::Bash => BASH,
+            Shell::Zsh => ZSH,
+        };
+        ui::result(text.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let program = own_program().context("can't tell where xcbuild itself is")?;
     let program = quoted(&program.display().to_string());
-    ui::result(format_args!("export XCLUSTER={program}\n{}", FUNCTIONS.trim_end()));
+    let functions = quoted(FUNCTIONS.trim_end());
+    ui::result(format_args!("export XCLUSTER={program}\n{UNALIAS}\neval {functions}"));
     Ok(ExitCode::SUCCESS)
 }
 
