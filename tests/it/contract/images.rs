@@ -169,6 +169,11 @@ fn an_own_image_gets_tars_and_unpacks_them_itself() {
     assert!(said.contains("an image of your own"), "{said}");
 
     let before = std::fs::metadata(&image).unwrap().modified().unwrap();
+    // As after `set -a; eval "$(xcbuild env)"`: our own kernel is no kernel of the user's.
+    let home = workspace.home().join("xcluster/xcluster");
+    let file = |name: &str| home.join(name).to_str().unwrap().to_owned();
+    workspace.set("__kbin", file("vmlinuz"));
+    workspace.set("__initrd", file("initramfs"));
     let cluster = workspace.cluster();
     workspace.ok(&["starts", "--nvm=1", "--nrouters=0"]);
     workspace.ok(&["wait"]);
@@ -182,5 +187,17 @@ fn an_own_image_gets_tars_and_unpacks_them_itself() {
         before,
         "nodes write elsewhere"
     );
+    drop(cluster);
+
+    // One that is: it is told to mount the image, which this one's initramfs does by another word.
+    for (variable, name) in [("__kbin", "vmlinuz"), ("__initrd", "initramfs")] {
+        std::fs::copy(file(name), file(&format!("my-{name}"))).unwrap();
+        workspace.set(variable, file(&format!("my-{name}")));
+    }
+    let cluster = workspace.cluster();
+    workspace.ok(&["starts", "--nvm=1", "--nrouters=0", "--append=xc.root=vda"]);
+    workspace.ok(&["wait"]);
+    let line = workspace.ok(&["rsh", "1", "cat /etc/first /proc/cmdline"]);
+    assert!(line.starts_with("first\n") && line.contains(" root=/dev/vda rw init=/init"), "{line}");
     drop(cluster);
 }

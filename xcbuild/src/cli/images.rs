@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | our base image | `__kbin`, with our initramfs | directories that are stacked, or tars |
 //! | a disk of the user's with a boot sector | its own, started by the firmware | tars |
-//! | … and `__kbin` is set | that one, with `root=/dev/vda`; an initramfs if `__initrd` is set | tars |
+//! | … and `__kbin` is a kernel of the user's | that one, with `root=/dev/vda`; an initramfs if `__initrd` is set | tars |
 //! | a file system without a boot sector | ours, which mounts it as the root | tars |
 //!
 //! Every node may write to a disk of the user's; what it writes goes with the node. Nobody waits for
@@ -82,9 +82,11 @@ fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
 fn own(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
     let places = &settings.places;
     let set = |name: &str| settings.variables.get(name).is_some();
+    // `env` gives our own kernel as well: who exports all that it prints has chosen none.
+    let kernel_is_own = set("__kbin") && places.kernel != places.own_kernel();
     let kernel = || readable(&places.kernel, "kernel", HINT).map(Some);
     let initrd = || readable(&places.initramfs, "initramfs", HINT).map(Some);
-    let (kernel, initrd, append) = if set("__kbin") {
+    let (kernel, initrd, append) = if kernel_is_own {
         (kernel()?, if set("__initrd") { initrd()? } else { None }, OWN_KERNEL)
     } else if seen.boots {
         (None, None, "")

@@ -18,6 +18,9 @@ pub use variables::Variables;
 
 use crate::topology::address::Prefix;
 
+/// The name of the base image's kernel in `XCLUSTER_HOME`.
+const KERNEL: &str = "vmlinuz";
+
 /// Why a setting can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -64,6 +67,11 @@ pub struct Places {
 }
 
 impl Places {
+    /// The base image's kernel, also where the user has set another.
+    pub fn own_kernel(&self) -> PathBuf {
+        self.home.join(KERNEL)
+    }
+
     /// The lock file that pins the Debian packages.
     pub fn package_lock(&self) -> PathBuf {
         self.workspace.join("xcbuild.lock")
@@ -216,7 +224,7 @@ fn places(v: &Variables) -> Result<Places, SettingsError> {
         },
         cdrom: path("__cdrom", tmp.join("cdrom.iso")),
         image: path("__image", home.join("base.iso")),
-        kernel: path("__kbin", home.join("vmlinuz")),
+        kernel: path("__kbin", home.join(KERNEL)),
         initramfs: path("__initrd", home.join("initramfs")),
         workspace,
         home,
