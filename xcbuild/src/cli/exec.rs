@@ -63,11 +63,20 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         bail!("no node of that role runs");
     }
     let codes = Mutex::new(BTreeMap::<String, usize>::new());
-    on_all(&targets, &arguments.command, &|node, status, output| {
+    on_all(&targets, &arguments.command, &|node, ended| {
         // One at a time, so that the lines of nodes don't mix.
         let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
-        *codes.entry(how(status)).or_default() += 1;
-        show(node, &output);
+        let how = match ended {
+            Ok((status, output)) => {
+                show(node, &output);
+                how(status)
+            }
+            Err(died) => {
+                ui::warn(died);
+                "as their nodes died".into()
+            }
+        };
+        *codes.entry(how).or_default() += 1;
     })?;
     let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let summary: Vec<_> = codes.iter().map(|(how, count)| format!("{count} {how}")).collect();

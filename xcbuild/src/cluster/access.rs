@@ -7,20 +7,31 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::status::NodeStatus;
+use super::vigil::{NodeDied, Vigil};
 use super::{RunDir, status};
 use crate::sys::exec::{Bounded, Exec, Output};
 use crate::topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
 const CONNECT_LIMIT: u32 = 20;
+
+/// By this exit code ssh says that it lost the node, or never reached it.
+const SSH_LOST: i32 = 255;
+
+/// How long after that a node has to die, so that it is to blame: its connections end a moment before
+/// its qemu does.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// A wait with no end in sight.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +47,8 @@ pub struct Target {
     pub through: Vec<String>,
     /// The file of the cluster's key, where nodes ask for it.
     pub key: Option<PathBuf>,
+    /// The cluster that it is in.
+    pub run: RunDir,
 }
 
 impl Target {
@@ -62,7 +75,8 @@ impl Target {
         let target = |n: &NodeStatus| {
             let (address, port) = (n.address, n.ssh_port);
             let (through, key) = (status.through.clone(), status.ssh_key.clone());
-            Some(Target { node: NodeId::new(n.number)?, address, port, through, key })
+            let (node, run) = (NodeId::new(n.number)?, run.clone());
+            Some(Target { node, address, port, through, key, run })
         };
         let all: Vec<_> = alive.filter_map(target).collect();
         if all.is_empty() {
@@ -75,9 +89,9 @@ impl Target {
     /// ssh itself ends with 255 when the node can't be reached.
     ///
     /// # Errors
-    /// When ssh can't be started.
+    /// [`NodeDied`], or when ssh can't be started.
     pub fn run(&self, command: &[String]) -> Result<ExitStatus> {
-        Ok(self.ssh(false).args(command).status()?)
+        self.attached(self.ssh(false).args(command))
     }
 
     /// Starts a command and leaves it running, its output thrown away.
@@ -94,9 +108,18 @@ impl Target {
     /// Runs a command and gives how it ended and what it wrote.
     ///
     /// # Errors
-    /// When ssh can't be started, or the user cancels.
+    /// [`NodeDied`], or when ssh can't be started, or the user cancels.
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
-        Ok(self.ssh(true).args(command).complete()?)
+        let vigil = Vigil::over(&self.run, self.node)?;
+        let ssh = self.ssh(true).args(command);
+        match ssh.bounded(Instant::now() + DAY, vigil.as_fd())? {
+            Bounded::Ended(status, _) if lost(status) && vigil.ends_within(LAST_BREATH) => {
+                bail!(vigil.why())
+            }
+            Bounded::Ended(status, output) => Ok((status, output)),
+            Bounded::Broken(_) => bail!(vigil.why()),
+            Bounded::TimedOut(_) => bail!("{} did not answer for a day", self.node),
+        }
     }
 
     /// Runs a command until it ends, its time is up, or `breaks` polls readable.
@@ -115,17 +138,26 @@ impl Target {
     /// Copies a file or directory from the node.
     ///
     /// # Errors
-    /// When scp can't be started.
+    /// [`NodeDied`], or when scp can't be started.
     pub fn fetch(&self, remote: &str, local: &Path) -> Result<ExitStatus> {
-        Ok(self.scp().arg(self.remote(remote)).arg(local).status()?)
+        self.attached(self.scp().arg(self.remote(remote)).arg(local))
     }
 
     /// Copies a file or directory to the node.
     ///
     /// # Errors
-    /// When scp can't be started.
+    /// [`NodeDied`], or when scp can't be started.
     pub fn send(&self, local: &Path, remote: &str) -> Result<ExitStatus> {
-        Ok(self.scp().arg(local).arg(self.remote(remote)).status()?)
+        self.attached(self.scp().arg(local).arg(self.remote(remote)))
+    }
+
+    /// Runs a program that talks to the node, with our own terminal.
+    fn attached(&self, program: Exec) -> Result<ExitStatus> {
+        let vigil = Vigil::over(&self.run, self.node)?;
+        match program.status_unless(vigil.as_fd())? {
+            Some(status) if !(lost(status) && vigil.ends_within(LAST_BREATH)) => Ok(status),
+            _ => bail!(vigil.why()),
+        }
     }
 
     /// ssh up to the command; alone, it asks nothing and reads no input.
@@ -207,6 +239,10 @@ impl Machine {
     }
 }
 
+fn lost(status: ExitStatus) -> bool {
+    status.code() == Some(SSH_LOST)
+}
+
 /// What ssh and scp are told alike.
 fn options(key: Option<&Path>) -> Vec<String> {
     let values = [
@@ -231,12 +267,15 @@ fn options(key: Option<&Path>) -> Vec<String> {
 pub fn on_all(
     targets: &[Target],
     command: &[String],
-    done: &(dyn Fn(NodeId, ExitStatus, Output) + Sync),
+    done: &(dyn Fn(NodeId, Result<(ExitStatus, Output), NodeDied>) + Sync),
 ) -> Result<()> {
     std::thread::scope(|scope| {
         let one = |target: &'_ Target| -> Result<()> {
-            let (status, output) = target.capture(command)?;
-            done(target.node, status, output);
+            let ended = match target.capture(command) {
+                Ok(ended) => Ok(ended),
+                Err(error) => Err(error.downcast::<NodeDied>()?),
+            };
+            done(target.node, ended);
             Ok(())
         };
         let threads: Vec<_> = targets.iter().map(|t| scope.spawn(move || one(t))).collect();
@@ -249,22 +288,23 @@ pub fn on_all(
 
 #[cfg(test)]
 mod tests {
-    use insta::assert_snapshot;
-
     use std::net::Ipv4Addr;
 
-    use super::Target;
+    use insta::assert_snapshot;
+
+    use super::{RunDir, Target};
     use crate::topology::address::NodeId;
 
     #[test]
     fn ssh_checks_and_reads_nothing_of_the_users() {
-        let node = NodeId::new(201).unwrap();
+        let (node, run) = (NodeId::new(201).unwrap(), RunDir::new("/r".as_ref(), "c").unwrap());
         let target = Target {
             node,
             address: Ipv4Addr::LOCALHOST,
             port: 12501,
             through: Vec::new(),
             key: None,
+            run: run.clone(),
         };
         assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
         let through = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
@@ -274,6 +314,7 @@ mod tests {
             through,
             node,
             key: Some("/r/c/key".into()),
+            run,
         };
         assert!(inside.ssh(false).line().starts_with("nsenter --net=/n -- ssh -F none"));
         let end = "-i /r/c/key -o IdentitiesOnly=yes -p 22 root@192.168.0.201";

@@ -15,7 +15,7 @@ use super::rundir::ClusterLock;
 use super::spawn::remove_if_there;
 use super::start::StartError;
 use super::state::State;
-use super::status::{NodeCondition, NodeStatus};
+use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::watch::{Watch, Woken, length};
 use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
 use crate::topology::address::NodeId;
@@ -180,7 +180,7 @@ pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status>
         let bad =
             |n: &&&NodeStatus| matches!(n.condition, NodeCondition::Dead | NodeCondition::Failed);
         if let Some(node) = waited.iter().find(bad) {
-            let why = node.failure.as_deref().unwrap_or("its qemu has ended");
+            let why = node.failure.as_deref().unwrap_or(DEAD);
             bail!("{} will not be ready: {why}", node.name);
         }
         let not_yet: Vec<_> =

@@ -41,7 +41,7 @@
 //! | [`stop`], [`status`] | the end, and the truth |
 //! | [`key`] | who gets in by ssh |
 //! | [`dnscheck`] | which step of the way of a name fails |
-//! | [`access`], [`check`] | commands on nodes, and whether the networks work |
+//! | [`access`], [`vigil`], [`check`] | commands on nodes, also when those die; and whether the networks work |
 //!
 //! Nothing here reads the environment or prints; parameters are plain data and progress is
 //! reported to the caller.
@@ -69,6 +69,7 @@ pub mod start;
 pub mod state;
 pub mod status;
 pub mod stop;
+pub mod vigil;
 mod watch;
 
 pub use rundir::RunDir;

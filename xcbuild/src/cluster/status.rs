@@ -26,6 +26,9 @@ const LAST_LINES: usize = 200;
 const SSH_PORT: u16 = 22;
 const TELNET_PORT: u16 = 23;
 
+/// What is said of a node whose qemu is no more.
+pub(super) const DEAD: &str = "its qemu has ended";
+
 /// What a node is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -231,6 +234,13 @@ fn none(run: &RunDir) -> Status {
         dns: None,
         nodes: Vec::new(),
     }
+}
+
+/// A node's qemu, if it runs.
+pub(super) fn process(run: &RunDir, state: &State, node: NodeId) -> Option<ProcessId> {
+    let number = node.number();
+    let recorded = state.nodes.get(&number)?.process.filter(|p| p.is_alive());
+    recorded.or_else(|| strays(run, state).get(&number).copied())
 }
 
 /// Processes of nodes that are not recorded: only looked for where some node's is missing.

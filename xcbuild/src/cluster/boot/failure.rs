@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::RunDir;
+use crate::cluster::status::DEAD;
 use crate::cluster::watch::end_of;
 use crate::topology::address::NodeId;
 
@@ -45,7 +46,7 @@ impl NodeFailed {
 
     /// The failure of a node whose qemu has ended, which qemu explains if it ended by itself.
     pub(super) fn of_qemu(run: &RunDir, logs: &Path, node: NodeId) -> Self {
-        let (reason, log) = ("its qemu has ended".to_owned(), qemu_log(logs, node));
+        let (reason, log) = (DEAD.to_owned(), qemu_log(logs, node));
         match end_of(&log, CONSOLE_LINES) {
             end if end.is_empty() => Self::of_node(run, logs, node, reason),
             end => Self { node, reason, log, end },

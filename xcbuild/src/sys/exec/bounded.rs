@@ -3,9 +3,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{ExitStatus, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rustix::process::{PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
 use super::{Drain, Exec, ExecError, Output, child_pid};
 use crate::sys::wait::{First, first};
@@ -58,6 +59,42 @@ impl Exec {
             First::TimedOut => Ok(Bounded::TimedOut(output)),
             First::Cancelled => Err(ExecError::Cancelled { program }),
         }
+    }
+}
+
+/// How long a program has to leave our terminal as it was.
+const LEAVE: Duration = Duration::from_secs(2);
+
+impl Exec {
+    /// Runs it with our own terminal, input and output, no longer than `breaks` is not readable;
+    /// `None` if that ended it. It is asked to end when the user cancels as well.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    pub fn status_unless(
+        mut self,
+        breaks: BorrowedFd<'_>,
+    ) -> Result<Option<ExitStatus>, ExecError> {
+        let program = self.program();
+        let failed = |source| ExecError::Io { program: program.clone(), source };
+        let mut child = self.start()?;
+        let id = child_pid(&child);
+        let late = Instant::now() + Duration::from_secs(24 * 3600);
+        let held = pidfd_open(id, PidfdFlags::empty()).map_err(|e| failed(e.into()));
+        let waited = held.and_then(|end| {
+            let waited = first(&[end.as_fd(), breaks], late).map_err(failed)?;
+            if waited != First::Ready(0) {
+                let _ = kill_process(id, Signal::TERM);
+                let mut fds = [PollFd::new(&end, PollFlags::IN)];
+                let _ = poll(&mut fds, Timespec::try_from(LEAVE).ok().as_ref());
+            }
+            Ok(waited)
+        });
+        if !matches!(waited, Ok(First::Ready(0))) {
+            let _ = kill_process(id, Signal::KILL);
+        }
+        let status = child.wait().map_err(failed)?;
+        Ok((waited? != First::Ready(1)).then_some(status))
     }
 }
 
