@@ -4,7 +4,7 @@
 //! died or the user may not, that is told, and the case runs all the same.
 
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -60,18 +60,22 @@ impl<'a> Frames<'a> {
         work: impl FnOnce() -> Result<Vec<Outcome>>,
     ) -> Result<Vec<Outcome>> {
         let Some(kept) = self.kept.filter(|_| self.when != When::Never) else { return work() };
-        let begun = kept.frames(overlay, case).and_then(|path| Ok((self.begin(run, &path)?, path)));
+        let begun = self.begin(run, || kept.frames(overlay, case));
         let outcomes = work();
         let good = outcomes.as_ref().is_ok_and(|all| all.iter().all(|o| o.verdict.is_good()));
-        let ended = begun.and_then(|(recording, path)| self.end(recording, &path, good));
-        if let Err(error) = ended {
+        let end = |(recording, path): (Recording, PathBuf)| self.end(recording, &path, good);
+        if let Err(error) = begun.and_then(|begun| begun.map_or(Ok(()), end)) {
             ui::warn(format_args!("{overlay}: {case}: no frames kept: {}", ui::causes(&error)));
         }
         outcomes
     }
 
-    /// Opens the places that are there; each that is not is told.
-    fn begin(&self, run: &RunDir, path: &Path) -> Result<Recording> {
+    /// Opens the places that are there; each that is not is told. `None` if that are all.
+    fn begin(
+        &self,
+        run: &RunDir,
+        path: impl FnOnce() -> Result<PathBuf>,
+    ) -> Result<Option<(Recording, PathBuf)>> {
         let mut opened = Opened::default();
         for place in &self.places {
             match open(run, &[*place], SNAPLEN) {
@@ -82,10 +86,11 @@ impl<'a> Frames<'a> {
             }
         }
         if opened.sources.is_empty() {
-            bail!("there is nothing to see them on");
+            return Ok(None);
         }
-        let file = fs_err::File::create(path)?;
-        opened.record(BufWriter::new(file)).context("can't record")
+        let path = path()?;
+        let file = BufWriter::new(fs_err::File::create(&path)?);
+        Ok(Some((opened.record(file).context("can't record")?, path)))
     }
 
     fn end(&self, recording: Recording, path: &Path, good: bool) -> Result<()> {

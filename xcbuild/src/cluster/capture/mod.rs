@@ -134,7 +134,7 @@ pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
     let running = status(run)?;
     let state = State::load(run)?.filter(|_| running.alive() > 0);
     let Some(state) = state else {
-        bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+        bail!("no node of the cluster `{}` runs; `xcbuild up` starts one", run.name());
     };
     let alive = running.nodes.iter().filter(|n| n.is_alive()).map(|n| n.number);
     let mut opening =
