@@ -17,8 +17,6 @@ mod faults;
 mod frame;
 mod hard_times;
 mod iso;
-mod iso_failures;
-mod iso_kernel;
 mod life;
 mod mkcdrom;
 mod mutation;

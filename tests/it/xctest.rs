@@ -42,6 +42,14 @@ fn judge(rows: &[(&str, i32, &str, &str)], variables: &[(&str, &str)]) {
     }
 }
 
+/// Judges rows of script, exit code and log, with a text before and after each script.
+fn judge_within(before: &str, rows: &[(&str, i32, &str)], after: &str, variables: &[(&str, &str)]) {
+    let scripts: Vec<_> = rows.iter().map(|(s, _, _)| format!("{before}{s}{after}")).collect();
+    let row = |((_, code, log), script): (&(_, i32, _), _)| (script, *code, *log, "");
+    let rows: Vec<_> = rows.iter().zip(scripts.iter().map(String::as_str)).map(row).collect();
+    judge(&rows, variables);
+}
+
 #[test]
 fn functions_of_nodes_and_host_do_what_the_contract_says() {
     judge(
@@ -148,13 +156,7 @@ fn functions_of_the_host_ask_xcbuild() {
         ("xcluster_prep; xcluster_stop", 0, "xc stop|"),
         ("touch $ASKED; __no_stop=yes; xcluster_stop", 0, ""),
     ];
-    let scripts: Vec<String> = rows.iter().map(|(s, _, _)| format!("{s}{show}")).collect();
-    let judged: Vec<_> = rows
-        .iter()
-        .zip(&scripts)
-        .map(|((_, code, log), s)| (s.as_str(), *code, *log, ""))
-        .collect();
-    judge(&judged, &variables);
+    judge_within("", &rows, show, &variables);
 }
 
 /// Kubernetes does not run here: a `kubectl` that says what it was asked, and answers as one does.
@@ -176,13 +178,7 @@ fn functions_for_kubernetes_ask_kubectl() {
         ("test_statefulset x", 0, "asked rollout status statefulset/x --timeout=10s"),
         ("test_nodes 1 && ! test_nodes 2", 0, ""),
     ];
-    let scripts: Vec<String> = rows.iter().map(|(s, _, _)| format!("{kubectl}{s}")).collect();
-    let judged: Vec<_> = rows
-        .iter()
-        .zip(&scripts)
-        .map(|((_, code, log), s)| (s.as_str(), *code, *log, ""))
-        .collect();
-    judge(&judged, &[("kubectl", "kubectl")]);
+    judge_within(kubectl, &rows, "", &[("kubectl", "kubectl")]);
     let elsewhere = [("echo $kubectl", 0, "rsh 1 kubectl", "")];
     if !std::path::Path::new("/usr/bin/kubectl").exists() {
         judge(&elsewhere, &[("XCLUSTER", "xc")]);

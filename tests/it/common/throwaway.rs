@@ -26,7 +26,11 @@ impl Throwaway {
         }
     }
 
-    fn open() -> Result<Self, String> {
+    /// As [`Throwaway::new`], for who tells the reason himself.
+    ///
+    /// # Errors
+    /// Why this machine can't have one.
+    pub fn open() -> Result<Self, String> {
         let script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && echo up && read -r _";
         let mut holder = Command::new("unshare")
             .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, UNIX_EPOCH};
 
 use assert_cmd::Command;
 
@@ -103,6 +104,42 @@ impl Lab {
         let path = self.at(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Writes other bytes into a file, as many as it has, and leaves its time as it was.
+    pub fn rewrite(&self, path: &str, text: &str) {
+        let path = self.at(path);
+        let before = fs::metadata(&path).unwrap();
+        assert_eq!(before.len(), text.len() as u64, "{}", path.display());
+        fs::write(&path, text).unwrap();
+        fs::File::open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    }
+
+    /// Gives a file a time of long ago.
+    pub fn age(&self, path: impl AsRef<Path>) {
+        let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        fs::File::open(self.at("").join(path)).unwrap().set_modified(time).unwrap();
+    }
+
+    /// Moves the overlays to another place.
+    pub fn move_overlays(&mut self) {
+        fs::rename(self.at("ovl"), self.at("elsewhere")).unwrap();
+        self.set("XCLUSTER_OVLPATH", self.at("elsewhere").to_str().unwrap());
+    }
+
+    /// Builds as another user, who has a home of his own.
+    pub fn as_nobody(&mut self) {
+        // The program may be below a directory that is closed to others.
+        let program = self.at("xcbuild");
+        fs::copy(&self.program, &program).unwrap();
+        tool::run("chmod", &["755", program.to_str().unwrap()]);
+        self.program = program;
+        let home = self.at("nobody");
+        fs::create_dir_all(home.join("xcluster/xcluster/tmp")).unwrap();
+        tool::run("chmod", &["-R", "a+rwX", home.to_str().unwrap()]);
+        self.set("HOME", home.to_str().unwrap());
+        let words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        self.wrapper = words.map(Into::into).into();
     }
 
     /// Removes a file.

@@ -1,7 +1,5 @@
 //! What must not count: times, orders on disk, places, users, umask, locale, time zone, threads.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use super::lab::Lab;
 use super::{Nothing, Row, row};
 
@@ -9,10 +7,7 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![
         row("nothing", Nothing, |_| ()),
         row("times of all files", Nothing, |l| {
-            for entry in walk(l) {
-                let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-                std::fs::File::open(entry).unwrap().set_modified(time).unwrap();
-            }
+            walk(l).iter().for_each(|path| l.age(path));
         }),
         row("all files made anew, in another order", Nothing, |l| {
             let mut files = walk(l);
@@ -26,10 +21,7 @@ pub(super) fn rows() -> Vec<Row> {
                 std::fs::set_permissions(&path, metadata.permissions()).unwrap();
             }
         }),
-        row("place of the checkout", Nothing, |l| {
-            std::fs::rename(l.at("ovl"), l.at("elsewhere")).unwrap();
-            l.set("XCLUSTER_OVLPATH", l.at("elsewhere").to_str().unwrap());
-        }),
+        row("place of the checkout", Nothing, Lab::move_overlays),
         row("permissions of group and others", Nothing, |l| {
             for path in walk(l) {
                 use std::os::unix::fs::PermissionsExt;
@@ -71,9 +63,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("lower priority", Nothing, |l| wrapped(l, &["nice"])),
     ];
     if rustix::process::getuid().is_root() {
-        rows.push(row("user", Nothing, |l| {
-            as_nobody(l);
-        }));
+        rows.push(row("user", Nothing, as_nobody));
     } else {
         println!("SKIPPED: another user's build of the mutation table: not root");
     }
@@ -90,18 +80,9 @@ fn wrapped(lab: &mut Lab, words: &[&str]) {
     lab.wrapper = words.iter().map(ToString::to_string).collect();
 }
 
-/// Builds as another user, who may write to the store and to a home of his own.
+/// Builds as another user, who may write to all that there is.
 pub(super) fn as_nobody(lab: &mut Lab) {
-    use crate::common::tool::run;
-    let home = lab.workspace.home().to_str().unwrap().to_owned();
-    // The program may be below a directory that is closed to others.
-    let program = lab.at("xcbuild");
-    std::fs::copy(&lab.program, &program).unwrap();
-    lab.program = program;
-    std::fs::create_dir_all(lab.at("nobody")).unwrap();
-    run("chmod", &["-R", "a+rwX", &home]);
-    run("chmod", &["755", lab.program.to_str().unwrap()]);
-    lab.set("HOME", lab.at("nobody").to_str().unwrap());
-    let ids = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    wrapped(lab, &["setpriv", ids[0], ids[1], ids[2]]);
+    lab.as_nobody();
+    let home = lab.workspace.home().to_str().unwrap();
+    crate::common::tool::run("chmod", &["-R", "a+rwX", home]);
 }

@@ -2,7 +2,6 @@
 //! are, from the contract alone.
 
 use std::fs;
-use std::time::{Duration, UNIX_EPOCH};
 
 use super::lab::Lab;
 use super::{Layer, Nothing, Row, row_from, run_table};
@@ -107,10 +106,7 @@ fn inputs() -> Vec<Row> {
     vec![
         row("content", Layer, |l| l.write("ovl/s/default/etc/x", "y")),
         row("content of the same length and times", Layer, |l| {
-            let file = l.at("ovl/s/default/etc/x");
-            let time = fs::metadata(&file).unwrap().modified().unwrap();
-            fs::write(&file, "z").unwrap();
-            fs::File::open(&file).unwrap().set_modified(time).unwrap();
+            l.rewrite("ovl/s/default/etc/x", "z");
         }),
         row("mode", Layer, |l| l.mode("ovl/s/default/etc/x", 0o600)),
         row("mode that is only asked for", Layer, |l| l.mode("ovl/s/flag", 0o755)),
@@ -177,10 +173,6 @@ fn kinds() -> Vec<Row> {
         l.write("ovl/s/x.c", "#include \"x.h\"\nint main(void) { return X; }\n");
         l.write("ovl/s/x.h", "#define X 0\n");
     };
-    let place: fn(&mut Lab) = |l| {
-        fs::rename(l.at("ovl"), l.at("elsewhere")).unwrap();
-        l.set("XCLUSTER_OVLPATH", l.at("elsewhere").to_str().unwrap());
-    };
     vec![
         row_from("a helper's program", Layer, prepare_copies, |l| l.install("prog", "two/prog")),
         row_from("a helper's library", Layer, prepare_copies, |l| {
@@ -199,7 +191,7 @@ fn kinds() -> Vec<Row> {
             l.write("ovl/s/x.h", "#define X 1\n");
         }),
         row_from("compiler: nothing", Nothing, prepare_compiles, |_| ()),
-        row_from("place that shows", Layer, |l| with_script(l, SHOWS_PLACE), place),
+        row_from("place that shows", Layer, |l| with_script(l, SHOWS_PLACE), Lab::move_overlays),
     ]
 }
 
@@ -209,8 +201,7 @@ fn outside() -> Vec<Row> {
         row("nothing", Nothing, |_| ()),
         row("times", Nothing, |l| {
             for path in ["default/etc/x", "tar", "lib.sh", "target", "parts/1"] {
-                let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-                fs::File::open(l.at("ovl/s").join(path)).unwrap().set_modified(time).unwrap();
+                l.age(format!("ovl/s/{path}"));
             }
         }),
         row("files made anew", Nothing, |l| {
@@ -219,10 +210,7 @@ fn outside() -> Vec<Row> {
             fs::remove_dir_all(l.at("ovl")).unwrap();
             fs::rename(copy, l.at("ovl")).unwrap();
         }),
-        row("place of the checkout", Nothing, |l| {
-            fs::rename(l.at("ovl"), l.at("elsewhere")).unwrap();
-            l.set("XCLUSTER_OVLPATH", l.at("elsewhere").to_str().unwrap());
-        }),
+        row("place of the checkout", Nothing, Lab::move_overlays),
         row("checkout behind a link", Nothing, |l| {
             fs::rename(l.at("ovl"), l.at("elsewhere")).unwrap();
             l.link("elsewhere", "ovl");
@@ -285,18 +273,10 @@ fn outside() -> Vec<Row> {
 /// Builds as another user, who may write to the store and to a home of his own; the overlays stay as
 /// they are.
 fn as_nobody(lab: &mut Lab) {
-    let program = lab.at("xcbuild");
-    fs::copy(&lab.program, &program).unwrap();
-    lab.program = program;
-    fs::create_dir_all(lab.at("nobody/xcluster/xcluster/tmp")).unwrap();
+    lab.as_nobody();
     lab.mode(".", 0o755);
-    for path in ["nobody", "store"] {
-        tool::run("chmod", &["-R", "a+rwX", lab.at(path).to_str().unwrap()]);
-    }
-    lab.set("HOME", lab.at("nobody").to_str().unwrap());
+    tool::run("chmod", &["-R", "a+rwX", lab.at("store").to_str().unwrap()]);
     lab.set("USER", "nobody");
-    let words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    lab.wrapper = words.map(Into::into).into();
 }
 
 #[test]

@@ -1,21 +1,21 @@
 //! A cluster without virtual machines: a network namespace per node, joined by bridges.
 //!
-//! Everything lives in namespaces (mounts, network, processes) held by one shell that ends when its
-//! standard input does. So whatever happens to the test, the kernel takes it all away, and the
-//! machine's own network never sees any of it. The lab's first namespace plays the host: it has
-//! host byte 250 on every network, forwards (the worst case for what is to be kept apart), and an
-//! address outside all networks, which it lets nobody reach without masquerading.
+//! Everything lives on a [`Throwaway`] host, so that the kernel takes it all away whatever happens to
+//! the test, and the machine's own network never sees any of it. That host has host byte 250 on every
+//! network, forwards (the worst case for what is to be kept apart), and has an address outside all
+//! networks, which it lets nobody reach without masquerading.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use tempfile::TempDir;
 use xcbuild::topology::address::{NodeId, Prefix, ipv6};
 use xcbuild::topology::{Counts, Node, Overrides, Topology, render};
+
+use crate::common::throwaway::Throwaway;
 
 /// Addresses of "the internet", by family.
 pub const OUTSIDE: [&str; 2] = ["10.99.99.99", "fd99::99"];
@@ -37,8 +37,7 @@ pub struct Setup {
 
 /// A running lab; gone when dropped.
 pub struct Lab {
-    holder: Child,
-    pid: u32,
+    host: Throwaway,
     dir: TempDir,
     pub nodes: Vec<Node>,
 }
@@ -47,26 +46,7 @@ impl Lab {
     /// An empty lab, or why this machine can't have one.
     fn open() -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && echo up && read -r _";
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
-            .args(["sh", "-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("unshare: {error}"))?;
-        let mut line = String::new();
-        let stdout = holder.stdout.take().expect("it is a pipe");
-        BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
-        if line != "up\n" {
-            let output = holder.wait_with_output().map_err(|error| error.to_string())?;
-            return Err(String::from_utf8_lossy(&output.stderr).trim().to_string());
-        }
-        let children = format!("/proc/{0}/task/{0}/children", holder.id());
-        let children = fs::read_to_string(children).map_err(|error| error.to_string())?;
-        let pid = children.trim().parse().map_err(|_| "no child of unshare".to_string())?;
-        Ok(Self { holder, pid, dir, nodes: Vec::new() })
+        Ok(Self { host: Throwaway::open()?, dir, nodes: Vec::new() })
     }
 
     /// A lab with all nodes of a topology set up by the overlay's own script.
@@ -195,11 +175,7 @@ impl Lab {
 
     /// Runs a shell command in the namespace that plays the host.
     pub fn host(&self, script: &str) -> Output {
-        Command::new("nsenter")
-            .args(["--target", &self.pid.to_string(), "--mount", "--net", "--pid"])
-            .args(["sh", "-c", script])
-            .output()
-            .expect("nsenter is there")
+        self.host.shell(script)
     }
 
     /// Runs a shell command in a node.
@@ -215,13 +191,6 @@ impl Lab {
     /// The same of a command in the namespace that plays the host.
     pub fn must(&self, script: &str) -> String {
         text(&self.host(script), script)
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        drop(self.holder.stdin.take());
-        let _ = self.holder.wait();
     }
 }
 

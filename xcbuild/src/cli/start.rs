@@ -23,6 +23,17 @@ pub struct Arguments {
     options: StartOptions,
 }
 
+/// How large nodes are.
+#[derive(Debug, clap::Args, Serialize)]
+pub struct NodeSize {
+    /// MiB of memory a node; --mem201= for one node [default: 128]
+    #[arg(long, value_name = "MIB")]
+    mem: Option<String>,
+    /// CPUs a node; --smp201= for one node [default: 2]
+    #[arg(long, value_name = "N")]
+    smp: Option<String>,
+}
+
 /// What a cluster is started with; each is also read from the environment, `--nets-vm` as
 /// `__nets_vm`.
 #[derive(Debug, clap::Args, Serialize)]
@@ -48,12 +59,9 @@ pub struct StartOptions {
     /// Networks of testers [default: the topology's]
     #[arg(long, value_name = "NETS")]
     nets_tester: Option<String>,
-    /// MiB of memory a node; --mem201= for one node [default: 128]
-    #[arg(long, value_name = "MIB")]
-    mem: Option<String>,
-    /// CPUs a node; --smp201= for one node [default: 2]
-    #[arg(long, value_name = "N")]
-    smp: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    size: NodeSize,
     /// MTU of all networks, in bytes [default: the topology's]
     #[arg(long, value_name = "BYTES")]
     mtu: Option<String>,

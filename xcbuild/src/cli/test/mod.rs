@@ -13,6 +13,7 @@ use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
 use super::completions;
+use super::start::NodeSize;
 use super::work::WorkOptions;
 use super::{base, cluster, mkcdrom, tools};
 use crate::cluster::capture::Place;
@@ -86,12 +87,9 @@ struct TestCluster {
     /// How many testers [default: the topology's, and those that cases name]
     #[arg(long, value_name = "N")]
     ntesters: Option<String>,
-    /// MiB of memory a node; --mem201= for one node [default: 128]
-    #[arg(long, value_name = "MIB")]
-    mem: Option<String>,
-    /// CPUs a node; --smp201= for one node [default: 2]
-    #[arg(long, value_name = "N")]
-    smp: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    size: NodeSize,
     /// What carries the networks: user, netns, rootless, or auto
     #[arg(long, value_name = "KIND")]
     net: Option<String>,

@@ -1,18 +1,27 @@
 //! `iso`: images made of directories and archives, and looked at by every verb.
 
+mod failures;
+mod kernel;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use crate::common::{Workspace, tool};
 
-/// A workspace with a small tree `in`, and the path of something in it as text.
-fn workspace() -> (Workspace, impl Fn(&str) -> String) {
+/// A workspace with a directory `in` that holds a file, and the path of something in it as text.
+fn workspace_with_file() -> (Workspace, impl Fn(&str) -> String) {
     let workspace = Workspace::new();
     let home = PathBuf::from(workspace.home());
     let at = move |path: &str| home.join(path).display().to_string();
     fs::create_dir_all(at("in/dir")).unwrap();
     fs::write(at("in/dir/file"), "content\n").unwrap();
+    (workspace, at)
+}
+
+/// The same with links in it.
+fn workspace() -> (Workspace, impl Fn(&str) -> String) {
+    let (workspace, at) = workspace_with_file();
     fs::hard_link(at("in/dir/file"), at("in/hard")).unwrap();
     fs::set_permissions(at("in/hard"), PermissionsExt::from_mode(0o4750)).unwrap();
     symlink("dir/file", at("in/link")).unwrap();

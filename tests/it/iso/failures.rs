@@ -2,20 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
-use crate::common::{Workspace, tool};
-
-/// A workspace with a directory `in` that holds a file, and the path of something in it as text.
-fn workspace() -> (Workspace, impl Fn(&str) -> String) {
-    let workspace = Workspace::new();
-    let home = PathBuf::from(workspace.home());
-    let at = move |path: &str| home.join(path).display().to_string();
-    fs::create_dir_all(at("in/dir")).unwrap();
-    fs::write(at("in/dir/file"), "content\n").unwrap();
-    (workspace, at)
-}
+use super::workspace_with_file;
+use crate::common::tool;
 
 fn names(directory: impl AsRef<Path>) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
@@ -25,7 +16,7 @@ fn names(directory: impl AsRef<Path>) -> Vec<String> {
 
 #[test]
 fn an_image_does_not_go_into_itself() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     tool::run("tar", &["-C", &at("in"), "-cf", &at("a.tar"), "."]);
     symlink(at("in"), at("link")).unwrap();
     for output in ["in/x.iso", "in/dir/x.iso", "link/x.iso"] {
@@ -41,7 +32,7 @@ fn an_image_does_not_go_into_itself() {
 
 #[test]
 fn the_old_image_stays_if_there_is_no_room_for_the_new_one() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     fs::write(at("in/large"), vec![7; 3 << 20]).unwrap();
     let script = "mkdir small && mount -t tmpfs -o size=200k none small || exit 77
         echo old >small/x.iso; \"$0\" iso create in -o small/x.iso; echo $?; ls -A small; cat small/x.iso";
@@ -60,7 +51,7 @@ fn the_old_image_stays_if_there_is_no_room_for_the_new_one() {
 
 #[test]
 fn a_link_stays_a_link_and_what_it_names_is_replaced() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     fs::write(at("real.iso"), "old").unwrap();
     symlink("real.iso", at("link.iso")).unwrap();
     workspace.ok(&["iso", "create", &at("in"), "-o", &at("link.iso")]);
@@ -70,7 +61,7 @@ fn a_link_stays_a_link_and_what_it_names_is_replaced() {
 
 #[test]
 fn cancelling_leaves_no_half_image() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     // A pipe that nobody writes to: the image waits for its archive.
     tool::run("mkfifo", &[&at("pipe")]);
     let writer = fs::File::options().read(true).write(true).open(at("pipe")).unwrap();
@@ -93,7 +84,7 @@ fn cancelling_leaves_no_half_image() {
 
 #[test]
 fn archives_from_stdin_and_from_a_file_give_the_same() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     tool::run("touch", &["-d", "1960-01-01", &at("in/dir/file")]);
     for format in ["gnu", "posix"] {
         let archive = at(format);
@@ -111,7 +102,7 @@ fn archives_from_stdin_and_from_a_file_give_the_same() {
 
 #[test]
 fn members_that_can_not_be_held_are_named() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     let sparse = fs::File::create(at("in/sparse")).unwrap();
     sparse.set_len(1 << 20).unwrap();
     drop(sparse);
@@ -133,7 +124,7 @@ fn members_that_can_not_be_held_are_named() {
 
 #[test]
 fn an_image_for_all_is_the_same_whoever_makes_it() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     tool::run("chmod", &["4700", &at("in/dir/file")]);
     workspace.ok(&[
         "iso",
@@ -154,7 +145,7 @@ fn an_image_for_all_is_the_same_whoever_makes_it() {
 
 #[test]
 fn what_an_image_is_wrong_about_is_left_out_and_told() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     fs::write(at("in/name-that-leads-out"), "x").unwrap();
     let (image, bad) = (at("x.iso"), at("bad.iso"));
     workspace.ok(&["iso", "create", &at("in"), "-o", &image]);
@@ -184,7 +175,7 @@ fn what_an_image_is_wrong_about_is_left_out_and_told() {
 
 #[test]
 fn an_extracted_tree_has_all_links_and_the_attributes_of_its_root() {
-    let (workspace, at) = workspace();
+    let (workspace, at) = workspace_with_file();
     fs::write(at("in/empty"), "").unwrap();
     fs::hard_link(at("in/empty"), at("in/dir/empty")).unwrap();
     fs::hard_link(at("in/dir/file"), at("in/file")).unwrap();
