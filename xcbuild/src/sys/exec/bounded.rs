@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
-use super::{Drain, Exec, ExecError, Output, child_pid};
+use super::pipes::Drain;
+use super::{Exec, ExecError, Output, child_pid};
 use crate::sys::wait::{First, first};
 
 /// How a program came to its end that had not all the time it wanted.

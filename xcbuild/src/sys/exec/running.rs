@@ -1,0 +1,66 @@
+//! A program that is read while it runs.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use super::error::tail;
+use super::{Exec, ExecError, child_pid};
+use crate::sys::wait::first;
+
+impl Exec {
+    /// Starts it in a process group of its own, to be read while it runs.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    pub fn running(mut self) -> Result<Running, ExecError> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.process_group(0);
+        Ok(Running { child: self.start()? })
+    }
+}
+
+/// A program that runs and is read; it is ended when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// What it writes to stdout; the first call has it.
+    pub fn stdout(&mut self) -> Option<File> {
+        self.child.stdout.take().map(|pipe| OwnedFd::from(pipe).into())
+    }
+
+    /// Asks it to end, and returns when it has or the time is over; then it is ended the hard way.
+    pub fn end(self, within: Duration) {
+        let id = child_pid(&self.child);
+        let _ = kill_process_group(id, Signal::TERM);
+        if let Ok(process) = pidfd_open(id, PidfdFlags::empty()) {
+            // Cancelled or not, what is left is ended as it is dropped.
+            let _ = first(&[process.as_fd()], Instant::now() + within);
+        }
+    }
+
+    /// The end of what it wrote to stderr, once it has ended by itself.
+    pub fn last_words(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = self.child.stderr.take() {
+            // What came before an error is all that there is.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        tail(&bytes)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = kill_process_group(child_pid(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
