@@ -150,6 +150,7 @@ fn artifacts_are_there(kept: &Path) {
     let many = names.iter().find(|n| n.starts_with("test-many-")).unwrap();
     let read = |name: &str| std::fs::read_to_string(kept.join(many).join(name)).unwrap();
     assert_eq!(read("cases/many/fails.vm-001.log"), "# exit code 3, not 0\na <b>\n");
+    assert!(read("junit.xml").contains("tests=\"12\" failures=\"1\" errors=\"2\""));
     assert!(read("logs/vm-002.console.log").contains("vm-002"));
     let topology: serde_json::Value = serde_json::from_str(&read("topology.json")).unwrap();
     assert_eq!(topology["nodes"][1]["name"], "vm-002");

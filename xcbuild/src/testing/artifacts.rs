@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/<cluster>/
+//!   junit.xml            what came of the cases, as JUnit XML
 //!   topology.json        the resolved topology: networks, nodes, addresses
 //!   status.json          the cluster as it was at the end
 //!   settings             the settings it was started with, as `xcbuild env` prints them

@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Write what came of the tests here, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Keep consoles, logs, the output of cases and the topology here, in a directory a cluster
+    /// Keep results, consoles, logs, the output of cases and the topology here, a directory a cluster
     #[arg(long, value_name = "DIR")]
     artifacts: Option<PathBuf>,
     /// Keep the frames of the networks, for each case a pcapng file beside its output

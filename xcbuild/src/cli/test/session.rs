@@ -13,7 +13,7 @@ use crate::overlay::manifest::test::Case;
 use crate::settings::Settings;
 use crate::sys::cancel;
 use crate::testing::artifacts::Artifacts;
-use crate::testing::junit::Suite;
+use crate::testing::junit::{self, Suite};
 use crate::testing::run::Bench;
 use crate::testing::{Outcome, Verdict};
 use crate::topology::Topology;
@@ -67,7 +67,8 @@ fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<()
     }
     let good = session.suites.iter().flat_map(|s| &s.outcomes).all(|o| o.verdict.is_good());
     let good = good && session.broken.is_none();
-    let described = kept.as_ref().map_or(Ok(()), |kept| describe(unit, &run, kept));
+    let suites = &session.suites;
+    let described = kept.as_ref().map_or(Ok(()), |kept| describe(unit, &run, kept, suites));
     let stays = status.is_some() && stays(arguments.keep, good);
     let stopped = if stays { left_running(name) } else { stop(&run).map(drop) };
     let cleaned = clean(unit, kept.as_ref(), stays, good);
@@ -179,8 +180,9 @@ fn show(outcome: &Outcome) {
     ui::bad(verb, format_args!("{outcome} ({seconds:.1} s): {reason}{output}"));
 }
 
-/// Keeps what is known of the cluster while it runs.
-fn describe(unit: &Unit, run: &RunDir, kept: &Artifacts) -> Result<()> {
+/// Keeps what is known of the cluster while it runs, and what came of its cases.
+fn describe(unit: &Unit, run: &RunDir, kept: &Artifacts, suites: &[Suite]) -> Result<()> {
+    kept.text("junit.xml", &junit::xml(suites))?;
     let settings = &unit.settings;
     let overrides = settings.overrides()?;
     let nodes = unit.topology.nodes(&settings.counts(&unit.topology), &overrides)?;
