@@ -44,7 +44,7 @@ pub fn table(status: &Status) -> String {
 /// All that is worth a look: also what nodes have taken of the host, and faults of links.
 pub fn full_table(status: &Status) -> String {
     let heads =
-        ["NODE", "ROLE", "STATE", "READY", "CPU", "MEM MiB", "RESTARTS", "SSH", "ADDRESSES"];
+        ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "RESTARTS", "SSH", "ADDRESSES"];
     let row = |n: &NodeStatus| {
         let [name, role, state, ready, addresses] = node(n);
         let cpu = n.usage.map_or("-".into(), |usage| seconds(usage.cpu_ms));
@@ -66,7 +66,7 @@ pub fn full_table(status: &Status) -> String {
 
 /// The nodes of a cluster with what they take of the host now.
 pub fn live_table(now: &Sample, before: Option<&Sample>) -> String {
-    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "MEM MiB", "BOOTS", "SSH", "WRONG"];
+    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "BOOTS", "SSH", "WRONG"];
     let row = |n: NodeRow| {
         let (state, boots) = (n.condition.to_string(), format!("+{}", n.restarts));
         [n.name, n.role, state, n.ready, n.cpu, n.memory, boots, n.ssh, n.wrong]

@@ -1,12 +1,13 @@
 //! `xcbuild logs` and `xcbuild console`: what a node writes to its serial console.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
+use crate::cluster::queries::Queries;
 use crate::cluster::{RunDir, console};
 use crate::settings::{Settings, Variables};
 use crate::topology::address::NodeId;
@@ -39,10 +40,16 @@ pub struct ConsoleArguments {
 /// When the cluster has no such node.
 pub fn logs(arguments: &LogsArguments, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
+    // A file gets what was written; a terminal is not asked what the node's shell asked its own.
+    let (mut queries, terminal) = (Queries::default(), io::stdout().is_terminal());
+    let mut show = |bytes: &[u8]| match terminal {
+        true => ui::result_bytes(&queries.remove(bytes)),
+        false => ui::result_bytes(bytes),
+    };
     if arguments.follow {
-        console::follow(&run, arguments.node, &mut ui::result_bytes)?;
+        console::follow(&run, arguments.node, &mut show)?;
     } else {
-        ui::result_bytes(&fs_err::read(console::log(&run, arguments.node)?)?);
+        show(&fs_err::read(console::log(&run, arguments.node)?)?);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -70,7 +70,10 @@ pub fn reset(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
 /// When a node does not run.
 pub fn pause(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
-    arguments.nodes.iter().try_for_each(|node| life::pause(&run, *node))?;
+    for node in &arguments.nodes {
+        life::pause(&run, *node)?;
+        ui::status("Paused", node);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,7 +83,10 @@ pub fn pause(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
 /// When a node does not run.
 pub fn resume(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
-    arguments.nodes.iter().try_for_each(|node| life::resume(&run, *node))?;
+    for node in &arguments.nodes {
+        life::resume(&run, *node)?;
+        ui::status("Resumed", node);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

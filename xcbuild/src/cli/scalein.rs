@@ -8,6 +8,7 @@ use super::cluster::{self, ClusterName};
 use crate::cluster::life::scale_in;
 use crate::settings::{Settings, Variables};
 use crate::topology::address::NodeId;
+use crate::ui;
 
 /// Take nodes out of the running cluster
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
-    scale_in(&cluster::run_directory(&settings)?, &cluster::distinct(&arguments.nodes))?;
+    let nodes = cluster::distinct(&arguments.nodes);
+    scale_in(&cluster::run_directory(&settings)?, &nodes)?;
+    nodes.iter().for_each(|node| ui::status("Stopped", node));
     Ok(ExitCode::SUCCESS)
 }

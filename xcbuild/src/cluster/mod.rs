@@ -34,7 +34,7 @@
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
 //! | [`corefile`] | what a CoreDNS of the user's is told |
 //! | [`dns`], `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
-//! | [`life`], [`console`] | what happens to single nodes, and their consoles |
+//! | [`life`], [`console`], [`queries`] | what happens to single nodes, and their consoles |
 //! | [`link`] | links taken down, up, and impaired, while nodes run |
 //! | [`capture`] | where frames of its networks are seen |
 //! | [`network`] | what carries the networks: planned, made, undone |
@@ -63,6 +63,7 @@ pub mod live;
 pub mod memory;
 pub mod network;
 mod plan;
+pub mod queries;
 pub mod rundir;
 mod spawn;
 pub mod start;

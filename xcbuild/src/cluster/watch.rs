@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 
+use super::queries::Queries;
 use crate::sys::cancel;
 use crate::vm::process::Held;
 
@@ -229,7 +230,7 @@ pub(super) fn end_of(path: &Path, lines: usize) -> String {
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().unwrap_or_default();
+    let bytes = Queries::default().remove(&read().unwrap_or_default());
     let text = String::from_utf8_lossy(&bytes).replace('\r', "");
     let all: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")

@@ -53,7 +53,7 @@ pub fn draw(view: &View, frame: &mut Frame<'_>) {
 }
 
 fn nodes(view: &View) -> Table<'_> {
-    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "MEM MiB", "BOOTS", "SSH", "WRONG"];
+    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "BOOTS", "SSH", "WRONG"];
     let row = |node: &NodeRow| {
         let cells = [
             node.name.clone(),
@@ -94,7 +94,7 @@ fn networks(view: &View) -> Table<'_> {
     let widths = [Constraint::Length(3), Constraint::Fill(2), Constraint::Fill(1)];
     Table::new(view.networks.iter().map(row), widths)
         .header(
-            Row::new(["NET", "NODES", "WRONG"]).style(Style::new().add_modifier(Modifier::BOLD)),
+            Row::new(["NET", "NODES", "WRONG AT"]).style(Style::new().add_modifier(Modifier::BOLD)),
         )
         .block(Block::bordered().title("networks"))
 }
@@ -157,16 +157,16 @@ mod tests {
         insta::assert_snapshot!(screen(&view), @r#"
 ci-1: 2 of 3 ready, without KVM, user networks, up 1 min
 ┌nodes─────────────────────────────────────────────────────────────────────────────────────────────┐
-│NODE    ROLE    STATE    READY    CPU   MEM MiB   BOOTS SSH                 WRONG                 │
-│vm-001  vm      ready    3.0 s    45%   61/128    +0    127.0.0.1:12301                           │
-│vm-002  vm      ready    3.0 s    45%   61/128    +1    127.0.0.1:12302     net 1 down            │
-│vm-201  router  dead     3.0 s    -     -/128     +0    127.0.0.1:12501                           │
+│NODE    ROLE    STATE    READY    CPU   RSS MiB   BOOTS SSH                 WRONG                 │
+│vm-001  vm      ready    3.0 s    45%   61        +0    127.0.0.1:12301                           │
+│vm-002  vm      ready    3.0 s    45%   61        +1    127.0.0.1:12302     net 1 down            │
+│vm-201  router  dead     3.0 s    -     -         +0    127.0.0.1:12501                           │
 │                                                                                                  │
 └──────────────────────────────────────────────────────────────────────────────────────────────────┘
 ┌networks─────────────────────────┐┌console of vm-002──────────────────────────────────────────────┐
-│NET NODES               WRONG    ││one                                                            │
+│NET NODES               WRONG AT ││one                                                            │
 │0   1-2 201                      ││two                                                            │
-│1   1-2 201             2 down   ││vm-002 / > ls                                                  │
+│1   1-2 201             2        ││vm-002 / > ls                                                  │
 │2   201                          ││                                                               │
 │                                 ││                                                               │
 └─────────────────────────────────┘└───────────────────────────────────────────────────────────────┘

@@ -30,7 +30,7 @@ pub struct NodeRow {
     pub ready: String,
     /// How much of a core its qemu took since the sample before, in percent.
     pub cpu: String,
-    /// How much memory its qemu has, of how much the node may have.
+    /// How much of the host's memory its qemu has, in MiB.
     pub memory: String,
     /// How often it has booted again.
     pub restarts: u32,
@@ -47,7 +47,7 @@ pub struct NetworkRow {
     pub number: u8,
     /// The nodes on it, by number.
     pub nodes: String,
-    /// What is wrong with links to it.
+    /// The nodes whose links to it have faults.
     pub wrong: String,
 }
 
@@ -72,21 +72,20 @@ pub fn nodes(now: &Sample, before: Option<&Sample>) -> Vec<NodeRow> {
 
 /// The networks, in order.
 pub fn networks(status: &Status) -> Vec<NetworkRow> {
-    let mut all: BTreeMap<u8, (Vec<u8>, Vec<String>)> = BTreeMap::new();
+    let mut all: BTreeMap<u8, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     for node in &status.nodes {
         for link in &node.links {
             let (nodes, bad) = all.entry(link.network).or_default();
             nodes.push(node.number);
-            let faults = link.faults();
-            if !faults.is_empty() {
-                bad.push(format!("{} {faults}", node.number));
+            if !link.faults().is_empty() {
+                bad.push(node.number);
             }
         }
     }
-    let row = |(number, (nodes, bad)): (u8, (Vec<u8>, Vec<String>))| NetworkRow {
+    let row = |(number, (nodes, bad)): (u8, (Vec<u8>, Vec<u8>))| NetworkRow {
         number,
         nodes: ranges(&nodes),
-        wrong: bad.join("; "),
+        wrong: ranges(&bad),
     };
     all.into_iter().map(row).collect()
 }
@@ -117,10 +116,9 @@ fn time(seconds: u64) -> String {
     }
 }
 
-/// How much memory a node's qemu has, of how much the node may have, in MiB.
+/// How much of the host's memory a node's qemu has, in MiB.
 pub fn memory(node: &NodeStatus) -> String {
-    let used = node.usage.map_or("-".into(), |usage| usage.memory_mib.to_string());
-    format!("{used}/{}", node.memory_mib)
+    node.usage.map_or("-".into(), |usage| usage.memory_mib.to_string())
 }
 
 /// In percent of a core. A node whose qemu is another than before has no share yet.
@@ -221,12 +219,12 @@ pub(super) mod tests {
     fn rows_say_what_changed() {
         let (before, now) = samples();
         let rows = nodes(&now, Some(&before));
-        assert_eq!((rows[0].cpu.as_str(), rows[0].memory.as_str()), ("45%", "61/128"));
-        assert_eq!((rows[2].cpu.as_str(), rows[2].memory.as_str()), ("-", "-/128"));
+        assert_eq!((rows[0].cpu.as_str(), rows[0].memory.as_str()), ("45%", "61"));
+        assert_eq!((rows[2].cpu.as_str(), rows[2].memory.as_str()), ("-", "-"));
         assert_eq!(rows[1].wrong, "net 1 down");
         let nets = networks(&now.status);
         let nets: Vec<_> = nets.iter().map(|n| (n.nodes.as_str(), n.wrong.as_str())).collect();
-        assert_eq!(nets, [("1-2 201", ""), ("1-2 201", "2 down"), ("201", "")]);
+        assert_eq!(nets, [("1-2 201", ""), ("1-2 201", "2"), ("201", "")]);
         assert_eq!(
             headline(&now.status, 1075),
             "ci-1: 3 of 3 ready, without KVM, user networks, up 1 min".replace("3 of", "2 of")
