@@ -92,6 +92,22 @@ fn a_killed_build_leaves_no_process() {
     all_gone(pipe);
 }
 
+/// The script's stderr is its own, also where ours is a file, as in CI, that changes meanwhile.
+#[test]
+fn what_a_script_says_is_no_input() {
+    let says = COPIES.replace(
+        "tar -cf",
+        "ln -s /dev/stderr $TMPDIR/log; echo one >> /dev/stderr\n\
+        echo two >> $TMPDIR/log; tar -cf",
+    );
+    let workspace = overlay("tar", &says);
+    let log = File::create(workspace.home().join("log")).unwrap();
+    let done = workspace.command(&["mkcdrom", "s"]).stderr(log).output().unwrap();
+    assert!(done.status.success());
+    let forecast = workspace.ok(&["mkcdrom", "--dry-run", "s"]);
+    assert_eq!(forecast.trim_end(), "s                        cached");
+}
+
 /// A set-id program would gain no rights while it is watched.
 #[test]
 fn set_id_programs_are_run_unwatched() {
