@@ -64,3 +64,29 @@ impl Drop for Running {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read};
+    use std::time::Duration;
+
+    use crate::sys::exec::Exec;
+
+    /// Starts a script that says `ready`, has it ended, and gives what it says after that.
+    fn ended(on_term: &str, within: Duration) -> String {
+        let script = format!("trap '{on_term}' TERM; echo ready; while :; do sleep 600; done");
+        let mut running = Exec::new("sh").args(["-c", &script]).running().unwrap();
+        let mut said = BufReader::new(running.stdout().unwrap());
+        said.read_line(&mut String::new()).unwrap();
+        running.end(within);
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    #[test]
+    fn who_is_asked_to_end_has_time_for_last_words() {
+        assert_eq!(ended("echo last; exit", Duration::from_secs(600)), "last\n");
+        assert_eq!(ended(":", Duration::ZERO), "", "who does not listen is ended all the same");
+    }
+}
