@@ -24,7 +24,7 @@ use crate::topology::address::NodeId;
 const CONNECT_LIMIT: u32 = 20;
 
 /// By this exit code ssh says that it lost the node, or never reached it.
-const SSH_LOST: i32 = 255;
+pub const SSH_LOST: i32 = 255;
 
 /// How long after that a node has to die, so that it is to blame: its connections end a moment before
 /// its qemu does.

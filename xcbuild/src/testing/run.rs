@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use super::judge::judge;
 use super::{Outcome, Verdict};
-use crate::cluster::access::Target;
+use crate::cluster::access::{SSH_LOST, Target};
+use crate::cluster::vigil::{NodeDied, Vigil};
 use crate::cluster::{RunDir, console, status};
 use crate::overlay::manifest::test::Case;
 use crate::sys::cancel::Cancelled;
@@ -17,9 +18,7 @@ use crate::sys::wait::{First, first};
 use crate::topology::address::NodeId;
 use crate::vm::process::{Held, ProcessId};
 
-/// By this exit code ssh says that it lost the node, or never reached it.
-const SSH_LOST: i32 = 255;
-/// How long after that a node's qemu has to end, so that the node counts as dead: its connections
+/// How long after ssh has lost it a node's qemu has to end, so that the node counts as dead: its connections
 /// end a moment before it.
 const LAST_BREATH: Duration = Duration::from_secs(3);
 /// How long a `needs` command may take.
@@ -113,29 +112,35 @@ impl Bench {
         if node.qemu.wait(began) {
             return Ok((Verdict::Error(format!("{id} had died before")), String::new()));
         }
+        let vigil = Vigil::over(&self.run, id)?;
         if let Some(command) = &case.needs {
-            match node.run(command, began + NEEDS_LIMIT)? {
+            match node.run(command, began + NEEDS_LIMIT, &vigil)? {
                 Bounded::Ended(status, _) if status.success() => {}
-                Bounded::Broken(_) => return Ok(self.died(id)),
+                Bounded::Broken(_) => return Ok(self.died(vigil)),
                 Bounded::Ended(..) | Bounded::TimedOut(_) => {
                     let reason = format!("it needs `{command}`, which does not succeed here");
                     return Ok((Verdict::Skipped(reason), String::new()));
                 }
             }
         }
-        self.tries(id, node, case)
+        self.tries(id, node, case, vigil)
     }
 
     /// Tries a case until it does not fail any more, or its time is up.
-    fn tries(&self, id: NodeId, node: &Node, case: &Case) -> Result<(Verdict, String)> {
+    fn tries(
+        &self,
+        id: NodeId,
+        node: &Node,
+        case: &Case,
+        vigil: Vigil,
+    ) -> Result<(Verdict, String)> {
         let deadline = Instant::now() + seconds(case.within.0);
         loop {
-            let (verdict, output) = match node.run(&case.run, deadline)? {
+            let (verdict, output) = match node.run(&case.run, deadline, &vigil)? {
                 Bounded::Ended(status, _)
-                    if status.code() == Some(SSH_LOST)
-                        && node.qemu.wait(Instant::now() + LAST_BREATH) =>
+                    if status.code() == Some(SSH_LOST) && vigil.ends_within(LAST_BREATH) =>
                 {
-                    return Ok(self.died(id));
+                    return Ok(self.died(vigil));
                 }
                 Bounded::Ended(status, output) => {
                     let output = joined(&output);
@@ -145,7 +150,7 @@ impl Bench {
                     let reason = format!("not done within {} s", case.within.0);
                     (Verdict::Failed(reason), joined(&output))
                 }
-                Bounded::Broken(_) => return Ok(self.died(id)),
+                Bounded::Broken(_) => return Ok(self.died(vigil)),
             };
             if let (Verdict::Failed(_), Some(panic)) = (&verdict, console::panic(&self.run, id)) {
                 return Ok((Verdict::Error(format!("{id} has died: {panic}")), output));
@@ -155,23 +160,23 @@ impl Bench {
             if !matches!(verdict, Verdict::Failed(_)) {
                 return Ok((verdict, output));
             }
-            match first(&[node.qemu.as_fd()], next)? {
+            match first(&[vigil.as_fd()], next)? {
                 First::TimedOut => {}
-                First::Ready(_) => return Ok(self.died(id)),
+                First::Ready(_) => return Ok(self.died(vigil)),
                 First::Cancelled => bail!(Cancelled),
             }
         }
     }
 
-    fn died(&self, id: NodeId) -> (Verdict, String) {
-        let end = console::end(&self.run, id);
-        (Verdict::Error(format!("{id} has died: its qemu has ended")), end)
+    fn died(&self, vigil: Vigil) -> (Verdict, String) {
+        let NodeDied { node, reason } = vigil.why();
+        (Verdict::Error(format!("{node} has died: {reason}")), console::end(&self.run, node))
     }
 }
 
 impl Node {
-    fn run(&self, command: &str, deadline: Instant) -> Result<Bounded> {
-        self.target.bounded(&[command.to_owned()], deadline, self.qemu.as_fd())
+    fn run(&self, command: &str, deadline: Instant, vigil: &Vigil) -> Result<Bounded> {
+        self.target.bounded(&[command.to_owned()], deadline, vigil.as_fd())
     }
 }
 

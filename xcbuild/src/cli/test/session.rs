@@ -1,6 +1,6 @@
 //! One cluster's tests: start, run, keep what is asked for, stop.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use super::frames::Frames;
 use super::unit::Unit;
 use super::{Arguments, When};
 use crate::cli::{cluster, params};
-use crate::cluster::{self as clusters, Event, RunDir, Status, stop};
+use crate::cluster::{self as clusters, Event, RunDir, StartParams, Status, stop};
 use crate::overlay::manifest::test::Case;
 use crate::settings::Settings;
 use crate::sys::cancel;
@@ -22,6 +22,9 @@ use crate::ui;
 
 /// How many lines of a failed case's output are shown.
 const OUTPUT_LINES: usize = 20;
+
+/// How long a cluster of tests waits for memory that others have.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What came of one cluster.
 #[derive(Debug)]
@@ -91,10 +94,16 @@ fn start(settings: &Settings, topology: &Topology) -> Result<Status> {
     let name = &settings.cluster.name;
     let nodes = topology.nodes(&settings.counts(topology), &settings.overrides()?)?;
     let params = params::params(settings, topology, nodes, false)?;
+    // Tests that run beside this one give their memory back.
+    let params = StartParams { queue: params.queue.or(Some(PATIENCE)), ..params };
     ui::status("Starting", format_args!("cluster `{name}`, {} nodes", params.nodes.len()));
     let report = clusters::start(&params, &|event| match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
+        }
+        Event::Queued(room) => {
+            ui::warn(room);
+            ui::status("Waiting", format_args!("for memory, with cluster `{name}`"));
         }
         Event::Unwinding => ui::status("Undoing", format_args!("the start of `{name}`")),
         _ => {}
