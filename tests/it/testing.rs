@@ -71,6 +71,14 @@ fn assert_nothing_left(workspace: &Workspace) {
     let left = std::fs::read_dir(workspace.home().join("xcluster/xcluster/tmp")).unwrap();
     let left: Vec<_> = left.map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|n| !n.to_str().unwrap().ends_with(".iso")), "{left:?}");
+    // All that was started in this workspace has this in its environment: qemus, helpers of captures.
+    let mark = format!("XCBUILD_RUN={}\0", workspace.run_directory().display());
+    for process in std::fs::read_dir("/proc").unwrap().flatten().map(|p| p.path()) {
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let ours = String::from_utf8_lossy(&environment).contains(&mark);
+        assert!(!ours, "left: {}", String::from_utf8_lossy(&line).replace('\0', " "));
+    }
 }
 
 /// Two clusters at once, of which one has every ending that a case can have.
