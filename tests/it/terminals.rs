@@ -3,6 +3,7 @@
 
 use std::process::Stdio;
 
+use crate::common::tmux::Tmux;
 use crate::common::viewer::Viewer;
 use crate::common::{Workspace, read_until, tool};
 
@@ -110,17 +111,9 @@ fn a_command_goes_on_in_the_background(workspace: &Workspace, meanwhile: &dyn Fn
 
 /// In tmux, `vm` opens a window on a node that takes nobody without the key.
 fn a_window_gets_in_by_the_key(workspace: &Workspace) {
-    if !tool::present("tmux") {
-        return;
-    }
-    let socket = workspace.home().join("tmux");
-    let tmux = |arguments: &[&str]| {
-        tool::run("tmux", &[&["-S", socket.to_str().unwrap()], arguments].concat())
-    };
-    tmux(&["-f", "/dev/null", "new-session", "-d", "-s", "test", "sh"]);
-    let place = tmux(&["display", "-p", "#{socket_path},#{pid},0"]);
-    workspace.xcbuild(&["vm", "1"]).env("TMUX", place.trim()).assert().success();
-    tmux(&[
+    let Some(tmux) = Tmux::start(workspace) else { return };
+    tmux.xcbuild(workspace, &["vm", "1"]);
+    tmux.run(&[
         "send-keys",
         "-t",
         "vm-001",
@@ -129,8 +122,7 @@ fn a_window_gets_in_by_the_key(workspace: &Workspace) {
     ]);
     let until = "timeout 60 sh -c 'until test -e /tmp/window; do sleep 0.1; done'; cat /tmp/window";
     let said = workspace.xcbuild(&["rsh", "1", until]).output().unwrap();
-    let screen = tmux(&["capture-pane", "-p", "-t", "vm-001"]);
-    tmux(&["kill-server"]);
+    let screen = tmux.run(&["capture-pane", "-p", "-t", "vm-001"]);
     assert_eq!(String::from_utf8_lossy(&said.stdout), "vm-001\n", "{screen}");
 }
 

@@ -6,6 +6,7 @@ pub mod host;
 pub mod machine;
 pub mod schema;
 pub mod throwaway;
+pub mod tmux;
 pub mod tool;
 pub mod viewer;
 

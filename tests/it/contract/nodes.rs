@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::overlays::with_overlays;
+use crate::common::tmux::Tmux;
 use crate::common::{Workspace, dns, tool};
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hooks/xcluster.hook");
@@ -192,20 +193,12 @@ fn copies_and_background_commands_work(workspace: &Workspace) {
 
 /// `xvm` adds a node with a window in the tmux session that it is called from; `vm` opens one.
 fn windows_are_opened_in_tmux(workspace: &Workspace) {
-    if !tool::present("tmux") {
-        return;
-    }
-    let socket = workspace.home().join("tmux");
-    let tmux = |arguments: &[&str]| {
-        tool::run("tmux", &[&["-S", socket.to_str().unwrap()], arguments].concat())
-    };
-    tmux(&["-f", "/dev/null", "new-session", "-d", "-s", "test", "sh"]);
-    let place = tmux(&["display", "-p", "#{socket_path},#{pid},0"]);
+    let Some(tmux) = Tmux::start(workspace) else { return };
     for arguments in [["xvm", "3"], ["vm", "2"]] {
-        workspace.xcbuild(&arguments).env("TMUX", place.trim()).assert().success();
+        tmux.xcbuild(workspace, &arguments);
     }
-    let windows = tmux(&["list-windows", "-F", "#{window_name} #{pane_start_command}"]);
-    tmux(&["kill-server"]);
+    let windows = tmux.run(&["list-windows", "-F", "#{window_name} #{pane_start_command}"]);
+    drop(tmux);
     assert!(
         windows.lines().any(|l| l.starts_with("vm-003 ") && l.contains("console")),
         "{windows}"
