@@ -49,7 +49,7 @@ fn schema() -> Result<PathBuf, String> {
     let done = pip.arg(fetched.path()).arg(PACKAGE).output().map_err(|e| e.to_string())?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        let why = said.lines().rfind(|line| line.contains("rror")).unwrap_or(&said);
+        let why = said.lines().rfind(|line| line.starts_with("ERROR")).unwrap_or(&said);
         return Err(format!("pip can't fetch {PACKAGE}: {}", why.trim()));
     }
     let archive = std::fs::read_dir(fetched.path()).unwrap().next().unwrap().unwrap().path();
