@@ -16,9 +16,11 @@
 //! | [`pcap`] | the streams that are read |
 //! | [`source`] | where frames come from |
 //! | [`record`] | from sources to the file, until the end |
+//! | [`background`] | the same beside other work |
 //!
 //! Which sources a network has is known to `cluster::capture`.
 
+pub mod background;
 pub mod pcap;
 pub mod pcapng;
 pub mod record;
@@ -26,7 +28,8 @@ pub mod source;
 
 use std::time::Duration;
 
-pub use record::{Background, Limits, Summary, record};
+pub use background::Background;
+pub use record::{Limits, Summary, record};
 pub use source::Source;
 
 /// The most bytes of a frame that are taken, unless told otherwise: more than a network card

@@ -2,16 +2,13 @@
 //! end, or the user's wish.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Frame;
+use super::background::Stop;
 use super::pcapng::{self, Interface};
 use super::source::{Counts, Item, Source, now};
 use crate::sys::cancel;
@@ -48,65 +45,8 @@ pub fn record(sources: Vec<Source>, out: &mut impl Write, limits: Limits) -> io:
     record_until(sources, out, limits, &Stop::new()?)
 }
 
-/// A recording that goes on beside other work until it is ended.
-#[derive(Debug)]
-pub struct Background {
-    stop: Arc<Stop>,
-    thread: JoinHandle<io::Result<Summary>>,
-}
-
-impl Background {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// When the kernel has no room for it.
-    pub fn start(sources: Vec<Source>, mut out: impl Write + Send + 'static) -> io::Result<Self> {
-        let stop = Arc::new(Stop::new()?);
-        let until = Arc::clone(&stop);
-        let run = move || record_until(sources, &mut out, Limits::default(), &until);
-        let thread = thread::Builder::new().name("recording".into()).spawn(run)?;
-        Ok(Self { stop, thread })
-    }
-
-    /// From now on that a source ends is nothing to be told.
-    pub fn ends_soon(&self) {
-        self.stop.near.store(true, Ordering::SeqCst);
-    }
-
-    /// Ends it; what the sources have seen until now is in the file, then.
-    ///
-    /// # Errors
-    /// When the file could not be written.
-    pub fn end(self) -> io::Result<Summary> {
-        self.ends_soon();
-        self.stop.shut();
-        let lost = |_| Err(io::Error::other("the thread that recorded has panicked"));
-        self.thread.join().unwrap_or_else(lost)
-    }
-}
-
-/// The wish that a recording ends.
-#[derive(Debug)]
-struct Stop {
-    near: AtomicBool,
-    /// What is read until this polls readable, by its end.
-    read: UnixStream,
-    shut: UnixStream,
-}
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        let (read, shut) = UnixStream::pair()?;
-        Ok(Self { near: AtomicBool::new(false), read, shut })
-    }
-
-    fn shut(&self) {
-        // Of a pair that is there and open this can't fail.
-        let _ = self.shut.shutdown(Shutdown::Both);
-    }
-}
-
-fn record_until(
+/// The same, until an end is wanted.
+pub(super) fn record_until(
     sources: Vec<Source>,
     out: &mut impl Write,
     limits: Limits,
@@ -121,7 +61,7 @@ fn record_until(
     let _guard = cancel::on_cancel(move || drop(cancelled.try_send(Item::Stop)));
     thread::scope(|scope| {
         for (number, source) in sources.into_iter().enumerate() {
-            let (tell, counts, stop) = (tell.clone(), &counts[number], stop.read.as_fd());
+            let (tell, counts, stop) = (tell.clone(), &counts[number], stop.fd());
             scope.spawn(move || source.read(number, &tell, counts, stop));
         }
         drop(tell);
@@ -216,7 +156,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::time::Duration;
 
-    use super::{Background, Limits, record};
+    use super::{Limits, record};
     use crate::capture::pcap::{frame_head, head};
     use crate::capture::pcapng::Interface;
     use crate::capture::{SNAPLEN, Source};
@@ -285,32 +225,5 @@ mod tests {
         let (read, mut gone) = pipe();
         drop(read);
         assert_eq!(record(vec![source], &mut gone, Limits::default()).unwrap().frames, 0);
-    }
-
-    /// Nobody waits between the last frame and the end.
-    #[test]
-    fn what_was_seen_before_the_end_is_recorded() {
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (group, port) = (Ipv4Addr::new(224, 0, 0, 239), free.local_addr().unwrap().port());
-        let heard = loopback_group(group, port).unwrap();
-        let (read, mut write) = pipe();
-        write.write_all(&head(96)).unwrap();
-        let sources = vec![
-            Source::stream(interface("a"), read, true).unwrap(),
-            Source::datagrams(interface("b"), heard),
-        ];
-        let sender = loopback_group(group, port).unwrap();
-        rustix::net::sockopt::set_ip_multicast_if(&sender, &Ipv4Addr::LOCALHOST).unwrap();
-        let recording = Background::start(sources, std::io::sink()).unwrap();
-        for _ in 0..100 {
-            sender.send_to(&[7; 60], (group, port)).unwrap();
-            // The kernel gives a frame to all who hear the group in one go, to the sender as well.
-            sender.recv(&mut [0; 60]).unwrap();
-            let frame = [&[0; 6][..], &[1; 6], &[8, 0]].concat();
-            let bytes = [frame_head(Duration::new(1, 2), 14, 60), frame].concat();
-            write.write_all(&bytes).unwrap();
-        }
-        let summary = recording.end().unwrap();
-        assert_eq!((summary.frames, summary.dropped, summary.ended), (200, 0, vec![]));
     }
 }

@@ -12,12 +12,11 @@
 //! find nobody at the other end. What remains of the dump in qemu is removed by the next capture.
 
 mod dump;
+mod place;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddrV4;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -30,45 +29,15 @@ use crate::capture::{Background, Source, Summary};
 use crate::net::bridges;
 use crate::sys::exec::{Exec, Running, own_program};
 use crate::sys::packet::loopback_group;
-use crate::topology::address::{AddressError, Mac, NetworkId, NodeId};
+use crate::topology::address::{Mac, NetworkId, NodeId};
 use dump::Dump;
+pub use place::Place;
 
 /// The verb by which xcbuild sends an interface's frames from within another namespace.
 pub const CAPTURE_VERB: &str = "netns-capture";
 
 /// How long a helper has to write what it has seen, at the end.
 const HELPER_LIMIT: Duration = Duration::from_secs(5);
-
-/// A place to capture at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// All frames of a network.
-    Network(NetworkId),
-    /// What a node sends to and receives from a network.
-    Link(NodeId, NetworkId),
-}
-
-/// `1`, or `vm-001:1`, or `1:1`.
-impl FromStr for Place {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        match text.split_once(':') {
-            None => Ok(Self::Network(text.parse()?)),
-            Some((node, network)) => Ok(Self::Link(node.parse()?, network.parse()?)),
-        }
-    }
-}
-
-/// As it is read.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(network) => write!(f, "network {network}"),
-            Self::Link(node, network) => write!(f, "{node}:{network}"),
-        }
-    }
-}
 
 /// Sources, and what keeps them flowing.
 #[derive(Debug, Default)]
@@ -270,21 +239,9 @@ fn carrier(node: &NodeState, link: &InterfaceState) -> Carrier {
 
 #[cfg(test)]
 mod tests {
-    use super::{Carrier, Place, carrier};
+    use super::{Carrier, carrier};
     use crate::cluster::state::NodeState;
-    use crate::topology::address::{NetworkId, NodeId};
     use crate::vm::tests::node;
-
-    #[test]
-    fn places_are_networks_and_links() {
-        let node = |n| NodeId::new(n).unwrap();
-        assert_eq!("1".parse(), Ok(Place::Network(NetworkId(1))));
-        assert_eq!("201:2".parse(), Ok(Place::Link(node(201), NetworkId(2))));
-        assert_eq!("vm-001:0".parse(), Ok(Place::Link(node(1), NetworkId(0))));
-        for bad in ["", "x", "1:", ":1", "300", "241:1", "1:1:1"] {
-            assert!(bad.parse::<Place>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn carriers_are_read_off_the_command_line() {
