@@ -18,6 +18,7 @@ use super::status::NodeStatus;
 use super::vigil::{NodeDied, Vigil};
 use super::{RunDir, status};
 use crate::sys::exec::{Bounded, Exec, Output};
+use crate::sys::wait::DAY;
 use crate::topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
@@ -29,9 +30,6 @@ pub const SSH_LOST: i32 = 255;
 /// How long after that a node has to die, so that it is to blame: its connections end a moment before
 /// its qemu does.
 const LAST_BREATH: Duration = Duration::from_secs(1);
-
-/// A wait with no end in sight.
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

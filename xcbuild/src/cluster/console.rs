@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
@@ -18,6 +18,7 @@ use super::state::State;
 use super::watch::{Tail, Watch, end_of, panic_line};
 use super::{RunDir, status};
 use crate::sys::files::Lock;
+use crate::sys::wait::DAY;
 use crate::topology::address::NodeId;
 use crate::vm::process::{Held, ProcessId};
 
@@ -26,9 +27,6 @@ pub const DETACH: u8 = 0x1d;
 
 /// How many lines of the past a console starts with.
 const PAST: usize = 20;
-
-/// A wait with no end in sight.
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The file that holds all that a node wrote to its console since its qemu was started.
 ///

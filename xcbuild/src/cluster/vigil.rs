@@ -15,11 +15,9 @@ use super::state::State;
 use super::status::{DEAD, process};
 use super::watch::{Watch, end_of, last_words};
 use super::{RunDir, console};
-use crate::sys::wait::{First, first};
+use crate::sys::wait::{DAY, First, first};
 use crate::topology::address::NodeId;
 
-/// A wait with no end in sight.
-const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How many lines of a console are looked at.
 const LINES: usize = 200;
 

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::cancel;
+
+/// A wait with no end in sight.
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,76 +8,30 @@
 
 mod console;
 mod failure;
+mod limits;
+mod look;
 pub mod order;
 mod slots;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use console::Console;
 pub use failure::NodeFailed;
-use order::{Order, Queue};
+pub(super) use limits::Limits;
+use order::Queue;
 use slots::{Slot, Slots};
 
 use super::spawn::{remove_if_there, spawn};
 use super::state::State;
-use super::watch::{Agent, Tail, Watch, Woken};
-use super::{Event, RunDir, StartParams, dns};
+use super::watch::{Agent, Tail, Watch};
+use super::{Event, RunDir};
+use crate::sys::wait::DAY;
 use crate::topology::address::NodeId;
-use crate::vm::command::{Accel, Paths};
+use crate::vm::command::Paths;
 use crate::vm::process::{Held, ProcessId};
-
-/// A wait with no end in sight.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// How nodes are brought up.
-#[derive(Debug, Clone)]
-pub(super) struct Limits {
-    /// How many boot at once; if not given, as many as there are boot slots of the host.
-    parallel: Option<usize>,
-    /// How many boot slots the host has.
-    slots: usize,
-    /// How long each may take.
-    each: Duration,
-    /// Which roles come first.
-    order: Order,
-    /// Whether to go on without nodes that fail.
-    keep_going: bool,
-    /// Whether to wait until nodes are ready.
-    wait: bool,
-}
-
-impl Limits {
-    /// What suits this host and the accelerator, but for how long each node may take.
-    pub(super) fn new(accel: Accel, each: Option<Duration>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (slots, seconds) = match accel {
-            Accel::Kvm => (cores * 2, 60),
-            // A node that boots by translation keeps a core busy all the time.
-            Accel::Tcg => (cores, 180),
-        };
-        let each = each.unwrap_or(Duration::from_secs(seconds));
-        let order = Order::default();
-        Self { parallel: None, slots, each, order, keep_going: false, wait: true }
-    }
-
-    /// As the user wants it for nodes that are started.
-    pub(super) fn of(accel: Accel, params: &StartParams) -> Self {
-        Self {
-            parallel: params.parallel.map(|parallel| parallel.max(1)),
-            order: params.order.clone(),
-            keep_going: params.keep_going,
-            ..Self::new(accel, params.timeout).waiting(params.wait && !params.at_once)
-        }
-    }
-
-    /// With or without the wait for nodes to be ready.
-    pub(super) fn waiting(self, wait: bool) -> Self {
-        Self { wait, ..self }
-    }
-}
 
 /// How a node comes to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,64 +184,6 @@ impl Boot<'_> {
         let process = node.process;
         self.state.save(self.run)?;
         Ok(process)
-    }
-
-    /// Looks at every node after something has changed.
-    fn look(&mut self, woken: Woken) -> Result<()> {
-        let now = Instant::now();
-        for id in self.booting.keys().copied().collect::<Vec<_>>() {
-            self.look_at(id, now, woken == Woken::TimedOut)?;
-        }
-        for id in self.ready.keys().copied().collect::<Vec<_>>() {
-            self.look_again(id, now)?;
-        }
-        if self.dns.as_ref().is_some_and(|dns| dns.wait(now)) {
-            bail!(dns::ended(&self.state.logs));
-        }
-        Ok(())
-    }
-
-    fn look_at(&mut self, id: NodeId, now: Instant, timed_out: bool) -> Result<()> {
-        let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
-        let panicked = node.console.panicked(now);
-        node.words.lines().iter().for_each(|line| node.agent.hear(line));
-        let (took, died) = (now - node.since, node.held.wait(now));
-        match (node.agent.clone(), panicked) {
-            _ if died => self.fail(self.died(id)),
-            (Agent::Ready, None) => self.is_ready(id, took),
-            (Agent::Failed(what), _) => {
-                self.fail(self.failed(id, format!("it says that {what} failed")))
-            }
-            (_, Some(panic)) => self.fail(self.failed(id, panic)),
-            (Agent::Silent, None) if timed_out && took >= self.limits.each => {
-                let limit = self.limits.each.as_secs();
-                let reason = format!("not ready within {limit} s (--timeout gives it longer)");
-                self.fail(self.failed(id, reason))
-            }
-            (Agent::Silent, None) => Ok(()),
-        }
-    }
-
-    /// Looks at a node that was ready.
-    fn look_again(&mut self, id: NodeId, now: Instant) -> Result<()> {
-        let Some(node) = self.ready.get_mut(&id) else { return Ok(()) };
-        match node.console.panicked(now) {
-            _ if node.held.wait(now) => self.fail(self.died(id)),
-            Some(panic) => self.fail(self.failed(id, panic)),
-            None => Ok(()),
-        }
-    }
-
-    fn is_ready(&mut self, id: NodeId, took: Duration) -> Result<()> {
-        if let Some(Booting { held, console, slot, .. }) = self.booting.remove(&id) {
-            self.slots.give_back(slot);
-            self.ready.insert(id, Ready { held, console });
-        }
-        if let Some(node) = self.state.nodes.get_mut(&id.number()) {
-            node.ready_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        }
-        (self.progress)(Event::Ready(id, took));
-        self.state.save(self.run)
     }
 
     /// Ends the start for a node, or goes on without it.
