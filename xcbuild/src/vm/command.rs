@@ -358,7 +358,7 @@ mod tests {
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -device virtio-rng-pci
         -kernel /w/bzImage
-        -append console=ttyS0 quiet cryptomgr.notests mtu1=1400 xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
+        -append console=ttyS0 quiet cryptomgr.notests no_timer_check mtu1=1400 xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
         -initrd /w/initrd
         -blockdev node-name=base,driver=raw,read-only=on,file.driver=file,file.locking=auto,file.filename=/w/base.iso
         -device virtio-blk-pci,drive=base,serial=base
@@ -399,7 +399,7 @@ mod tests {
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -device virtio-rng-pci
         -kernel /w/bzImage
-        -append console=ttyS0 quiet cryptomgr.notests xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
+        -append console=ttyS0 quiet cryptomgr.notests no_timer_check xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
         -netdev user,id=net0,net=192.168.0.2/24,host=192.168.0.250,dns=192.168.0.251,ipv6-net=1000::1:c0a8:2/120,ipv6-host=1000::1:c0a8:fa,ipv6-dns=1000::1:c0a8:fb,hostfwd=tcp:127.0.0.1:12002-192.168.0.2:23,hostfwd=tcp:127.0.0.1:12302-192.168.0.2:22
         -device virtio-net-pci,netdev=net0,mac=00:00:00:01:00:02,romfile=
         -chardev socket,id=console,path=/run/xc/default/201.console,server=on,wait=off,logfile=/w/log,, old/201.log

@@ -13,7 +13,7 @@ use crate::tree::{self, Content, Entry, Kind, Tree, TreePath};
 pub const PACKAGES: &[&str] = &["isolinux", "syslinux-common", "systemd-boot-efi"];
 
 /// What the kernel is told: consoles, and what every node's kernel is.
-const KERNEL_LINE: &str = "console=tty0 console=ttyS0 quiet cryptomgr.notests";
+const KERNEL_LINE: &str = "console=tty0 console=ttyS0 quiet cryptomgr.notests no_timer_check";
 const ISOLINUX: &str = "boot/isolinux/isolinux.bin";
 const EFI_IMAGE: &str = "boot/efi.img";
 /// What a disk's root tree has for booting.
