@@ -60,7 +60,9 @@ fn a_node_lets_one_in_and_has_its_tools() {
     workspace.ok(&["lock", "--update"]);
     for layout in ["--layout=tree", "--layout=tar"] {
         workspace.ok(&["mkcdrom", layout, "odd"]);
-        workspace.ok(ALONE);
+        let started = workspace.xcbuild(ALONE).assert().success();
+        let said = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
+        assert!(!said.contains("50odd.rc"), "rcS gives its scripts the time zone: {said}");
         let node =
             workspace.ok(&["rsh", NODE, "hostname; . /etc/profile; echo $FOO $BAR; date +%z"]);
         assert_eq!(node, "vm-221\na b 1\n+0500\n", "{layout}");
@@ -142,8 +144,17 @@ fn a_script_that_fails_is_told() {
     let cluster = workspace.cluster();
     workspace.ok(&["lock", "--update"]);
     workspace.ok(&["mkcdrom", "odd"]);
+    let started = workspace.xcbuild(ALONE).assert().success();
+    let said = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
+    assert!(said.contains("WARNING: vm-221: 50odd.rc ended with status 3"), "{said}");
+    assert!(workspace.ok(&["logs", NODE]).contains("it broke"), "{said}");
+    workspace.ok(&["stop"]);
+    // Without what makes a node one, the start has failed.
+    let scripts = workspace.home().join("ovl/odd/default/etc/init.d");
+    std::fs::rename(scripts.join("50odd.rc"), scripts.join("20sshd.rc")).unwrap();
+    workspace.ok(&["mkcdrom", "odd"]);
     let said = workspace.fails(ALONE, 1);
-    assert!(said.contains("50odd.rc with status 3"), "{said}");
+    assert!(said.contains("20sshd.rc with status 3"), "{said}");
     assert!(said.contains("it broke"), "the end of the console: {said}");
     drop(cluster);
 }

@@ -20,6 +20,7 @@ const OVERLAYS: &[&str] = &[
     "variants",
     "borrower",
     "packaged",
+    "loose",
 ];
 /// How long an answer may take: far more than any should.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,6 +83,8 @@ fn overlays_are_in_the_node(workspace: &Workspace) {
     assert!(!said("/opt/tool version 2>/dev/null || /opt/tool --version").is_empty());
     assert_eq!(said("cat /etc/variant /etc/borrowed"), "plain\nbin\netc\n");
     assert_eq!(said("mytool"), "mytool 1.0\n");
+    let loose = "cat /run/loose/file /run/loose.pid /dev/loose /tmp/loose; readlink /var/run";
+    assert_eq!(said(loose), "in run\nin var/run\nin dev\nin tmp\n../run\n");
 }
 
 fn the_base_image_is_the_contracts(workspace: &Workspace) {
@@ -238,7 +241,11 @@ fn cdroms_of_tars_are_unpacked_and_their_script_is_run() {
     let options = format!("--kvm_opt=-uuid {identity}");
     let start =
         ["starts", "--nvm=1", "--nrouters=1", "--ntesters=0", "--nets_vm=0,1,3", "--mtu=1400"];
-    workspace.ok(&[&start[..], &[&options, "--nets201=0,1,2,5", "--append=all=1"]].concat());
+    let start = [&start[..], &[&options, "--nets201=0,1,2,5", "--append=all=1"]].concat();
+    let started = workspace.xcbuild(&start).assert().success();
+    let told = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
+    let warning = "vm-001: 50loose.rc ended with status 1; `xcbuild logs 1` shows its console";
+    assert!(told.contains(warning), "a start script that fails ends no start: {told}");
     overlays_are_in_the_node(&workspace);
     let said = |command: &str| workspace.ok(&["rsh", "1", command]);
     assert_eq!(said("cat /etc/by-script"), "plain\n", "the ISO's script ran, before the services");

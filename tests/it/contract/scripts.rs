@@ -103,6 +103,11 @@ fn env_gives_every_setting_to_eval() {
         assert_eq!(said, expected, "{name}");
     }
     let said = workspace.ok(&["env", "--nets-vm=0,7", "--mem=512"]);
+    let options = ["env", "--net_setup=/n", "--machine=q35", "--kver=6"];
+    let own = workspace.ok(&options);
+    for line in ["__net_setup=/n", "__machine=q35", "__kver=6"] {
+        assert!(own.lines().any(|l| l == line), "{line}: {own}");
+    }
     for line in ["__nets_vm=0,7", "__mem=512", "__own=7"] {
         assert!(said.lines().any(|l| l == line), "the command line beats the environment: {said}");
     }
@@ -120,6 +125,48 @@ fn options_may_be_spelt_in_three_ways_and_empty_is_unset() {
     workspace.set("__mem", "");
     let said = workspace.ok(&["env"]);
     assert!(said.contains("__nets_vm=0,9\n") && said.contains("__mem=128\n"), "{said}");
+}
+
+/// As where the directory of a checkout is all that a makefile knows.
+#[test]
+fn places_may_be_given_from_where_one_stands() {
+    let mut workspace = with_overlays(Workspace::fresh());
+    let root = workspace.home().join("elsewhere");
+    std::fs::create_dir_all(&root).unwrap();
+    tool::run("cp", &["-R", place().to_str().unwrap(), root.to_str().unwrap()]);
+    tool::run(
+        "cp",
+        &["-R", workspace.home().join("archive").to_str().unwrap(), root.to_str().unwrap()],
+    );
+    workspace.set("XCLUSTER_OVLPATH", "nosuch:./overlays/");
+    workspace.set("ARCHIVE", "archive");
+    workspace.set("__cdrom", "our.iso");
+    let here = |arguments: &[&str]| {
+        let done = workspace.xcbuild(arguments).current_dir(&root).assert().success();
+        text(&done.get_output().stdout)
+    };
+    let found = here(&["ovld", "variants"]);
+    assert_eq!(found, format!("{}\n", root.join("overlays/variants").display()), "for who goes on");
+    // The scripts of these go into other directories, and ask for others' and for the archive.
+    assert_eq!(here(&["mkcdrom", "borrower", "packaged"]), "our.iso\n");
+    assert!(root.join("our.iso").is_file());
+}
+
+#[test]
+fn options_that_are_no_settings_come_from_the_environment_too() {
+    let mut workspace = with_overlays(Workspace::fresh());
+    let dest = workspace.home().join("dest");
+    workspace.set("__dest", dest.to_str().unwrap());
+    workspace.ok(&["install_prog", "ls"]);
+    assert!(dest.join("bin/ls").is_file());
+    workspace.set("__label", "Mine");
+    let label = |arguments: &[&str]| {
+        let iso = std::fs::read(workspace.ok(arguments).trim()).unwrap();
+        String::from_utf8_lossy(&iso[16 * 2048 + 40..][..32]).trim_end().to_owned()
+    };
+    assert_eq!(label(&["mkcdrom", "variants"]), "Mine");
+    let beaten = label(&["mkcdrom", "--label=one", "--label=Two", "variants"]);
+    assert_eq!(beaten, "Two", "the command line beats it, and the last word counts");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod console;
 mod dns;
 mod doctor;
 mod env;
+mod environment;
 mod exec;
 mod hook;
 mod images;
@@ -78,7 +79,7 @@ const USAGE: u8 = 2;
 
 /// Builds overlays and a base image into cached ISOs and runs clusters of VMs from them
 #[derive(Debug, Parser)]
-#[command(name = "xcbuild", version, max_term_width = 100)]
+#[command(name = "xcbuild", version, max_term_width = 100, args_override_self = true)]
 struct Arguments {
     /// Say only warnings and errors on stderr
     #[arg(long, short, global = true)]
@@ -177,6 +178,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let arguments = spelling::normal(arguments, &mut variables);
     let arguments = settings::taken(iso::normal(arguments), &mut variables);
+    let arguments = environment::added(arguments, &variables);
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(e) => return usage(&e),

@@ -13,10 +13,9 @@ use crate::settings::Settings;
 /// # Errors
 /// When our own can't be written to the store's directory.
 pub fn search(settings: &Settings) -> Result<Search> {
-    let mut places = settings.places.overlays.clone();
-    places.push(Carried::Overlays.directory(&settings.places.store)?);
+    let ours = Carried::Overlays.directory(&settings.places.store)?;
     let current = std::env::current_dir().context("can't tell the current directory")?;
-    Ok(Search { places, current })
+    Ok(Search::new(settings.places.overlays.iter().cloned().chain([ours]), &current))
 }
 
 /// The directory of an overlay.

@@ -18,6 +18,19 @@ const TAKERS: &[&str] = &[
 ];
 /// The verbs whose options are settings.
 const GIVERS: &[&str] = &["mkcdrom", "nsadd", "start"];
+/// Settings that `env` prints and that are an option of no verb.
+const OTHERS: &[&str] = &[
+    "base_libs",
+    "bbver",
+    "cached",
+    "diskimver",
+    "dropbearver",
+    "ipver",
+    "kcfg",
+    "kobj",
+    "kver",
+    "loader",
+];
 
 /// The command line without the options that are settings of other verbs, which go into the
 /// variables.
@@ -39,8 +52,8 @@ pub fn taken(arguments: Vec<OsString>, variables: &mut Variables) -> Vec<OsStrin
         match option {
             // The program, the verb, and the first of its arguments: from there on all is the verb's.
             Some((name, value)) if words < 3 && option_of(own, name).is_none() => {
-                match GIVERS.iter().find_map(|verb| option_of(command.find_subcommand(verb)?, name))
-                {
+                let given = |verb| option_of(command.find_subcommand(verb)?, name);
+                match GIVERS.iter().find_map(given).or_else(|| other(name)) {
                     Some(setting) => variables.set(format!("__{setting}"), value),
                     None => left.push(argument),
                 }
@@ -61,6 +74,11 @@ fn option_of<'a>(verb: &'a Command, name: &str) -> Option<&'a str> {
     verb.get_arguments().find(takes).map(|arg| arg.get_id().as_str())
 }
 
+fn other(name: &str) -> Option<&'static str> {
+    let name = name.replace('-', "_");
+    OTHERS.iter().find(|other| **other == name).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::taken;
@@ -75,6 +93,7 @@ mod tests {
             ("x mkcdrom a --mem=1", "x mkcdrom a --mem=1", &[]),
             ("x env --timeout=7", "x env", &[("__boot_timeout", "7")]),
             ("x -q env --mem=7", "x -q env", &[("__mem", "7")]),
+            ("x start --kver=6 --base-libs=l", "x start", &[("__base_libs", "l"), ("__kver", "6")]),
             ("x stop --mem=7", "x stop --mem=7", &[]),
             ("x", "x", &[]),
         ] {

@@ -86,6 +86,12 @@ pub struct StartOptions {
     /// kvm, tcg, or auto: KVM where it works
     #[arg(long, value_name = "KIND")]
     accel: Option<String>,
+    /// qemu's machine type [default: pc]
+    #[arg(long, value_name = "TYPE")]
+    machine: Option<String>,
+    /// A program that wires each interface: called with node and network, it prints options of qemu
+    #[arg(long, value_name = "PROGRAM")]
+    net_setup: Option<String>,
     /// What carries the networks: user, netns, rootless, or auto: netns in a namespace of `nsadd`,
     /// else user
     #[arg(long, value_name = "KIND")]
@@ -230,6 +236,10 @@ pub fn show(bar: &Progress, event: &Event) {
             bar.advance(1);
             ui::status("Ready", format_args!("{node} after {:.1} s", after.as_secs_f32()));
         }
+        Event::Warning(node, what) => ui::warn(format_args!(
+            "{node}: {what}; `xcbuild logs {}` shows its console",
+            node.number()
+        )),
         Event::Failed(failed) => {
             bar.advance(1);
             ui::warn(failed);

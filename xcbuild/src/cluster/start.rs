@@ -113,6 +113,8 @@ pub enum Event {
     Launched(NodeId),
     /// A node is ready, so long after its launch.
     Ready(NodeId, Duration),
+    /// A start script of a node's overlays failed, as it says; the node comes up all the same.
+    Warning(NodeId, String),
     /// A node is not ready and won't be; the others go on.
     Failed(NodeFailed),
     /// Something failed, and what was made is being undone.

@@ -49,6 +49,11 @@ impl Agent {
         }
     }
 
+    /// What a line tells that went wrong in a node which comes up all the same.
+    pub(super) fn warning(line: &str) -> Option<&str> {
+        line.trim_end().strip_prefix("warning ")
+    }
+
     /// What a node has said in all, by its agent file; one that is not there says nothing.
     pub(super) fn read(path: &Path) -> Self {
         let text = fs::read(path).unwrap_or_default();
@@ -255,6 +260,7 @@ mod tests {
             ("hello\nfailed x\nready vm-001\n", Agent::Failed("x".into())),
             ("failed x\nhello\nready vm-001\n", Agent::Ready),
             ("hello\nload 3\nreadily\n", Agent::Silent),
+            ("hello\nwarning 50x.rc ended with status 1\nready vm-001\n", Agent::Ready),
         ];
         for (text, expected) in rows {
             let mut agent = Agent::default();

@@ -106,7 +106,18 @@ pub struct Search {
     pub current: PathBuf,
 }
 
+/// A path from the root on, without `.` and without slashes that say nothing.
+pub fn from_root(current: &Path, path: &Path) -> PathBuf {
+    current.join(path).components().collect()
+}
+
 impl Search {
+    /// A search in those places, which may be given from the current directory.
+    pub fn new(places: impl IntoIterator<Item = PathBuf>, current: &Path) -> Self {
+        let places = places.into_iter().map(|place| from_root(current, &place)).collect();
+        Self { places, current: current.to_path_buf() }
+    }
+
     /// The overlay of a name or path.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::embedded::Carried;
-use super::find::Search;
+use super::find::{Search, from_root};
 use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
 
@@ -16,6 +16,28 @@ use crate::settings::{Settings, Variables};
 /// `xcluster_NAME`.
 const PASSED: &[&str] =
     &["GOPATH", "HOME", "PREFIX", "SETUP", "TEST", "TOPOLOGY", "USER", "XOVLS", "XCLUSTER_HOOK"];
+
+/// Variables of scripts that are paths or lists of them. A user may give them from where he stands;
+/// a script stands elsewhere.
+const PATHS: &[&str] = &[
+    "ARCHIVE",
+    "DISKIM",
+    "GOPATH",
+    "HOME",
+    "KERNELDIR",
+    "XCBUILD_STORE",
+    "XCLUSTER_HOME",
+    "XCLUSTER_HOOK",
+    "XCLUSTER_OVLPATH",
+    "XCLUSTER_WORKSPACE",
+    "__base_libs",
+    "__cached",
+    "__cdrom",
+    "__image",
+    "__kbin",
+    "__kcfg",
+    "__kobj",
+];
 
 /// All that overlays are built from, besides themselves.
 #[derive(Debug, Clone, Default)]
@@ -56,18 +78,20 @@ impl Params {
     /// # Errors
     /// When our own overlays can't be written to the store's directory.
     pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) -> Result<Self> {
-        let mut places = settings.places.overlays.clone();
         let ours = Carried::Overlays.directory(store.root())?;
         let mut script_environment = script_environment(settings, program);
-        if places.is_empty() {
+        if settings.places.overlays.is_empty() {
             script_environment.insert("XCLUSTER_OVLPATH".into(), ours.display().to_string());
         }
-        places.push(ours);
+        for (_, value) in script_environment.iter_mut().filter(|(n, _)| PATHS.contains(&n.as_str()))
+        {
+            *value = absolute(current, value);
+        }
         Ok(Self {
-            search: Search { places, current: current.to_path_buf() },
+            search: Search::new(settings.places.overlays.iter().cloned().chain([ours]), current),
             variables: settings.variables.clone(),
             script_environment,
-            archive: settings.places.archive.clone(),
+            archive: current.join(&settings.places.archive),
             programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
             package_lock: settings.places.package_lock(),
             script_timeout: settings.build.script_timeout,
@@ -75,6 +99,15 @@ impl Params {
             untraced: settings.build.untraced,
         })
     }
+}
+
+/// A path, or a list of them, from the root on.
+fn absolute(current: &Path, value: &str) -> String {
+    let each = value.split(':').map(|path| match path {
+        "" => String::new(),
+        path => from_root(current, Path::new(path)).display().to_string(),
+    });
+    each.collect::<Vec<_>>().join(":")
 }
 
 fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, String> {
@@ -93,8 +126,16 @@ fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, S
 mod tests {
     use std::path::Path;
 
-    use super::script_environment;
+    use super::{absolute, script_environment};
     use crate::settings::{Settings, Variables};
+
+    #[test]
+    fn paths_are_from_the_root_on() {
+        let rows = [("/a:/b", "/a:/b"), (".:../x::y/", "/w:/w/../x::/w/y"), ("", "")];
+        for (given, expected) in rows {
+            assert_eq!(absolute(Path::new("/w"), given), expected);
+        }
+    }
 
     #[test]
     fn scripts_get_the_contract_and_nothing_else() {

@@ -169,8 +169,8 @@ impl Settings {
             cluster: cluster(&variables)?,
             build: BuildSettings {
                 topology: variables.or("TOPOLOGY", "xnet"),
-                setup: words(&variables.or("SETUP", ""), ','),
-                always: words(&variables.or("XOVLS", ""), ' '),
+                setup: words(&variables.or("SETUP", ""), |c| c == ','),
+                always: words(&variables.or("XOVLS", ""), char::is_whitespace),
                 unpack_max: number::size(&variables, "__unpack_max")?,
                 script_timeout: number::optional(&variables, "__script_timeout", 1..=604_800)?
                     .map(|seconds: u32| Duration::from_secs(seconds.into())),
@@ -186,7 +186,7 @@ impl Settings {
     }
 }
 
-fn words(text: &str, separator: char) -> Vec<String> {
+fn words(text: &str, separator: impl Fn(char) -> bool) -> Vec<String> {
     text.split(separator).filter(|w| !w.is_empty()).map(ToOwned::to_owned).collect()
 }
 
@@ -261,7 +261,7 @@ fn cluster(v: &Variables) -> Result<ClusterSettings, SettingsError> {
         kubernetes_port: number::or(v, "XCLUSTER_K8S_PORT", 18_080, 1..=65_535)?,
         multicast_base: number::or(v, "XCLUSTER_MCAST_BASE", 120, 1..=254)?,
         dns_port: number::or(v, "XCLUSTER_DNS_PORT", 10_053, 1..=65_535)?,
-        dns_upstream: words(&v.or("__dns_upstream", ""), ','),
+        dns_upstream: words(&v.or("__dns_upstream", ""), |c| c == ','),
         dns_spoof: v.get("__dns_spoof").map(PathBuf::from),
         prefix,
     })

@@ -2,9 +2,18 @@
 
 use super::{Entry, Kind, PathError, Tree, TreePath};
 
-/// The directories of a root that are links into `usr/` on a usr-merged system, as Debian is since
-/// release 12.
-const MERGED: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+/// The directories of a root that are links, and where they lead: on a usr-merged system, as Debian
+/// is since release 12, and to the one place of run-time state.
+const MERGED: &[(&str, &str)] = &[
+    ("bin", "usr/bin"),
+    ("lib", "usr/lib"),
+    ("lib32", "usr/lib32"),
+    ("lib64", "usr/lib64"),
+    ("libx32", "usr/libx32"),
+    ("sbin", "usr/sbin"),
+    ("var/lock", "run/lock"),
+    ("var/run", "run"),
+];
 
 /// A name that two trees both have, and not as the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +94,9 @@ pub fn link_target(link: &TreePath, target: &[u8]) -> Option<TreePath> {
     TreePath::new(parts.join(&b'/')).ok()
 }
 
-/// Moves what stands in `/bin`, `/sbin`, `/lib` and their like into `/usr`, where those names are
-/// links in the base image. A link to there, as the base image has it, is left out.
+/// Moves what stands in `/bin`, `/sbin`, `/lib` and their like into `/usr`, and what stands in
+/// `/var/run` into `/run`, where those names are links in the base image. A link to there, as the
+/// base image has it, is left out.
 ///
 /// # Errors
 /// [`PathError`] when a path becomes too long by the move.
@@ -94,10 +104,10 @@ pub fn usr_merge(tree: Tree) -> Result<Tree, PathError> {
     let mut merged = Tree::new();
     for (path, mut entry) in tree {
         if let Kind::Hardlink(target) = &mut entry.kind {
-            *target = in_usr(target)?;
+            *target = moved(target)?.0;
         }
-        let to = in_usr(&path)?;
-        let top_link = to != path && path.parts().count() == 1 && !entry.is_directory();
+        let (to, is_top) = moved(&path)?;
+        let top_link = is_top && !entry.is_directory();
         let seen_directory = entry.is_directory() && merged.get(&to).is_some();
         if !top_link && !seen_directory {
             merged.insert(to, entry);
@@ -106,14 +116,15 @@ pub fn usr_merge(tree: Tree) -> Result<Tree, PathError> {
     Ok(merged)
 }
 
-fn in_usr(path: &TreePath) -> Result<TreePath, PathError> {
-    for name in MERGED {
-        let moved = path.rebased(&TreePath::new(name)?, &TreePath::new(format!("usr/{name}"))?);
-        if let Some(moved) = moved {
-            return moved;
+/// Where a path leads, and whether it is itself one of the links.
+fn moved(path: &TreePath) -> Result<(TreePath, bool), PathError> {
+    for (name, to) in MERGED {
+        let name = TreePath::new(name)?;
+        if let Some(moved) = path.rebased(&name, &TreePath::new(to)?) {
+            return Ok((moved?, *path == name));
         }
     }
-    Ok(path.clone())
+    Ok((path.clone(), false))
 }
 
 #[cfg(test)]
@@ -166,10 +177,23 @@ mod tests {
             ("usr/bin/env", Entry::file(0o755, "")),
             ("lib64", Entry::symlink("usr/lib64")),
             ("library/x", Entry::file(0o644, "")),
+            ("var/lock", Entry::symlink("../run/lock")),
+            ("var/run/mine/pid", Entry::file(0o644, "")),
         ]))
         .unwrap();
-        let expected =
-            ["library", "library/x", "usr", "usr/bin", "usr/bin/dir", "usr/bin/env", "usr/bin/ls"];
+        let expected = [
+            "library",
+            "library/x",
+            "run",
+            "run/mine",
+            "run/mine/pid",
+            "usr",
+            "usr/bin",
+            "usr/bin/dir",
+            "usr/bin/env",
+            "usr/bin/ls",
+            "var",
+        ];
         assert_eq!(names(&merged), expected);
         let link = merged.get(&TreePath::new("usr/bin/dir").unwrap()).unwrap();
         assert_eq!(link.kind, Kind::Hardlink(TreePath::new("usr/bin/ls").unwrap()));

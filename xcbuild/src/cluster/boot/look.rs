@@ -28,7 +28,12 @@ impl Boot<'_> {
     fn look_at(&mut self, id: NodeId, now: Instant, timed_out: bool) -> Result<()> {
         let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
         let panicked = node.console.panicked(now);
-        node.words.lines().iter().for_each(|line| node.agent.hear(line));
+        for line in node.words.lines() {
+            node.agent.hear(&line);
+            if let Some(what) = Agent::warning(&line) {
+                (self.progress)(Event::Warning(id, what.to_owned()));
+            }
+        }
         let (took, died) = (now - node.since, node.held.wait(now));
         match (node.agent.clone(), panicked) {
             _ if died => self.fail(self.died(id)),

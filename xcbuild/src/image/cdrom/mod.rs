@@ -38,7 +38,7 @@ use crate::tree::{
 };
 
 /// Raised when other bytes come of the same key.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// The blob of the action.
 const ISO: &str = "iso";
 /// `NN` in the names has two digits, and nodes go by the order of names.
