@@ -78,6 +78,14 @@ fn functions_of_nodes_and_host_do_what_the_contract_says() {
                 "",
             ),
             ("tex test -d / && echo yes", 0, "yes", ""),
+            // What the library calls its own hides nothing of the script's.
+            (
+                "now=5 end=6 tries=7 __interval=0; f() { end=8; test $now$tries = 57; }; tex f; echo $end",
+                0,
+                "8",
+                "",
+            ),
+            ("depth=1; push depth 2; echo $depth; pop depth; echo $depth", 0, "2|1", ""),
             // Stacks.
             (
                 "v=1; push v 2; push v '3 4'; echo $v; pop v; echo $v; pop v; echo $v",
