@@ -129,6 +129,43 @@ fn options_may_be_spelt_in_three_ways_and_empty_is_unset() {
     assert!(said.contains("__nets_vm=0,9\n") && said.contains("__mem=128\n"), "{said}");
 }
 
+/// As in the collections of overlays that the shell tool's users have on their path.
+#[test]
+fn a_network_topology_of_the_users_own_says_what_topologies_are() {
+    let mut workspace = Workspace::fresh();
+    let overlay = workspace.home().join("ovl/network-topology");
+    std::fs::create_dir_all(overlay.join("mine")).unwrap();
+    std::fs::write(
+        overlay.join("mine/Envsettings"),
+        "export __nvm=1 __nrouters=1\nexport __nets_vm=0,1,7 __nets201=0,7\n",
+    )
+    .unwrap();
+    let tar = overlay.join("tar");
+    std::fs::write(&tar, "#! /bin/sh\ncd $(dirname $0)\ntar cf \"$1\" mine\n").unwrap();
+    tool::run("chmod", &["+x", tar.to_str().unwrap()]);
+    workspace.set("XCLUSTER_OVLPATH", workspace.home().join("ovl").to_str().unwrap());
+    let nodes = |script: &str| {
+        let said = shell(&workspace, "sh", &format!("{script}\n$XCLUSTER topology show"));
+        let names = said.lines().filter(|line| line.starts_with("vm-"));
+        (
+            names.filter_map(|line| line.split(' ').next()).collect::<Vec<_>>().join(" "),
+            said.clone(),
+        )
+    };
+    assert_eq!(nodes("").0, "vm-001 vm-002 vm-003 vm-004 vm-201 vm-202");
+    assert!(
+        nodes("export TOPOLOGY=diamond").0.ends_with("vm-204 vm-221"),
+        "as the contract has it"
+    );
+    let mine = "export TOPOLOGY=mine; . $($XCLUSTER ovld network-topology)/$TOPOLOGY/Envsettings";
+    let (names, said) = nodes(mine);
+    assert_eq!(names, "vm-001 vm-201", "{said}");
+    let networks =
+        said.lines().filter_map(|line| line.split_once("  eth")?.1.split_whitespace().nth(1));
+    assert_eq!(networks.collect::<Vec<_>>(), ["0", "1", "7", "0", "7"], "{said}");
+    workspace.ok(&["mkcdrom", "network-topology"]);
+}
+
 /// As where the directory of a checkout is all that a makefile knows.
 #[test]
 fn places_may_be_given_from_where_one_stands() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::overlay::embedded::Carried;
 use crate::overlay::topology;
 use crate::settings::Settings;
 use crate::sys::files;
@@ -16,14 +17,33 @@ pub const ZONE: &str = "xcluster";
 /// The name of the host in that zone.
 pub const HOST: &str = "host";
 
+/// The overlay that has the topologies.
+const OVERLAY: &str = "network-topology";
+/// Where in it.
+const DIRECTORY: &str = "topologies";
+/// The topology that a cluster is of unless another is named.
+const DEFAULT: &str = "xnet";
+
 /// The topology that `TOPOLOGY` names.
 ///
 /// # Errors
 /// When there is no such file, or it says what can't be.
 pub fn load(settings: &Settings) -> Result<Topology> {
-    let overlay = super::overlays::directory(settings, "network-topology")?;
-    let directory = overlay.join("topologies");
-    topology::load(&directory, &settings.build.topology, &settings.variables)
+    let directory = super::overlays::directory(settings, OVERLAY)?.join(DIRECTORY);
+    let (name, variables) = (&settings.build.topology, &settings.variables);
+    if directory.is_dir() || name.contains('/') {
+        return topology::load(&directory, name, variables);
+    }
+    // An overlay of that name in the shell tool's form, as in its users' collections: `TOPOLOGY` is a
+    // matter of its script, and nodes and networks are what is set (`Envsettings`), or the usual.
+    let ours = Carried::Overlays.directory(&settings.places.store)?.join(OVERLAY).join(DIRECTORY);
+    let is_ours = ours.join(format!("{name}.toml")).is_file();
+    let mut topology = topology::load(&ours, if is_ours { name } else { DEFAULT }, variables)?;
+    if !is_ours {
+        topology.name.clone_from(name);
+        "As the script of network-topology has it".clone_into(&mut topology.description);
+    }
+    Ok(topology)
 }
 
 /// Writes the names of the cluster's zone for the DNS proxy, and gives the file.
