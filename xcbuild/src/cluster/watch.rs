@@ -49,6 +49,11 @@ impl Agent {
         }
     }
 
+    /// Whether a line tells that only services are left to start, which may wait for other nodes.
+    pub(super) fn starts_services(line: &str) -> bool {
+        line.trim_end() == "services"
+    }
+
     /// What a line tells that went wrong in a node which comes up all the same.
     pub(super) fn warning(line: &str) -> Option<&str> {
         line.trim_end().strip_prefix("warning ")
@@ -260,6 +265,7 @@ mod tests {
             ("hello\nfailed x\nready vm-001\n", Agent::Failed("x".into())),
             ("failed x\nhello\nready vm-001\n", Agent::Ready),
             ("hello\nload 3\nreadily\n", Agent::Silent),
+            ("hello\nservices\n", Agent::Silent),
             ("hello\nwarning 50x.rc ended with status 1\nready vm-001\n", Agent::Ready),
         ];
         for (text, expected) in rows {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::slots::Slot;
 use super::{Boot, Booting, Ready};
 use crate::cluster::watch::{Agent, Woken};
 use crate::cluster::{Event, dns};
@@ -30,6 +31,10 @@ impl Boot<'_> {
         let panicked = node.console.panicked(now);
         for line in node.words.lines() {
             node.agent.hear(&line);
+            if Agent::starts_services(&line) {
+                node.serves = true;
+                self.slots.give_back(std::mem::replace(&mut node.slot, Slot::Beyond));
+            }
             if let Some(what) = Agent::warning(&line) {
                 (self.progress)(Event::Warning(id, what.to_owned()));
             }

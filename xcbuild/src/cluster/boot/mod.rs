@@ -51,6 +51,8 @@ struct Booting {
     words: Tail,
     console: Console,
     slot: Slot,
+    /// Whether only its services are left to start: it may wait for nodes that still have to boot.
+    serves: bool,
 }
 
 /// A node that is ready, and has to stay so until all are.
@@ -136,7 +138,7 @@ impl Boot<'_> {
 
     /// Whether one more node may boot now.
     fn slot(&mut self, way: Way) -> Result<Option<Slot>> {
-        let boots = self.booting.len();
+        let boots = self.booting.values().filter(|node| !node.serves).count();
         match (self.limits.parallel, way) {
             // Nodes that boot already, and those that nobody will know to be ready, hold no slot.
             (_, Way::Reset(_)) => Ok(Some(Slot::Beyond)),
@@ -166,7 +168,8 @@ impl Boot<'_> {
             return self.fail(self.died(id));
         };
         let agent = Agent::Silent;
-        self.booting.insert(id, Booting { held, since, agent, words, console, slot });
+        self.booting
+            .insert(id, Booting { held, since, agent, words, console, slot, serves: false });
         (self.progress)(Event::Launched(id));
         Ok(())
     }

@@ -19,6 +19,7 @@ use crate::cluster::{Event, Report, RunDir, Stopped, start, status, stop};
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::sys::exec::Exec;
+use crate::topology::address::NodeId;
 use crate::vm::command::Accel;
 use crate::vm::process::{ProcessId, end};
 use crate::vm::tests::node;
@@ -204,6 +205,39 @@ fn others_go_on_without_nodes_that_fail_if_wanted() {
     let error = spoken(&bench, &[(1, panic), (2, panic), (3, panic)]).unwrap_err();
     assert!(error.downcast_ref::<NodeFailed>().is_some(), "nothing is left to go on with: {error}");
     bench.assert_nothing_left();
+}
+
+/// The first is ready when it finds the second, which may only boot when the first does not any more.
+#[test]
+fn nodes_whose_services_wait_for_others_let_them_boot() {
+    let mut bench = Bench::new(&[1, 2]);
+    bench.params.ports = Policy::FirstFree;
+    bench.params.parallel = Some(1);
+    let run = &bench.run();
+    let warnings = std::sync::Mutex::new(Vec::new());
+    let report = std::thread::scope(|scope| {
+        start(&bench.params, &|event| {
+            let say = |node: NodeId, words: &'static str| {
+                scope.spawn(move || speak(run, node, &agent(run, node), words));
+            };
+            match event {
+                Event::Launched(node) if node.number() == 1 => {
+                    say(node, "hello\nservices\nwarning 50x.rc ended with status 1\n");
+                }
+                Event::Launched(node) => {
+                    say(NodeId::new(1).unwrap(), "ready vm\n");
+                    say(node, "hello\nready vm\n");
+                }
+                Event::Warning(node, what) => {
+                    warnings.lock().unwrap().push(format!("{node}: {what}"));
+                }
+                _ => {}
+            }
+        })
+    });
+    assert_eq!(report.unwrap().status.alive(), 2);
+    assert_eq!(warnings.into_inner().unwrap(), ["vm-001: 50x.rc ended with status 1"]);
+    assert_eq!(stop(run).unwrap().processes, 2);
 }
 
 #[test]
