@@ -25,11 +25,8 @@ pub enum TarError {
     /// An entry's path is not inside a tree.
     #[error("bad path in the tar")]
     Path(#[from] PathError),
-    /// An absolute path.
-    #[error("`{0}` in the tar has an absolute path")]
-    Absolute(String),
-    /// A name that is there twice.
-    #[error("`{0}` is in the tar twice")]
+    /// A name that is there as a directory and as something else, or again after a hard link to it.
+    #[error("`{0}` is in the tar twice, and the later can't take the earlier's place")]
     Twice(TreePath),
     /// A path that goes through a symbolic link or a file of the same tar.
     #[error("`{0}` in the tar is below `{1}`, which is no directory")]

@@ -1,5 +1,6 @@
 //! Trees from tars.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ const ENTRIES_MAX: u64 = 2_000_000;
 /// # Errors
 /// [`TarError`], which names the entry.
 pub fn from_tar(blob: &Arc<Blob>) -> Result<Tree, TarError> {
-    let mut reader = Reader { blob, tree: Tree::new(), last: None, end: 0, sparse: 0 };
+    let (tree, linked) = (Tree::new(), BTreeSet::new());
+    let mut reader = Reader { blob, tree, linked, last: None, end: 0, sparse: 0 };
     reader.check_sizes()?;
     // Other readers use the same handle, and with it its offset; `ReadAt` has its own.
     let mut archive = Archive::new(ReadAt { blob, at: 0 });
@@ -67,6 +69,8 @@ impl Seek for ReadAt<'_> {
 struct Reader<'a> {
     blob: &'a Arc<Blob>,
     tree: Tree,
+    /// The files that hard links name.
+    linked: BTreeSet<TreePath>,
     last: Option<String>,
     /// Where the entry that was read last ends.
     end: u64,
@@ -119,22 +123,23 @@ impl Reader<'_> {
         let end = entry.raw_file_position().checked_add(length);
         let end = end.and_then(|end| end.checked_next_multiple_of(BLOCK));
         self.end = end.ok_or_else(|| TarError::Short { last: self.last.clone() })?;
-        if raw.starts_with(b"/") {
-            return Err(TarError::Absolute(String::from_utf8_lossy(&raw).into_owned()));
-        }
         if is_pax_sparse(&mut entry).map_err(|e| self.broken(e))? {
             return Err(TarError::PaxSparse(String::from_utf8_lossy(&raw).into_owned()));
         }
+        // From the root on or not (`tar -P`): it is unpacked there.
         let path = TreePath::new(&raw)?;
         if path.is_root() || entry.header().entry_type().is_pax_global_extensions() {
             return Ok(());
         }
         self.check_place(&path)?;
         let kind = self.kind(&path, &mut entry)?;
-        let seen = self.tree.get(&path);
-        let both_directories = seen.is_some_and(|e| e.is_directory() && kind == Kind::Directory);
-        if seen.is_some() && !both_directories {
-            return Err(TarError::Twice(path));
+        if kind == Kind::Hardlink(path.clone()) {
+            // How tar writes a file that it is given twice.
+            return Ok(());
+        }
+        self.check_again(&path, &kind)?;
+        if let Kind::Hardlink(target) = &kind {
+            self.linked.insert(target.clone());
         }
         let number = |n: io::Result<u64>| n.ok().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         let header = entry.header();
@@ -145,6 +150,17 @@ impl Reader<'_> {
         let (uid, gid) = (number(header.uid()), number(header.gid()));
         self.tree.insert(path, Entry { mode, uid, gid, kind });
         Ok(())
+    }
+
+    /// What is there a second time takes the place of the first, as where a tar is unpacked. A
+    /// directory and what is none can't, nor can a file that has other names by now.
+    fn check_again(&self, path: &TreePath, kind: &Kind) -> Result<(), TarError> {
+        let Some(seen) = self.tree.get(path) else { return Ok(()) };
+        let same_sort = seen.is_directory() == (*kind == Kind::Directory);
+        if same_sort && !self.linked.contains(path) {
+            return Ok(());
+        }
+        Err(TarError::Twice(path.clone()))
     }
 
     /// All that a path goes through has to be a directory.
