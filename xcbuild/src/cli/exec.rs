@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["role", "nodes"])]
     all: bool,
     /// On the nodes of a role: vms, routers, testers
-    #[arg(long, value_name = "ROLE", value_parser = role, conflicts_with = "nodes")]
+    #[arg(long, value_name = "ROLE", conflicts_with = "nodes")]
     role: Option<Role>,
     /// On these nodes, as in 1,201
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
@@ -32,15 +32,6 @@ pub struct Arguments {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    match text.trim_end_matches('s') {
-        "vm" => Ok(Role::Vm),
-        "router" => Ok(Role::Router),
-        "tester" => Ok(Role::Tester),
-        _ => Err("vms, routers or testers is expected".into()),
-    }
 }
 
 /// Runs the verb.

@@ -23,6 +23,9 @@ pub enum AddressError {
     /// Not a network number in 0–255.
     #[error("network `{0}` is not a number from 0 to 255")]
     Network(String),
+    /// Not the name of a role.
+    #[error("`{0}` is no role; roles are vms, routers, testers")]
+    Role(String),
     /// Not a /96 IPv6 prefix in the form used here.
     #[error("IPv6 prefix `{0}` does not give an address when `:192.168.0.1` is added to it")]
     Prefix(String),
@@ -68,6 +71,20 @@ impl fmt::Display for Role {
             Role::Router => "router",
             Role::Tester => "tester",
         })
+    }
+}
+
+/// Accepts `vm` and `vms`, and so on.
+impl FromStr for Role {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match text {
+            "vm" | "vms" => Ok(Role::Vm),
+            "router" | "routers" => Ok(Role::Router),
+            "tester" | "testers" => Ok(Role::Tester),
+            _ => Err(AddressError::Role(text.into())),
+        }
     }
 }
 
@@ -270,6 +287,18 @@ mod tests {
             assert_eq!(NodeId::new(number).unwrap().role(), role);
         }
         assert_eq!(NodeId::of_role(Role::Router, 99).count(), 20);
+    }
+
+    #[test]
+    fn roles_are_named_by_one_or_many() {
+        for role in [Role::Vm, Role::Router, Role::Tester] {
+            assert_eq!(role.to_string().parse(), Ok(role));
+            assert_eq!(format!("{role}s").parse(), Ok(role));
+        }
+        for bad in ["", "vmsss", "VM", "all", "1"] {
+            let error = bad.parse::<Role>().unwrap_err().to_string();
+            assert_eq!(error, format!("`{bad}` is no role; roles are vms, routers, testers"));
+        }
     }
 
     #[test]

@@ -20,12 +20,7 @@ impl FromStr for Order {
     fn from_str(text: &str) -> Result<Self> {
         let mut roles = Vec::new();
         for word in text.split(',').map(str::trim) {
-            let role = match word {
-                "vm" | "vms" => Role::Vm,
-                "router" | "routers" => Role::Router,
-                "tester" | "testers" => Role::Tester,
-                other => bail!("`{other}` is no role; roles are vms, routers, testers"),
-            };
+            let role = word.parse()?;
             if roles.contains(&role) {
                 bail!("{word} are named twice");
             }

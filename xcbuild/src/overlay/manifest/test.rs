@@ -101,13 +101,11 @@ impl Where {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        match text {
-            "all" => Some(Self::All),
-            "vm" | "vms" => Some(Self::Role(Role::Vm)),
-            "router" | "routers" => Some(Self::Role(Role::Router)),
-            "tester" | "testers" => Some(Self::Role(Role::Tester)),
-            other => other.parse().ok().map(Self::Node),
+        if text == "all" {
+            return Some(Self::All);
         }
+        let role = text.parse().map(Self::Role);
+        role.or_else(|_| text.parse().map(Self::Node)).ok()
     }
 }
 
