@@ -12,14 +12,21 @@ pub mod viewer;
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
 
 /// The machine's two cores bear one cluster at a time.
 static CLUSTERS: Mutex<()> = Mutex::new(());
+
+/// How long what a test reads may be in coming, on a machine however busy: without it a program that goes
+/// on and says something else would keep all tests from their end.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Ports and groups of the tests, apart from a developer's own cluster and from those that the kernel
 /// gives to clients.
@@ -145,15 +152,29 @@ impl Drop for Cluster<'_> {
 }
 
 /// Reads what comes until a text is in it; what it read, then, or a failure at the end.
-pub fn read_until(from: &mut impl Read, text: &str) -> String {
-    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+pub fn read_until(from: &mut (impl Read + AsFd), text: &str) -> String {
+    let until = Instant::now() + PATIENCE;
+    let mut so_far = Vec::new();
     loop {
-        let count = from.read(&mut part).unwrap();
-        bytes.extend(&part[..count]);
-        let so_far = String::from_utf8_lossy(&bytes).into_owned();
-        if so_far.contains(text) {
-            return so_far;
+        let more = read_within(from, until);
+        so_far.extend(more.iter().flatten());
+        let seen = String::from_utf8_lossy(&so_far).into_owned();
+        if seen.contains(text) {
+            return seen;
         }
-        assert!(count > 0, "`{text}` did not come: {so_far}");
+        let more = more.unwrap_or_else(|| panic!("`{text}` did not come in {PATIENCE:?}: {seen}"));
+        assert!(!more.is_empty(), "`{text}` did not come: {seen}");
     }
+}
+
+/// What comes next, nothing at the end; `None` if the time is over before.
+fn read_within(from: &mut (impl Read + AsFd), until: Instant) -> Option<Vec<u8>> {
+    let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).unwrap();
+    if poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&left)).unwrap() == 0 {
+        return None;
+    }
+    let mut part = vec![0; 4096];
+    let count = from.read(&mut part).unwrap();
+    part.truncate(count);
+    Some(part)
 }

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Instant;
 
-use super::{Workspace, read_until};
+use super::{PATIENCE, Workspace, read_until, read_within};
 
 /// A program in a terminal.
 pub struct Viewer {
@@ -49,8 +50,23 @@ impl Viewer {
 
     /// Waits until the program ends.
     pub fn ended(mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
         // What it still has to say must not keep it.
-        let _ = std::io::copy(&mut self.screen, &mut std::io::sink());
+        loop {
+            match read_within(&mut self.screen, until) {
+                Some(more) if more.is_empty() => break,
+                Some(more) => self.seen += &String::from_utf8_lossy(&more),
+                None => panic!("it has not ended in {PATIENCE:?}: {}", self.seen),
+            }
+        }
         self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running; for one that waited this is nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
