@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use super::Source;
-use super::record::{Limits, Summary, record_until};
+use super::record::{Limits, Summary, Wish, record_until};
 
-/// A recording that goes on beside other work until it is ended.
+/// A recording that goes on beside other work until it is ended; that the user cancels does not end it.
 #[derive(Debug)]
 pub struct Background {
     stop: Arc<Stop>,
@@ -26,7 +26,7 @@ impl Background {
     pub fn start(sources: Vec<Source>, mut out: impl Write + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(Stop::new()?);
         let until = Arc::clone(&stop);
-        let run = move || record_until(sources, &mut out, Limits::default(), &until);
+        let run = move || record_until(sources, &mut out, Limits::default(), &until, Wish::Ignored);
         let thread = thread::Builder::new().name("recording".into()).spawn(run)?;
         Ok(Self { stop, thread })
     }

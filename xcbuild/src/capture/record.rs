@@ -42,7 +42,22 @@ pub struct Summary {
 /// # Errors
 /// When the file can't be written.
 pub fn record(sources: Vec<Source>, out: &mut impl Write, limits: Limits) -> io::Result<Summary> {
-    record_until(sources, out, limits, &Stop::new()?)
+    record_until(sources, out, limits, &Stop::new()?, Wish::Heard)
+}
+
+/// Whether a recording ends as the user cancels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// At once.
+    Heard,
+    /// It goes on: who has it ends it, when all has come that is on its way.
+    Ignored,
+}
+
+impl Wish {
+    fn is_there(self) -> bool {
+        self == Self::Heard && cancel::requested()
+    }
 }
 
 /// The same, until an end is wanted.
@@ -51,6 +66,7 @@ pub(super) fn record_until(
     out: &mut impl Write,
     limits: Limits,
     stop: &Stop,
+    wish: Wish,
 ) -> io::Result<Summary> {
     let interfaces: Vec<Interface> = sources.iter().map(|s| s.interface.clone()).collect();
     let cards: Vec<Option<Mac>> = sources.iter().map(|s| s.card).collect();
@@ -58,20 +74,22 @@ pub(super) fn record_until(
     let (tell, items) = sync_channel(QUEUE);
     let cancelled = tell.clone();
     // If the queue is full there are items to come, and between them the wish is looked for.
-    let _guard = cancel::on_cancel(move || drop(cancelled.try_send(Item::Stop)));
+    let stopping = move || drop(cancelled.try_send(Item::Stop));
+    let _guard = (wish == Wish::Heard).then(|| cancel::on_cancel(stopping));
     thread::scope(|scope| {
         for (number, source) in sources.into_iter().enumerate() {
             let (tell, counts, stop) = (tell.clone(), &counts[number], stop.fd());
             scope.spawn(move || source.read(number, &tell, counts, stop));
         }
         drop(tell);
-        let mut recorder = Recorder { out, cards, near: &stop.near, summary: Summary::default() };
+        let mut recorder =
+            Recorder { out, cards, near: &stop.near, wish, summary: Summary::default() };
         let done = recorder.run(&items, &interfaces, &counts, limits);
         // The threads may wait for room in the queue to say that they have ended.
         drop(items);
         stop.shut();
         match done {
-            Err(e) if e.kind() == ErrorKind::BrokenPipe || cancel::requested() => {}
+            Err(e) if e.kind() == ErrorKind::BrokenPipe || wish.is_there() => {}
             done => done?,
         }
         Ok(recorder.summary)
@@ -83,6 +101,7 @@ struct Recorder<'a, W> {
     cards: Vec<Option<Mac>>,
     /// Whether the recording is about to be ended.
     near: &'a AtomicBool,
+    wish: Wish,
     summary: Summary,
 }
 
@@ -98,7 +117,7 @@ impl<W: Write> Recorder<'_, W> {
         self.out.flush()?;
         let deadline = limits.duration.map(|duration| Instant::now() + duration);
         let mut left = interfaces.len();
-        while left > 0 && !cancel::requested() && limits.count != Some(self.summary.frames) {
+        while left > 0 && !self.wish.is_there() && limits.count != Some(self.summary.frames) {
             match self.next(items, deadline)? {
                 Some(Item::Frame(number, frame)) => self.write(number, &frame)?,
                 Some(Item::Ended(number, reason)) => {

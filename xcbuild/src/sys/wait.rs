@@ -50,13 +50,29 @@ pub fn first(fds: &[BorrowedFd<'_>], deadline: Instant) -> io::Result<First> {
     }
 }
 
+/// Waits until a descriptor is readable or the time is over, and tells which; whatever the user wishes,
+/// for what is done after a cancel as well.
+///
+/// # Errors
+/// When the kernel refuses to wait.
+pub fn readable(fd: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let timeout = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref()) {
+            Ok(count) => return Ok(count > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
     use std::os::fd::AsFd;
     use std::time::{Duration, Instant};
 
-    use super::{First, first};
+    use super::{First, first, readable};
 
     #[test]
     fn the_first_that_is_ready_is_told() {
@@ -66,6 +82,8 @@ mod tests {
         (&pairs[1].1).write_all(b"x").unwrap();
         let late = Instant::now() + Duration::from_secs(600);
         assert_eq!(first(&fds, late).unwrap(), First::Ready(1));
+        assert!(readable(fds[1], late).unwrap());
+        assert!(!readable(fds[0], Instant::now()).unwrap());
         (&pairs[0].1).write_all(b"x").unwrap();
         assert_eq!(first(&fds, late).unwrap(), First::Ready(0));
     }

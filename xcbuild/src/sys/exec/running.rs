@@ -11,7 +11,7 @@ use rustix::process::{PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::error::tail;
 use super::{Exec, ExecError, child_pid};
-use crate::sys::wait::first;
+use crate::sys::wait::readable;
 
 impl Exec {
     /// Starts it in a process group of its own, to be read while it runs.
@@ -42,8 +42,8 @@ impl Running {
         let id = child_pid(&self.child);
         let _ = kill_process_group(id, Signal::TERM);
         if let Ok(process) = pidfd_open(id, PidfdFlags::empty()) {
-            // Cancelled or not, what is left is ended as it is dropped.
-            let _ = first(&[process.as_fd()], Instant::now() + within);
+            // After a cancel it has its time as well. What is left then is ended as it is dropped.
+            let _ = readable(process.as_fd(), Instant::now() + within);
         }
     }
 
