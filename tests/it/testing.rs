@@ -172,7 +172,7 @@ fn artifacts_are_there(kept: &Path) {
         assert!(talk.ends_with(&["net1 10.0.9.1".into(), "net1 10.0.9.2".into()]), "{talk:?}");
         assert!(icmp("fails").is_empty());
     }
-    assert!(frames("goes_on").exists(), "of the node that is left");
+    assert!(frames("goes+on").exists(), "of the node that is left");
 }
 
 /// Ctrl-C while a case runs: the cluster goes, and the helper that sees the frames of its bridge; the

@@ -10,6 +10,8 @@
 //!   cases/OVL/CASE.vm-001.log     what each case wrote
 //!   cases/OVL/CASE.pcapng         the frames of the networks from its begin to its end
 //! ```
+//!
+//! OVL and CASE are names as forms encode them: `goes+on`.
 
 use std::path::{Path, PathBuf};
 
@@ -92,11 +94,23 @@ fn of_case(overlay: &str, case: &str) -> String {
     format!("cases/{}/{}", plain(overlay), plain(case))
 }
 
-/// A name as part of a path.
+/// A name as part of a path: no two names give the same. A space is `+`, other signs are escaped by `%`
+/// and two hexadecimal digits a byte, as in forms (HTML's application/x-www-form-urlencoded). So is a
+/// point: the first one ends the name.
 fn plain(name: &str) -> String {
-    let good = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    let name: String = name.chars().map(|c| if good(c) { c } else { '_' }).collect();
-    name.trim_start_matches('.').to_owned()
+    let mut path = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            ' ' => path.push('+'),
+            c if c.is_alphanumeric() || "-_".contains(c) => path.push(c),
+            c => {
+                let mut bytes = [0; 4];
+                let bytes = c.encode_utf8(&mut bytes).bytes();
+                path.extend(bytes.map(|byte| format!("%{byte:02X}")));
+            }
+        }
+    }
+    path
 }
 
 #[cfg(test)]
@@ -106,15 +120,31 @@ mod tests {
     use crate::topology::address::NodeId;
 
     #[test]
+    fn each_name_has_a_path_of_its_own() {
+        let rows = [
+            ("a b", "a+b"),
+            ("a_b", "a_b"),
+            ("a+b", "a%2Bb"),
+            ("a/b", "a%2Fb"),
+            ("a%2Fb", "a%252Fb"),
+            ("..", "%2E%2E"),
+            ("a.vm-001", "a%2Evm-001"),
+            ("ü – 1", "ü+%E2%80%93+1"),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(plain(name), expected);
+        }
+    }
+
+    #[test]
     fn what_is_kept_stays_in_the_directory() {
-        assert_eq!(plain("../a b/ü"), "_a_b_ü");
         let dir = tempfile::tempdir().unwrap();
         let kept = Artifacts::create(dir.path(), "c").unwrap();
         let failed = Verdict::Failed("exit code 1, not 0".into());
         let mut outcome = Outcome::without_run("o", "a/b", NodeId::new(201), failed);
         outcome.output = "no route\n".into();
         kept.outcome(&outcome).unwrap();
-        let log = std::fs::read_to_string(dir.path().join("c/cases/o/a_b.vm-201.log")).unwrap();
+        let log = std::fs::read_to_string(dir.path().join("c/cases/o/a%2Fb.vm-201.log")).unwrap();
         assert_eq!(log, "# exit code 1, not 0\nno route\n");
         std::fs::create_dir_all(dir.path().join("from/sub")).unwrap();
         std::fs::write(dir.path().join("from/vm-001.console.log"), "login:").unwrap();
