@@ -17,6 +17,7 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
 
     nobody_else_gets_in(&workspace);
     many_are_asked_at_once(&workspace);
+    a_test_takes_no_cluster_that_runs(&workspace);
     let console = workspace.ok(&["logs", "1"]);
     assert!(console.contains("vm-001"), "{console}");
     assert!(workspace.ok(&["ps"]).contains("2 of 2"));
@@ -96,6 +97,17 @@ fn nobody_else_gets_in(workspace: &Workspace) {
         assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
     }
     assert_eq!(std::fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+/// Nothing is built either: that would take the ISO from it that its nodes boot from.
+fn a_test_takes_no_cluster_that_runs(workspace: &Workspace) {
+    let said = workspace.fails(&["test", "--cluster=tests", "iptools"], 1);
+    assert!(
+        said.contains("the cluster `tests` is running (2 nodes alive); stop it first"),
+        "{said}"
+    );
+    assert!(!said.contains("Starting"), "{said}");
+    workspace.xcbuild(&["status"]).assert().code(2);
 }
 
 fn many_are_asked_at_once(workspace: &Workspace) {

@@ -1,5 +1,6 @@
 //! `xcbuild test`: overlays' tests on clusters of their own, and what CI reads of them.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
@@ -11,8 +12,12 @@ use crate::common::{Workspace, schema, tool};
 /// The library that reads JUnit files, of Debian's python3-junitparser.
 const JUNITPARSER: &str = "/usr/lib/python3/dist-packages/junitparser/__init__.py";
 
-/// An overlay with a case of every ending. Its second node dies, by a way in which its qemu ends.
+/// An overlay with a case of every ending, and a start script that fails. Its second node dies, by a way in which its qemu ends.
 const MANY: &str = r#"
+[[file]]
+path = "/etc/init.d/50odd.rc"
+mode = "755"
+text = "exit 3"
 [[test.case]]
 name = "both are there"
 nodes = ["vms"]
@@ -104,6 +109,10 @@ fn cases_end_in_a_table_a_junit_file_and_artifacts() {
     {
         assert!(squeezed(&table).contains(line), "{line}: {table}");
     }
+    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    let [many, warned] =
+        ["WARNING: cluster `test-many-", "`: vm-001: 50odd.rc ended with status 3"];
+    assert!(said.lines().any(|l| l.starts_with(many) && l.ends_with(warned)), "{said}");
     assert!(table.ends_with("8 passed, 1 failed, 2 skipped, 2 errors\n"), "{table}");
     assert_nothing_left(&workspace);
     a_reader_agrees(&junit);
@@ -221,7 +230,23 @@ fn a_cancelled_test_leaves_no_cluster() {
         // It reads the file to its end, which an interrupted write would have spoilt.
         tshark(&kept.join("long/cases/long/hangs.pcapng"), "frame", &["frame.number"]);
     }
+    what_another_xcbuild_has_is_left_alone(&workspace);
     drop(cluster);
+}
+
+/// A cluster that comes while the test builds: it is not stopped, and its logs are not taken.
+fn what_another_xcbuild_has_is_left_alone(workspace: &Workspace) {
+    let lock = File::create(workspace.run_directory().join("long.lock")).unwrap();
+    lock.lock().unwrap();
+    let log = workspace.home().join("xcluster/xcluster/tmp/cluster-long/vm-001.console.log");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    std::fs::write(&log, "of the other").unwrap();
+    let kept = format!("--artifacts={}", workspace.home().join("kept").display());
+    let run = ["test", "--cluster=long", "--nvm=1", "--base=", &kept, "long"];
+    let done = workspace.xcbuild(&run).assert().code(1);
+    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(said.contains("`long` is being started or stopped by another xcbuild"), "{said}");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "of the other");
 }
 
 #[test]

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::cluster::check::{Outcome, Verdict};
+use crate::cluster::start::StartError;
 use crate::cluster::status::NodeStatus;
-use crate::cluster::{RunDir, Status};
+use crate::cluster::{RunDir, Status, status};
 use crate::settings::Settings;
 use crate::top::model::{self, NodeRow, Sample};
 use crate::topology::address::{MAINTENANCE, NodeId};
@@ -28,6 +29,19 @@ pub struct ClusterName {
 /// When it can't be one: another user's, or a path too long for sockets.
 pub fn run_directory(settings: &Settings) -> Result<RunDir> {
     RunDir::new(&settings.places.run, &settings.cluster.name)
+}
+
+/// Refuses a second cluster of the name, before the long work; a start does so again, with the lock.
+///
+/// # Errors
+/// [`StartError::Running`] when one runs.
+pub fn refuse_running(settings: &Settings) -> Result<()> {
+    // One whose state can't be read is no hindrance to a start.
+    let alive = status(&run_directory(settings)?).map_or(0, |status| status.alive());
+    if alive > 0 {
+        bail!(StartError::Running { cluster: settings.cluster.name.clone(), alive });
+    }
+    Ok(())
 }
 
 /// The nodes that were named, each once.

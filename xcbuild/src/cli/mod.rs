@@ -263,11 +263,9 @@ fn usage(e: &clap::Error) -> ExitCode {
 }
 
 fn failed(e: &anyhow::Error) -> ExitCode {
-    let by_user = |c: &(dyn std::error::Error + 'static)| {
-        c.is::<Cancelled>() || matches!(c.downcast_ref(), Some(ExecError::Cancelled { .. }))
-    };
-    if cancel::requested() && e.chain().any(by_user) {
-        ui::warn("cancelled");
+    if cancelled(e) {
+        // Its causes may be that not all could be undone.
+        ui::warn(ui::causes(e));
         return ExitCode::from(CANCELLED);
     }
     ui::error(e);
@@ -277,6 +275,14 @@ fn failed(e: &anyhow::Error) -> ExitCode {
         );
     }
     ExitCode::FAILURE
+}
+
+/// Whether an error is that the user wants an end.
+fn cancelled(e: &anyhow::Error) -> bool {
+    let by_user = |c: &(dyn std::error::Error + 'static)| {
+        c.is::<Cancelled>() || matches!(c.downcast_ref(), Some(ExecError::Cancelled { .. }))
+    };
+    cancel::requested() && e.chain().any(by_user)
 }
 
 /// Whether a file system is full, or the user's part of it.

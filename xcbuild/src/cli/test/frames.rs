@@ -103,6 +103,10 @@ impl<'a> Frames<'a> {
             let (path, dropped) = (path.display(), summary.dropped);
             ui::warn(format_args!("`{path}` lacks {dropped} frames: they came too fast"));
         }
+        for (place, why) in &summary.ended {
+            let why = why.as_deref().unwrap_or("its node or link has gone");
+            ui::warn(format_args!("`{}` has not all of {place}: {why}", path.display()));
+        }
         Ok(())
     }
 }

@@ -2,11 +2,15 @@
 
 mod frames;
 mod session;
+mod suites;
 mod unit;
 
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Result, bail};
 use clap_complete::ArgValueCompleter;
@@ -25,12 +29,12 @@ use crate::testing::junit::{self, Suite};
 use crate::testing::{Outcome, Sum, Verdict};
 use crate::ui;
 use session::Session;
-use unit::Unit;
 
 /// Build overlays, start a cluster, run the overlays' tests on its nodes, and stop it
 ///
 /// Tests are the cases under [test] in the overlays' ovl.toml; docs/overlays.md has their form. The
-/// exit code is 0 if none failed. What comes out is a table on stdout, JUnit XML where it is asked
+/// exit code is 0 if none failed. Nodes that need more memory than the host has left wait until other
+/// clusters of yours that run give theirs back, up to an hour (`__queue` has it in seconds). What comes out is a table on stdout, JUnit XML where it is asked
 /// for, and with --artifacts the consoles, the output of each case and the resolved topology.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -133,6 +137,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let units = unit::plan(arguments, &variables)?;
     let settings = Settings::resolve(variables)?;
     tools::check(&settings)?;
+    units.iter().try_for_each(|unit| cluster::refuse_running(&unit.settings))?;
     let store = Store::open(&settings.places.store)?;
     base::build(&settings, &store)?;
     for unit in &units {
@@ -141,49 +146,67 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     }
     let at_once = usize::from(arguments.parallel.unwrap_or(1));
     let sessions = side_by_side(&units, at_once, &|unit| session::run(unit, arguments));
-    finish(arguments, sessions)
+    let all = sessions.into_iter().zip(&units);
+    finish(arguments, all.map(|(s, unit)| s.unwrap_or_else(|_| Session::panicked(unit))).collect())
 }
 
-/// Runs units, so many at once, and gives what came of them in their order.
-fn side_by_side(
-    units: &[Unit],
+/// Does something with items, so many at once, and gives what came of them in their order. One that
+/// panics keeps no other from its turn.
+fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
     at_once: usize,
-    run: &(dyn Fn(&Unit) -> Session + Sync),
-) -> Vec<Session> {
-    let waiting = Mutex::new(units.iter().enumerate());
+    run: &(dyn Fn(&T) -> R + Sync),
+) -> Vec<thread::Result<R>> {
+    let waiting = Mutex::new(items.iter().enumerate());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let worker = || -> Vec<(usize, Session)> {
-        std::iter::from_fn(|| next().map(|(place, unit)| (place, run(unit)))).collect()
-    };
-    let mut done: Vec<_> = std::thread::scope(|scope| {
+    let one = |item| catch_unwind(AssertUnwindSafe(|| run(item)));
+    let worker =
+        || iter::from_fn(|| next().map(|(place, item)| (place, one(item)))).collect::<Vec<_>>();
+    let mut done: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
+        let ended =
+            |worker: ScopedJoinHandle<'_, _>| worker.join().unwrap_or_else(|p| resume_unwind(p));
+        workers.into_iter().flat_map(ended).collect()
     });
     done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, session)| session).collect()
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Writes and prints what came of all.
 fn finish(arguments: &Arguments, sessions: Vec<Session>) -> Result<ExitCode> {
-    let (mut suites, mut broken) = (Vec::new(), None);
+    let (mut suites, mut broken) = (Vec::new(), Vec::new());
     for session in sessions {
         suites.extend(session.suites);
-        broken = broken.or(session.broken);
+        broken.extend(session.broken);
     }
     if let Some(path) = &arguments.junit {
-        write_atomic(path, junit::xml(&suites).as_bytes())?;
-        ui::status("Wrote", path.display());
+        match write_atomic(path, junit::xml(&suites).as_bytes()) {
+            Ok(()) => ui::status("Wrote", path.display()),
+            Err(error) => broken.push(error.into()),
+        }
     }
     ui::result(table(&suites));
     let sum = Sum::of(suites.iter().flat_map(|s| &s.outcomes));
     ui::result(sum);
-    match broken {
-        Some(error) => Err(error),
-        None if sum.failed + sum.errors > 0 => {
-            bail!("{} of {} tests did not pass", sum.failed + sum.errors, sum.all())
-        }
-        None => Ok(ExitCode::SUCCESS),
+    if let Some(error) = last_of(broken) {
+        return Err(error);
     }
+    if sum.failed + sum.errors > 0 {
+        bail!("{} of {} tests did not pass", sum.failed + sum.errors, sum.all());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells all errors but one, which is left for the end of the program: that the user cancelled, where
+/// he did, which then decides the exit code.
+fn last_of(broken: Vec<anyhow::Error>) -> Option<anyhow::Error> {
+    let (mut cancelled, mut others): (Vec<_>, Vec<_>) =
+        broken.into_iter().partition(super::cancelled);
+    let last = cancelled.pop().or_else(|| others.pop());
+    others.iter().for_each(ui::error);
+    // Each cluster was cancelled; that is worth a line where it has more to say.
+    cancelled.iter().filter(|error| error.chain().nth(1).is_some()).for_each(ui::error);
+    last
 }
 
 fn table(suites: &[Suite]) -> String {
@@ -205,4 +228,16 @@ fn table(suites: &[Suite]) -> String {
     };
     let heads = ["OVERLAY", "CASE", "NODE", "RESULT", "TIME", "REASON"];
     cluster::aligned(heads, suites.iter().flat_map(|s| &s.outcomes).map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::side_by_side;
+
+    #[test]
+    fn one_that_panics_keeps_no_other_from_its_turn() {
+        let done = side_by_side(&[1, 0, 2, 3], 2, &|number| 6 / number);
+        let done: Vec<_> = done.into_iter().map(Result::ok).collect();
+        assert_eq!(done, [Some(6), None, Some(3), Some(2)]);
+    }
 }

@@ -1,116 +1,179 @@
 //! One cluster's tests: start, run, keep what is asked for, stop.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::frames::Frames;
+use super::suites::{lost, not_run, show, suite};
 use super::unit::Unit;
 use super::{Arguments, When};
 use crate::cli::{cluster, params};
+use crate::cluster::start::StartError;
 use crate::cluster::{self as clusters, Event, RunDir, StartParams, Status, stop};
-use crate::overlay::manifest::test::Case;
 use crate::settings::Settings;
 use crate::sys::cancel;
 use crate::testing::artifacts::Artifacts;
 use crate::testing::junit::{self, Suite};
 use crate::testing::run::Bench;
-use crate::testing::{Outcome, Verdict};
 use crate::topology::Topology;
 use crate::topology::show::View;
 use crate::ui;
-
-/// How many lines of a failed case's output are shown.
-const OUTPUT_LINES: usize = 20;
 
 /// How long a cluster of tests waits for memory that others have.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What came of one cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Session {
     /// What became of the cases.
     pub suites: Vec<Suite>,
-    /// What kept them from being run to the end, or the cluster from being stopped.
-    pub broken: Option<anyhow::Error>,
+    /// What kept them from being run to the end, the cluster from being stopped, or what came of it
+    /// from being kept.
+    pub broken: Vec<anyhow::Error>,
+}
+
+impl Session {
+    /// Of a unit whose thread has panicked.
+    pub fn panicked(unit: &Unit) -> Self {
+        let name = &unit.settings.cluster.name;
+        let error = anyhow!(
+            "xcbuild has panicked while it tested on cluster `{name}`, which may still run: \
+             `xcbuild stop --cluster={name}` ends it"
+        );
+        Self { suites: lost(unit, "xcbuild has panicked"), broken: vec![error] }
+    }
+
+    /// Takes note of an error, beside those that there are.
+    fn note(&mut self, done: Result<()>) {
+        self.broken.extend(done.err());
+    }
+
+    fn is_good(&self) -> bool {
+        let mut outcomes = self.suites.iter().flat_map(|suite| &suite.outcomes);
+        self.broken.is_empty() && outcomes.all(|outcome| outcome.verdict.is_good())
+    }
 }
 
 /// Tests a unit. Its cluster is stopped at the end, however that comes, unless it is to be kept.
 pub fn run(unit: &Unit, arguments: &Arguments) -> Session {
-    let mut session = Session { suites: Vec::new(), broken: None };
-    if let Err(error) = whole(unit, arguments, &mut session) {
-        session.broken.get_or_insert(error);
+    let mut session = Session::default();
+    let used = whole(unit, arguments, &mut session).unwrap_or_else(|error| {
+        session.suites = lost(unit, &ui::causes(&error));
+        // Who has the name has the ISO of that name as well.
+        let used = error.is::<StartError>();
+        session.broken.push(error);
+        used
+    });
+    if !used {
+        session.note(fs_err::remove_file(&unit.settings.places.cdrom).map_err(Into::into));
     }
     session
 }
 
-fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<()> {
+/// Tells whether the cluster stays.
+///
+/// # Errors
+/// What keeps it from being begun.
+fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<bool> {
     let name = &unit.settings.cluster.name;
     let kept = arguments.artifacts.as_deref().map(|dir| Artifacts::create(dir, name));
     let kept = kept.transpose()?;
     let frames = Frames::plan(unit, arguments, kept.as_ref())?;
     let run = cluster::run_directory(&unit.settings)?;
-    let status = match start(&unit.settings, &unit.topology) {
-        Ok(status) => Some(status),
-        Err(error) => {
-            let reason = format!("the cluster did not come up: {}", ui::causes(&error));
-            if cancel::requested() {
-                session.broken = Some(error);
-            } else {
-                ui::bad("Failed", format_args!("cluster `{name}`: {}", ui::causes(&error)));
-            }
-            session.suites = lost(unit, &reason);
-            None
-        }
-    };
-    if let Some(status) = &status
-        && let Err(error) = cases(unit, status, (&run, kept.as_ref(), &frames), &mut session.suites)
-    {
-        session.broken = Some(error);
+    let kept = kept.as_ref();
+    let undone = Cell::new(false);
+    let started = start(&unit.settings, &unit.topology, &undone);
+    let up = started.is_ok();
+    match started {
+        Ok(status) => cases(unit, &status, (&run, kept, &frames), session),
+        Err(error) if error.is::<StartError>() => return Err(error),
+        Err(error) => not_started(unit, error, session),
     }
-    let good = session.suites.iter().flat_map(|s| &s.outcomes).all(|o| o.verdict.is_good());
-    let good = good && session.broken.is_none();
-    let suites = &session.suites;
-    let described = kept.as_ref().map_or(Ok(()), |kept| describe(unit, &run, kept, suites));
-    let stays = status.is_some() && stays(arguments.keep, good);
-    let stopped = if stays { left_running(name) } else { stop(&run).map(drop) };
-    let cleaned = clean(unit, kept.as_ref(), stays, good);
-    described.and(stopped).and(cleaned)
+    let good = session.is_good();
+    let described = kept.map_or(Ok(()), |kept| describe(unit, &run, kept, &session.suites));
+    session.note(described);
+    let stays = up && stays(arguments.keep, good);
+    if stays {
+        left_running(name);
+    } else if up {
+        session.note(stop(&run).map(drop));
+    }
+    let logs = unit.settings.places.tmp.join(format!("cluster-{name}"));
+    if up || undone.get() {
+        session.note(keep_logs(&logs, kept, stays, good));
+    }
+    Ok(stays)
+}
+
+/// A start that failed has undone itself: there is nothing to stop.
+fn not_started(unit: &Unit, error: anyhow::Error, session: &mut Session) {
+    let reason = ui::causes(&error);
+    session.suites = lost(unit, &format!("the cluster did not come up: {reason}"));
+    if cancel::requested() {
+        session.broken.push(error);
+    } else {
+        ui::bad("Failed", format_args!("cluster `{}`: {reason}", unit.settings.cluster.name));
+    }
 }
 
 fn stays(keep: When, good: bool) -> bool {
     !cancel::requested() && keep.keeps(good)
 }
 
-fn left_running(name: &str) -> Result<()> {
+fn left_running(name: &str) {
     ui::hint(format_args!(
         "the cluster goes on: `xcbuild rsh --cluster={name} 1` looks into it, `xcbuild stop --cluster={name}` ends it"
     ));
-    Ok(())
 }
 
-/// Starts the cluster; several do so at once, so each line has the cluster's name.
-fn start(settings: &Settings, topology: &Topology) -> Result<Status> {
+/// Starts the cluster; several do so at once, so each line has the cluster's name. `undone` is set
+/// where it was begun in vain.
+fn start(settings: &Settings, topology: &Topology, undone: &Cell<bool>) -> Result<Status> {
     let name = &settings.cluster.name;
     let nodes = topology.nodes(&settings.counts(topology), &settings.overrides()?)?;
     let params = params::params(settings, topology, nodes, false)?;
     // Tests that run beside this one give their memory back.
     let params = StartParams { queue: params.queue.or(Some(PATIENCE)), ..params };
     ui::status("Starting", format_args!("cluster `{name}`, {} nodes", params.nodes.len()));
-    let report = clusters::start(&params, &|event| match event {
-        Event::Fallback(reason) => {
-            ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
-        }
-        Event::Queued(room) => {
-            ui::warn(room);
-            ui::status("Waiting", format_args!("for memory, with cluster `{name}`"));
-        }
-        Event::Unwinding => ui::status("Undoing", format_args!("the start of `{name}`")),
-        _ => {}
+    let report = clusters::start(&params, &|event| {
+        undone.set(undone.get() || event == Event::Unwinding);
+        show_event(name, event);
     })?;
     let seconds = report.boot_time.as_secs_f32();
     ui::status("Started", format_args!("cluster `{name}` in {seconds:.1} s"));
     Ok(report.status)
+}
+
+/// Shows a step of a start: what is worth a line where several start at once.
+fn show_event(name: &str, event: Event) {
+    match event {
+        Event::Fallback(reason) => {
+            ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
+        }
+        Event::NoBridges(reason) => ui::warn(format_args!(
+            "cluster `{name}`: networks are qemu's own (--net=user): {reason}"
+        )),
+        Event::Queued(room) => {
+            ui::warn(room);
+            ui::status("Waiting", format_args!("for memory, with cluster `{name}`"));
+        }
+        Event::Stopping => {
+            ui::status("Stopping", format_args!("what is left of a cluster `{name}`"))
+        }
+        Event::Warning(node, what) => {
+            ui::warn(format_args!("cluster `{name}`: {node}: {what}"));
+        }
+        Event::Failed(failed) => ui::warn(format_args!("cluster `{name}`: {failed}")),
+        Event::Unwinding => ui::status("Undoing", format_args!("the start of `{name}`")),
+        Event::Network(_)
+        | Event::DnsThere(_)
+        | Event::Dns(_)
+        | Event::Launched(_)
+        | Event::Ready(..) => {}
+    }
 }
 
 /// Runs all cases; those that don't get their turn are in the suites, too.
@@ -118,15 +181,22 @@ fn cases(
     unit: &Unit,
     status: &Status,
     (run, kept, frames): (&RunDir, Option<&Artifacts>, &Frames<'_>),
-    suites: &mut Vec<Suite>,
-) -> Result<()> {
-    let bench = Bench::new(run)?;
-    let mut broken = None;
+    session: &mut Session,
+) {
+    let bench = match Bench::new(run) {
+        Ok(bench) => bench,
+        Err(error) => {
+            session.suites = lost(unit, &ui::causes(&error));
+            return session.broken.push(error);
+        }
+    };
+    let mut ended = None;
     for (overlay, cases) in &unit.tested {
         let mut suite = suite(unit, overlay, Some(status));
         for case in cases {
-            if broken.is_some() {
-                suite.outcomes.push(not_run(overlay, case, "cancelled before it ran"));
+            if ended.is_some() {
+                let reason = if cancel::requested() { "cancelled" } else { "the run ended" };
+                suite.outcomes.push(not_run(overlay, case, &format!("{reason} before it ran")));
                 continue;
             }
             let tried = || bench.case(overlay, case, &show);
@@ -134,59 +204,15 @@ fn cases(
                 Ok(outcomes) => suite.outcomes.extend(outcomes),
                 Err(error) => {
                     suite.outcomes.push(not_run(overlay, case, &ui::causes(&error)));
-                    broken = Some(error);
+                    ended = Some(error);
                 }
             }
         }
         let keep = |kept: &Artifacts| suite.outcomes.iter().try_for_each(|o| kept.outcome(o));
-        kept.map_or(Ok(()), keep)?;
-        suites.push(suite);
+        session.note(kept.map_or(Ok(()), keep));
+        session.suites.push(suite);
     }
-    broken.map_or(Ok(()), Err)
-}
-
-fn not_run(overlay: &str, case: &Case, reason: &str) -> Outcome {
-    Outcome::without_run(overlay, case.name.get_ref(), None, Verdict::Error(reason.into()))
-}
-
-/// The suites of a cluster that there is not.
-fn lost(unit: &Unit, reason: &str) -> Vec<Suite> {
-    let suite = |(overlay, cases): &(String, Vec<Case>)| {
-        let outcomes = cases.iter().map(|case| not_run(overlay, case, reason)).collect();
-        Suite { outcomes, ..suite(unit, overlay, None) }
-    };
-    unit.tested.iter().map(suite).collect()
-}
-
-fn suite(unit: &Unit, overlay: &str, status: Option<&Status>) -> Suite {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut properties = vec![
-        ("cluster".to_owned(), unit.settings.cluster.name.clone()),
-        ("topology".to_owned(), unit.topology.name.clone()),
-        ("overlays".to_owned(), unit.overlays.join(" ")),
-        ("xcbuild".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    if let Some(status) = status {
-        properties.push(("nodes".to_owned(), status.nodes.len().to_string()));
-        properties.extend(status.network.clone().map(|kind| ("network".to_owned(), kind)));
-    }
-    Suite { name: overlay.into(), began: now.as_secs(), properties, outcomes: Vec::new() }
-}
-
-fn show(outcome: &Outcome) {
-    let seconds = outcome.took.as_secs_f32();
-    let (verb, reason) = match &outcome.verdict {
-        Verdict::Passed => return ui::status("Passed", format_args!("{outcome} ({seconds:.1} s)")),
-        Verdict::Skipped(reason) => {
-            return ui::status("Skipped", format_args!("{outcome}: {reason}"));
-        }
-        Verdict::Failed(reason) => ("Failed", reason),
-        Verdict::Error(reason) => ("Error", reason),
-    };
-    let lines: Vec<&str> = outcome.output.lines().collect();
-    let last = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
-    let output: String = last.iter().map(|line| format!("\n    {line}")).collect();
-    ui::bad(verb, format_args!("{outcome} ({seconds:.1} s): {reason}{output}"));
+    session.broken.extend(ended);
 }
 
 /// Keeps what is known of the cluster while it runs, and what came of its cases.
@@ -202,21 +228,21 @@ fn describe(unit: &Unit, run: &RunDir, kept: &Artifacts, suites: &[Suite]) -> Re
     kept.text("settings", &settings.contract().into_iter().map(line).collect::<String>())
 }
 
-/// Keeps the logs and removes what nobody needs any more.
-fn clean(unit: &Unit, kept: Option<&Artifacts>, stays: bool, good: bool) -> Result<()> {
-    let places = &unit.settings.places;
-    let logs = places.tmp.join(format!("cluster-{}", unit.settings.cluster.name));
-    if let Some(kept) = kept.filter(|_| logs.exists()) {
-        kept.logs(&logs)?;
+/// Keeps the logs with the artifacts, and removes them where nobody needs them any more.
+fn keep_logs(logs: &Path, kept: Option<&Artifacts>, stays: bool, good: bool) -> Result<()> {
+    if !logs.exists() {
+        return Ok(());
+    }
+    if let Some(kept) = kept {
+        kept.logs(logs)?;
         ui::status("Kept", kept.path().display());
     }
     if stays {
         return Ok(());
     }
-    fs_err::remove_file(&places.cdrom)?;
-    if logs.exists() && (good || kept.is_some()) {
-        fs_err::remove_dir_all(&logs)?;
-    } else if logs.exists() {
+    if good || kept.is_some() {
+        fs_err::remove_dir_all(logs)?;
+    } else {
         ui::hint(format_args!("the consoles are in `{}`", logs.display()));
     }
     Ok(())
