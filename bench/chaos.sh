@@ -46,7 +46,7 @@ snapshot() {
         $enter nft list tables | sort
         $enter grep -oF "$XCBUILD_RUN" /proc/net/unix
     done
-    echo "files:"; find "$XCBUILD_RUN" -mindepth 1 ! -name '*.lock' ! -name 'log-*' | sort
+    echo "files:"; find "$XCBUILD_RUN" -mindepth 1 ! -name ports.lock ! -name '.boot-*.lock' ! -name 'log-*' | sort
 }
 # The cluster's processes: they name a file of the run directory.
 processes() { pgrep -f -- "$XCBUILD_RUN/chaos/" || true; }
@@ -82,16 +82,17 @@ for round in $(seq "$rounds"); do
     esac
     # shellcheck disable=SC2086
     [ -z "$victims" ] || kill -KILL $victims
-    timeout 60 "${enter[@]}" "$xcbuild" -q status >"$XCBUILD_RUN/log-status" 2>&1
-    alive=$?
+    timeout 60 "${enter[@]}" "$xcbuild" -q status --json >"$XCBUILD_RUN/log-status" 2>"$XCBUILD_RUN/log-error"
+    told=$?
+    alive=$(grep -c '"pid": [0-9]' "$XCBUILD_RUN/log-status")
     timeout 90 "${enter[@]}" "$xcbuild" -q stop >"$XCBUILD_RUN/log-stop" 2>&1
     stopped=$?
     wait "$actor"
     ended=$?
     snapshot >"$XCBUILD_RUN/log-after"
     verdict=ok
-    if [ "$stopped" != 0 ] || [ "$alive" -gt 4 ] || ! left=$(diff "$XCBUILD_RUN/log-before" "$XCBUILD_RUN/log-after"); then
-        verdict="BAD: status $alive, stop ended with $stopped: $(cat "$XCBUILD_RUN/log-stop"), left: $left"
+    if [ "$stopped$told" != 00 ] || ! left=$(diff "$XCBUILD_RUN/log-before" "$XCBUILD_RUN/log-after"); then
+        verdict="BAD: status ended with $told: $(cat "$XCBUILD_RUN/log-error"), stop with $stopped: $(cat "$XCBUILD_RUN/log-stop"), left: $left"
         bad=$((bad + 1))
         cp "$XCBUILD_RUN/log-before" "/tmp/chaos-before"; cp "$XCBUILD_RUN/log-after" /tmp/chaos-after
     fi

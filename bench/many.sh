@@ -12,6 +12,7 @@
 set -euo pipefail
 
 runs=${1:-3}
+failed=0
 xcbuild=${XCBUILD:-xcbuild}
 XCBUILD_RUN=$(mktemp -d /tmp/xc-many-XXXXXX)
 export XCBUILD_RUN
@@ -39,16 +40,20 @@ start() {
                 [ -n "$first" ] || first=$(since "$begin")
                 [ "$ready" != "$nodes" ] || break
                 ;;
-            ERROR*) printf '%-44s failed: %s\n' "$name" "${line#ERROR: }"; "$xcbuild" -q stop --all; return ;;
+            ERROR*) printf '%-44s failed: %s\n' "$name" "${line#ERROR: }"; failed=1; "$xcbuild" -q stop --all; return ;;
             esac
         done < <(for c in $(seq "$clusters"); do
             "$xcbuild" start "--cluster=many-$c" "--nvm=$vms" "--nrouters=$routers" "--ntesters=$testers" "$@" 2>&1 &
         done; wait)
+        [ "$ready" = "$nodes" ] || { echo "$name: only $ready of $nodes nodes were ready"; failed=1; "$xcbuild" -q stop --all; return; }
         lasts+=$(since "$begin")$'\n'
         firsts+=$first$'\n'
         mems+=$((before - $(available)))$'\n'
         # The last status is written a moment after the last node is ready.
-        until [ "$("$xcbuild" ps | grep -c "$((vms + routers + testers)) of")" = "$clusters" ]; do sleep 0.1; done
+        for _ in $(seq 100); do
+            [ "$("$xcbuild" ps | grep -c "$((vms + routers + testers)) of")" != "$clusters" ] || break
+            sleep 0.1
+        done
         "$xcbuild" -q stop --all
     done
     printf '%-44s first ready %5s s, all %d ready %6s s, %5s MiB\n' "$name" \
@@ -60,3 +65,4 @@ start '20 nodes, boot slots' 1 16 2 2
 start '20 nodes, all at once' 1 16 2 2 --parallel=240 --timeout=600
 start '3 clusters of 7 at once, boot slots' 3 4 2 1
 start '3 clusters of 7 at once, all at once' 3 4 2 1 --parallel=240 --timeout=600
+exit "$failed"

@@ -209,7 +209,15 @@ impl Lab {
         words.extend(self.arguments.clone());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env_clear().envs(self.workspace.environment());
-        let done = command.current_dir(&self.directory).output().unwrap();
+        command.current_dir(&self.directory);
+        let done = loop {
+            match command.output() {
+                // A program that was just copied can't be run while a child of another thread has yet
+                // to close the copy that it was forked with.
+                Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => continue,
+                done => break done.unwrap(),
+            }
+        };
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         let json: serde_json::Value = serde_json::from_slice(&done.stdout).map_err(|_| said)?;
         let layers = json["layers"].as_array().unwrap();

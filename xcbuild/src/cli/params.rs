@@ -55,6 +55,7 @@ pub fn params(
         keep_going: settings.variables.get("__keep_going").is_some(),
         timeout: number(settings, "__boot_timeout")?.map(|s| Duration::from_secs(s as u64)),
         overcommit: settings.variables.get("__overcommit").is_some(),
+        meminfo: "/proc/meminfo".into(),
         queue: number(settings, "__queue")?.map(|s| Duration::from_secs(s as u64)),
         replace,
         access: access(settings)?,

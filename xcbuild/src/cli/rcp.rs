@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
+use super::rsh::ended;
 use crate::cluster::access::Target;
 use crate::settings::{Settings, Variables};
 use crate::topology::address::NodeId;
@@ -35,6 +36,5 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let settings = Settings::resolve(variables)?;
     let target = Target::find(&cluster::run_directory(&settings)?, arguments.node)?;
     let Arguments { to, remote, local, .. } = arguments;
-    let status = if *to { target.send(local, remote)? } else { target.fetch(remote, local)? };
-    Ok(cluster::passed_on(status))
+    ended(if *to { target.send(local, remote) } else { target.fetch(remote, local) })
 }

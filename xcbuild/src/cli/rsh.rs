@@ -1,13 +1,15 @@
 //! `xcbuild rsh`: a command on a node.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::access::Target;
+use crate::cluster::access::{SSH_LOST, Target};
+use crate::cluster::vigil::NodeDied;
 use crate::settings::{Settings, Variables};
 use crate::topology::address::NodeId;
+use crate::ui;
 
 /// Run a command on a node by ssh, or a shell; its exit code is passed on, 255 is ssh's own
 #[derive(Debug, clap::Args)]
@@ -36,5 +38,20 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         target.run_in_background(&arguments.command)?;
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(cluster::passed_on(target.run(&arguments.command)?))
+    ended(target.run(&arguments.command))
+}
+
+/// How ssh or scp ended, passed on; that the node died meanwhile is told, and is 255, as where ssh
+/// loses a node.
+///
+/// # Errors
+/// Any other.
+pub fn ended(result: Result<ExitStatus>) -> Result<ExitCode> {
+    match result {
+        Err(error) if error.is::<NodeDied>() => {
+            ui::error(&error);
+            Ok(ExitCode::from(SSH_LOST))
+        }
+        result => Ok(cluster::passed_on(result?)),
+    }
 }

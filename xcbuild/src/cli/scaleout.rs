@@ -24,7 +24,8 @@ pub struct Arguments {
 /// Runs the verb.
 ///
 /// # Errors
-/// Whatever keeps a new node from being ready; none of the new ones is left then.
+/// Whatever keeps a new node from being ready; none of the new ones is left then, but with
+/// `--keep-going`, which leaves all.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     variables.set_options(&arguments.options);
     let settings = Settings::resolve(variables)?;

@@ -40,7 +40,8 @@ pub struct Arguments {
 /// Runs the verb.
 ///
 /// # Errors
-/// When something is missing on the host, can't be built or doesn't start. Nothing runs then.
+/// When something is missing on the host, can't be built or doesn't start; nothing runs then. With
+/// `--keep-going`, or when a check fails, the cluster goes on.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let _recording = arguments.work.begin(&variables)?;
     variables.set_options(&arguments.options);
@@ -60,13 +61,13 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     base::build(&settings, &store)?;
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;
-    judge(&report.failed)?;
     let run = cluster::run_directory(&settings)?;
     let checked = check::look(&run, &topology, Pairs::Firsts, arguments.check_name.as_deref());
     let outcomes = checked.or_else(|e| undone(&run, e))?;
     ui::result(cluster::table(&report.status));
     ui::result("");
     ui::result(cluster::checks(&outcomes));
+    judge(&report.failed)?;
     check::judge(&outcomes)?;
     ui::hint("go on with `xcbuild rsh 1`, `xcbuild status --table`, `xcbuild stop`");
     Ok(ExitCode::SUCCESS)

@@ -2,8 +2,8 @@
 //!
 //! A node's host key is new with every boot, so ssh is told to check and keep nothing, and to read
 //! none of the user's configuration; nobody but this host's users reaches the port, and where they
-//! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its own accord is switched off: the command's output and
-//! exit code are the result.
+//! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its
+//! own accord is switched off: the command's output and exit code are the result.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -18,18 +18,18 @@ use super::status::NodeStatus;
 use super::vigil::{NodeDied, Vigil};
 use super::{RunDir, status};
 use crate::sys::exec::{Bounded, Exec, Output};
-use crate::sys::wait::DAY;
+use crate::sys::wait::FOREVER;
 use crate::topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
 const CONNECT_LIMIT: u32 = 20;
 
 /// By this exit code ssh says that it lost the node, or never reached it.
-pub const SSH_LOST: i32 = 255;
+pub const SSH_LOST: u8 = 255;
 
 /// How long after that a node has to die, so that it is to blame: its connections end a moment before
 /// its qemu does.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+pub const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// How a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,13 +110,13 @@ impl Target {
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
         let vigil = Vigil::over(&self.run, self.node)?;
         let ssh = self.ssh(true).args(command);
-        match ssh.bounded(Instant::now() + DAY, vigil.as_fd())? {
+        match ssh.bounded(Instant::now() + FOREVER, vigil.as_fd())? {
             Bounded::Ended(status, _) if lost(status) && vigil.ends_within(LAST_BREATH) => {
                 bail!(vigil.why())
             }
             Bounded::Ended(status, output) => Ok((status, output)),
             Bounded::Broken(_) => bail!(vigil.why()),
-            Bounded::TimedOut(_) => bail!("{} did not answer for a day", self.node),
+            Bounded::TimedOut(_) => bail!("{} does not answer", self.node),
         }
     }
 
@@ -238,7 +238,7 @@ impl Machine {
 }
 
 fn lost(status: ExitStatus) -> bool {
-    status.code() == Some(SSH_LOST)
+    status.code() == Some(SSH_LOST.into())
 }
 
 /// What ssh and scp are told alike.

@@ -15,10 +15,12 @@ use anyhow::{Context, Result, bail};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
 use super::state::State;
-use super::watch::{Tail, Watch, end_of, panic_line};
+use super::tail::{Tail, end_of};
+use super::watch::Watch;
+use super::words::panicked;
 use super::{RunDir, status};
 use crate::sys::files::Lock;
-use crate::sys::wait::DAY;
+use crate::sys::wait::FOREVER;
 use crate::topology::address::NodeId;
 use crate::vm::process::{Held, ProcessId};
 
@@ -52,10 +54,10 @@ pub fn end_lines(run: &RunDir, node: NodeId, lines: usize) -> String {
     log(run, node).map(|log| end_of(&log, lines)).unwrap_or_default()
 }
 
-/// The line on a node's console by which its kernel came to its end, if it did.
+/// Why a node's kernel came to its end, if it did and the node has not booted since.
 pub fn panic(run: &RunDir, node: NodeId) -> Option<String> {
-    let text = std::fs::read(log(run, node).ok()?).ok()?;
-    String::from_utf8_lossy(&text).lines().find_map(|l| panic_line(l).map(str::to_owned))
+    let state = State::load(run).ok()??;
+    panicked(&run.node(node, &state.logs))
 }
 
 /// Gives what a node wrote to its console to `output`, piece by piece, and then what it goes on to
@@ -73,7 +75,7 @@ pub fn follow(run: &RunDir, node: NodeId, output: &mut dyn FnMut(&[u8])) -> Resu
         if ended {
             return Ok(());
         }
-        watch.wait(&held.iter().collect::<Vec<_>>(), Instant::now() + DAY)?;
+        watch.wait(&held.iter().collect::<Vec<_>>(), Instant::now() + FOREVER)?;
     }
 }
 
@@ -102,7 +104,7 @@ pub fn attach(
     loop {
         let socket = keyboard.as_ref().map(|k| k.socket.as_fd());
         let inputs: Vec<_> = std::iter::once(input).chain(socket).collect();
-        let readable = watch.wait_with(&[&held], &inputs, Instant::now() + DAY)?;
+        let readable = watch.wait_with(&[&held], &inputs, Instant::now() + FOREVER)?;
         output(&tail.bytes());
         if held.wait(Instant::now()) {
             return Ok(());
@@ -129,7 +131,7 @@ fn wait_for_socket(run: &RunDir, node: NodeId, held: &Held) -> Result<()> {
     let watch = Watch::new(&[&run.path()])?;
     let socket = run.node(node, Path::new("/")).console;
     while !socket.exists() && !held.wait(Instant::now()) {
-        watch.wait(&[held], Instant::now() + DAY)?;
+        watch.wait(&[held], Instant::now() + FOREVER)?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::state::State;
-use super::watch::end_of;
+use super::tail::end_of;
 use super::{RunDir, corefile, helper};
 
 /// How long a server that is there may take to say so.

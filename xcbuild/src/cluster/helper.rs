@@ -9,7 +9,8 @@ use anyhow::{Result, bail};
 use super::RunDir;
 use super::spawn::{remove_if_there, spawn};
 use super::state::{Helper, State};
-use super::watch::{Tail, Watch, Woken, end_of};
+use super::tail::{Tail, end_of};
+use super::watch::{Watch, Woken};
 use crate::vm::process::ProcessId;
 
 /// How long one may take to be ready.

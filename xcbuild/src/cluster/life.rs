@@ -4,7 +4,8 @@
 //! Each of these takes the cluster's lock, so that two never write its state at once, except
 //! [`wait`], which only reads.
 
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -16,7 +17,8 @@ use super::spawn::remove_if_there;
 use super::start::StartError;
 use super::state::State;
 use super::status::{DEAD, NodeCondition, NodeStatus};
-use super::watch::{Watch, Woken, length};
+use super::tail::length;
+use super::watch::Watch;
 use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
 use crate::topology::address::NodeId;
 use crate::vm::process::{self, ProcessId};
@@ -34,9 +36,9 @@ pub struct Scaled {
     pub failed: Vec<NodeFailed>,
 }
 
-/// Adds nodes to a running cluster and returns when they are ready. Those that can't be brought up
-/// are taken out again; the others go on. The parameters' nodes are the new ones; ports and
-/// accelerator are the cluster's.
+/// Adds nodes to a running cluster and returns when they are ready. If one can't be brought up, all
+/// new ones are taken out again, unless those that can are to go on. The parameters' nodes are the
+/// new ones; ports and accelerator are the cluster's.
 ///
 /// # Errors
 /// As [`super::start()`], and when a node is there already or there is no cluster.
@@ -108,7 +110,7 @@ pub fn restart(
 ) -> Result<()> {
     let (_lock, mut state) = taken(run)?;
     known(&state, nodes)?;
-    end(&state, nodes)?;
+    end(run, &state, nodes)?;
     for id in nodes {
         state.nodes.entry(id.number()).and_modify(|node| node.restarts += 1);
     }
@@ -134,6 +136,8 @@ pub fn reset(
     let said = length(&run.node(node, &state.logs).agent_log);
     command(run, &state, node, "system_reset")?;
     command(run, &state, node, "cont")?;
+    // What was on its console until now is of another boot.
+    written_now(&run.node(node, &state.logs).agent_log)?;
     set_paused(run, &mut state, node, false)?;
     let limits = Limits::new(state.accel, timeout).waiting(state.waits);
     boot::nodes(run, &mut state, &[(node, Way::Reset(said))], &limits, progress)?;
@@ -167,7 +171,11 @@ pub fn resume(run: &RunDir, node: NodeId) -> Result<()> {
 /// cancels.
 pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status> {
     let deadline = Instant::now() + timeout;
-    let watch = Watch::new(&[&existing(run)?])?;
+    let directory = existing(run)?;
+    let state = State::load(run)?.context("the cluster has gone")?;
+    // A panic is on the console, and a node that waits is started by who owns the cluster.
+    let watch = Watch::new(&[&directory, &state.logs])?;
+    let owner = state.owner.hold()?;
     loop {
         let now = status(run)?;
         let unknown = |id: &&NodeId| !now.nodes.iter().any(|n| n.number == id.number());
@@ -188,17 +196,19 @@ pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status>
         if not_yet.is_empty() {
             return Ok(now);
         }
-        let pids: Vec<i32> = not_yet.iter().filter_map(|n| n.pid).collect();
-        let held = pids.iter().filter_map(|pid| ProcessId::of(*pid)?.hold().ok().flatten());
-        let held: Vec<_> = held.collect();
-        if held.len() < pids.len() {
-            // One has ended since we looked.
-            continue;
-        }
-        if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
+        if Instant::now() >= deadline {
             let names: Vec<_> = not_yet.iter().map(|n| n.name.as_str()).collect();
             bail!("{} not ready within {} s", names.join(", "), timeout.as_secs());
         }
+        let pids = not_yet.iter().filter_map(|n| ProcessId::of(n.pid?));
+        let held = pids.map(ProcessId::hold).collect::<Result<Vec<_>, _>>()?;
+        if held.iter().any(Option::is_none) {
+            // One has ended since we looked.
+            continue;
+        }
+        let starts = owner.iter().filter(|owner| !owner.wait(Instant::now()));
+        let all: Vec<_> = held.iter().flatten().chain(starts).collect();
+        watch.wait(&all, deadline)?;
     }
 }
 
@@ -236,9 +246,9 @@ fn not_in_cluster(node: NodeId, there: impl Iterator<Item = u8>) -> String {
     format!("{node} is not in the cluster; its nodes are {}", names.join(", "))
 }
 
-/// Ends nodes' qemus.
-fn end(state: &State, nodes: &[NodeId]) -> Result<()> {
-    let processes = nodes.iter().filter_map(|id| state.nodes.get(&id.number())?.process);
+/// Ends nodes' qemus, recorded or not.
+fn end(run: &RunDir, state: &State, nodes: &[NodeId]) -> Result<()> {
+    let processes = nodes.iter().filter_map(|id| status::process(run, state, *id));
     match process::end(&processes.collect::<Vec<_>>()).first() {
         None => Ok(()),
         Some((process, reason)) => bail!("can't end process {}: {reason}", process.pid),
@@ -247,7 +257,7 @@ fn end(state: &State, nodes: &[NodeId]) -> Result<()> {
 
 /// Ends nodes and forgets them.
 fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
-    end(state, nodes)?;
+    end(run, state, nodes)?;
     let leaving = nodes.iter().filter_map(|id| Some((*id, state.nodes.get(&id.number())?)));
     let interfaces = leaving.flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i)));
     network::drop_taps(&mut state.network, interfaces)?;
@@ -260,6 +270,12 @@ fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
         }
     }
     state.save(run)
+}
+
+/// Has a file be written to later than all others, by its time.
+fn written_now(file: &Path) -> Result<()> {
+    let file = fs_err::OpenOptions::new().append(true).open(file)?;
+    file.file().set_modified(SystemTime::now()).context("can't set a file's time")
 }
 
 fn command(run: &RunDir, state: &State, node: NodeId, command: &str) -> Result<()> {

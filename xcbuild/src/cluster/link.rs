@@ -16,7 +16,7 @@ use super::access::Target;
 use super::life::{QMP_LIMIT, known, taken};
 use super::state::{InterfaceState, NodeState, State};
 use super::status::LinkStatus;
-use super::watch::length;
+use super::tail::length;
 use crate::sys::exec::Output;
 use crate::topology::address::{MAINTENANCE, NetworkId, NodeId};
 use crate::topology::impairment::{End, inbound, inbound_link, queue};

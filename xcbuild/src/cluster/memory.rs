@@ -14,7 +14,7 @@ use fs_err as fs;
 
 use super::status::{NodeCondition, NodeStatus};
 use super::watch::Watch;
-use super::{Event, RunDir, Status, status};
+use super::{Event, RunDir, StartParams, Status, status};
 use crate::topology::Node;
 use crate::vm::command::Accel;
 use crate::vm::process::{Held, ProcessId};
@@ -83,20 +83,22 @@ impl fmt::Display for NoRoom {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Running {
     name: String,
+    /// How many of its nodes run; none are counted of the cluster that is to get more.
     alive: usize,
     /// MiB that its nodes may still come to use.
     promised: u64,
 }
 
 impl Running {
-    fn of(cluster: &Status) -> Self {
+    fn of(cluster: &Status, own: &str) -> Self {
         let qemu = cluster.accel.map_or(0, qemu_mib);
         let left = |node: &NodeStatus| {
             let all = u64::from(node.memory_mib) + qemu;
             left(all, node.condition, node.usage.map(|used| used.memory_mib))
         };
         let promised = cluster.nodes.iter().map(left).sum();
-        Self { name: cluster.cluster.clone(), alive: cluster.alive(), promised }
+        let alive = if cluster.cluster == own { 0 } else { cluster.alive() };
+        Self { name: cluster.cluster.clone(), alive, promised }
     }
 }
 
@@ -109,15 +111,33 @@ fn left(all: u64, condition: NodeCondition, used: Option<u64>) -> u64 {
     }
 }
 
-/// Looks whether all nodes' memory is available.
+/// Looks whether the memory of all nodes of the parameters is available, beside what the user's
+/// clusters have; or in place of what the cluster itself has, if that is about to be replaced.
 ///
 /// # Errors
 /// [`NoRoom`].
-pub(super) fn check(run: &RunDir, nodes: &[Node], accel: Accel) -> Result<()> {
-    let meminfo = fs::read_to_string("/proc/meminfo")?;
-    let host = Memory::parse(&meminfo).context("/proc/meminfo has no MemAvailable")?;
-    let running: Vec<_> = clusters(run.root())?.iter().map(Running::of).collect();
-    fits(nodes, qemu_mib(accel), host, &running)
+pub(super) fn check(
+    run: &RunDir,
+    params: &StartParams,
+    accel: Accel,
+    replaced: bool,
+) -> Result<()> {
+    if params.overcommit {
+        return Ok(());
+    }
+    let meminfo = fs::read_to_string(&params.meminfo)?;
+    let mut host = Memory::parse(&meminfo)
+        .with_context(|| format!("`{}` has no MemAvailable", params.meminfo.display()))?;
+    let mut clusters = clusters(run.root())?;
+    if replaced {
+        let (own, others) = clusters.into_iter().partition(|c| c.cluster == run.name());
+        clusters = others;
+        let own: Vec<Status> = own;
+        let nodes = own.iter().flat_map(|cluster| &cluster.nodes);
+        host.available += nodes.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
+    }
+    let running: Vec<_> = clusters.iter().map(|c| Running::of(c, run.name())).collect();
+    fits(&params.nodes, qemu_mib(accel), host, &running)
 }
 
 /// The user's clusters. One whose state can't be read promises nothing that could be known.
@@ -143,7 +163,8 @@ fn fits(nodes: &[Node], qemu: u64, host: Memory, running: &[Running]) -> Result<
     bail!(room)
 }
 
-/// Starts something, and tries again as long as there is no room for it and the user would wait.
+/// Starts something, and tries again as long as there is no room for it, the user would wait, and
+/// there are clusters that may give memory back.
 /// Nothing sleeps: that a node of another cluster has ended is noticed at once.
 ///
 /// # Errors
@@ -161,7 +182,8 @@ pub(super) fn queued<T>(
             Err(error) if Instant::now() < until => error,
             result => return result,
         };
-        let room = error.downcast_ref::<NoRoom>().filter(|room| room.needed() <= room.total);
+        let may_come = |room: &&NoRoom| room.needed() <= room.total && !room.running.is_empty();
+        let room = error.downcast_ref::<NoRoom>().filter(may_come);
         let Some(room) = room else { return Err(error) };
         if !std::mem::replace(&mut told, true) {
             progress(Event::Queued(room.clone()));

@@ -31,6 +31,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`rundir`], [`state`] | the directory, its locks, its state file |
+//! | `watch`, `tail`, `words`, [`live`] | waiting for what happens; what nodes say, and how it is read |
 //! | [`start`], `plan`, `boot`, `watch` | from nodes to commands, to processes, and waiting for what they say |
 //! | [`corefile`] | what a CoreDNS of the user's is told |
 //! | [`dns`], `helper`, `spawn`, `memory` | the DNS proxy, processes with logs, whether the host has room |
@@ -70,8 +71,10 @@ pub mod start;
 pub mod state;
 pub mod status;
 pub mod stop;
+mod tail;
 pub mod vigil;
 mod watch;
+mod words;
 
 pub use rundir::RunDir;
 pub use start::{Event, Report, StartParams, start};

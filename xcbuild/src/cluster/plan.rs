@@ -23,10 +23,18 @@ use crate::vm::kernel_line::{Common, kernel_line};
 use crate::vm::version;
 
 /// What was found fit for a start.
+#[derive(Debug, Clone)]
 pub(super) struct Fit {
     accel: Chosen,
     network: network::Choice,
     boot: Boot,
+}
+
+impl Fit {
+    /// What will execute the nodes.
+    pub(super) fn accel(&self) -> Accel {
+        self.accel.accel
+    }
 }
 
 /// Looks whether a start can go well, as far as that does not depend on what runs now: so that no
@@ -55,21 +63,19 @@ pub(super) fn check(params: &StartParams) -> Result<Fit> {
 pub(super) fn cluster(
     run: &RunDir,
     params: &StartParams,
-    fit: Fit,
+    fit: &Fit,
     progress: &dyn Fn(Event),
 ) -> Result<(State, Option<Claim>)> {
+    // Held as well so that two clusters are not promised the same memory.
+    let ports_lock = run.lock_ports()?;
+    memory::check(run, params, fit.accel(), false)?;
     if let Some(reason) = &fit.accel.fallback {
         progress(Event::Fallback(reason.clone()));
     }
-    // Held as well so that two clusters are not promised the same memory.
-    let ports_lock = run.lock_ports()?;
-    if !params.overcommit {
-        memory::check(run, &params.nodes, fit.accel.accel)?;
-    }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     let kind = fit.network.kind;
-    if let Some(reason) = fit.network.instead {
-        progress(Event::NoBridges(reason));
+    if let Some(reason) = &fit.network.instead {
+        progress(Event::NoBridges(reason.clone()));
     }
     if kind != Kind::User {
         progress(Event::Network(kind));
@@ -83,7 +89,7 @@ pub(super) fn cluster(
     let network = network::plan(run, kind, net.dns_port, &wiring)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
     let mut state = State::new(run, fit.accel.accel, net, logs)?;
-    state.fallback = fit.accel.fallback;
+    state.fallback = fit.accel.fallback.clone();
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
     let own_dns = params.dns.as_ref().filter(|_| !served);
@@ -103,9 +109,7 @@ pub(super) fn cluster(
 /// accelerator. Saves it.
 pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Result<()> {
     let _lock = run.lock_ports()?;
-    if !params.overcommit {
-        memory::check(run, &params.nodes, state.accel)?;
-    }
+    memory::check(run, params, state.accel, false)?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
     match state.network {
         Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,

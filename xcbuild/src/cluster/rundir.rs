@@ -33,9 +33,11 @@ impl RunDir {
     pub fn new(root: &Path, name: &str) -> Result<Self> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let good = name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(plain);
-        if !good || name.len() > NAME_MAX || name == "ports" {
+        // The lock of `a.turn` would be the file of turns of `a`.
+        let taken = name == "ports" || name.ends_with(".turn");
+        if !good || name.len() > NAME_MAX || taken {
             bail!(
-                "`{name}` can't be a cluster's name: up to {NAME_MAX} letters, digits, `-`, `_` and `.`, a letter or digit first, not `ports`"
+                "`{name}` can't be a cluster's name: up to {NAME_MAX} letters, digits, `-`, `_` and `.`, a letter or digit first, not `ports`, not `….turn`"
             );
         }
         let root = std::path::absolute(root).context("can't tell where the run directory is")?;
@@ -244,7 +246,7 @@ mod tests {
         for good in ["default", "ci-4711", "a", "0.1_x"] {
             assert!(RunDir::new(dir.path(), good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "-x", "a/b", "ä", "ports", &"x".repeat(33)] {
+        for bad in ["", ".", "..", "-x", "a/b", "ä", "ports", "a.turn", &"x".repeat(33)] {
             assert!(RunDir::new(dir.path(), bad).is_err(), "{bad}");
         }
     }

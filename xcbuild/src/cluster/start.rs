@@ -13,9 +13,10 @@ use super::boot::order::Order;
 use super::boot::{self, Limits, NodeFailed, Way};
 use super::key::Access;
 use super::memory::{self, NoRoom};
+use super::plan::{self, Fit};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
-use super::{RunDir, Status, dns, network, plan, stop};
+use super::{RunDir, Status, dns, network, stop};
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::net::{Kind, Wanted};
@@ -80,6 +81,8 @@ pub struct StartParams {
     pub timeout: Option<Duration>,
     /// Start even if the host has not enough memory for all nodes.
     pub overcommit: bool,
+    /// Where the kernel tells what memory the host has: proc_meminfo(5).
+    pub meminfo: PathBuf,
     /// How long to wait until it has, where clusters that run may end; not at all if not given.
     pub queue: Option<Duration>,
     /// Stop a running cluster first, where otherwise its running is an error.
@@ -163,19 +166,22 @@ pub enum StartError {
 /// [`cancel::Cancelled`], or what else is missing or refused. Nothing of the cluster is left then
 /// but its logs.
 pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
-    memory::queued(&params.run_root, params.queue, progress, || start_now(params, progress))
+    let fit = plan::check(params)?;
+    memory::queued(&params.run_root, params.queue, progress, || start_now(params, &fit, progress))
 }
 
-fn start_now(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
+fn start_now(params: &StartParams, fit: &Fit, progress: &dyn Fn(Event)) -> Result<Report> {
     let run = RunDir::new(&params.run_root, &params.cluster)?;
     let Some(lock) = run.try_lock()? else {
         bail!(StartError::Busy(params.cluster.clone()));
     };
-    let fit = match refuse_running(&run, params.replace).and_then(|()| plan::check(params)) {
-        Ok(fit) => fit,
+    let admitted = refuse_running(&run, params.replace)
+        .and_then(|()| memory::check(&run, params, fit.accel(), true));
+    match admitted {
+        Ok(()) => {}
         Err(error) if run.path().exists() => return Err(error),
         Err(error) => return Err(unwound(&run, lock, error)),
-    };
+    }
     make_room(&run, progress)?;
     let (mut state, claim) = match plan::cluster(&run, params, fit, progress) {
         Ok(planned) => planned,

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::network::Network;
 use super::state::{InterfaceState, NodeState, Phase, State};
-use super::watch::{Agent, end_of, last_words, length};
+use super::tail::length;
+use super::words::{Agent, panicked};
 use super::{RunDir, key, stop};
 use crate::net::user::UserNet;
 use crate::topology::Ways;
@@ -18,9 +19,6 @@ use crate::topology::address::{MAINTENANCE, NodeId, ipv4};
 use crate::vm::command::{Accel, Paths};
 use crate::vm::process::ProcessId;
 use crate::vm::usage::{Usage, usage};
-
-/// How many lines of a console are looked at for a panic: a trace of calls may come after it.
-const LAST_LINES: usize = 200;
 
 /// Where a node's own servers listen.
 const SSH_PORT: u16 = 22;
@@ -294,9 +292,8 @@ fn node_status(
 
 /// What a node whose processors run is doing, by its own words or its kernel's last ones.
 fn said(paths: &Paths) -> (NodeCondition, Option<String>) {
-    let console = end_of(&paths.console_log, LAST_LINES);
-    if let Some(panic) = last_words(&console) {
-        return (NodeCondition::Failed, Some(panic.to_owned()));
+    if let Some(panic) = panicked(paths) {
+        return (NodeCondition::Failed, Some(panic));
     }
     match Agent::read(&paths.agent_log) {
         Agent::Ready => (NodeCondition::Ready, None),

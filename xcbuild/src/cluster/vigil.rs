@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::RunDir;
 use super::state::State;
 use super::status::{DEAD, process};
-use super::watch::{Watch, end_of, last_words};
-use super::{RunDir, console};
-use crate::sys::wait::{DAY, First, first};
+use super::watch::Watch;
+use super::words::panicked;
+use crate::sys::wait::{FOREVER, First, first};
 use crate::topology::address::NodeId;
-
-/// How many lines of a console are looked at.
-const LINES: usize = 200;
+use crate::vm::command::Paths;
+use crate::vm::process::Held;
 
 /// A node that died while somebody waited for its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,22 +38,29 @@ pub struct Vigil {
     news: PipeReader,
     /// Closed to end the vigil.
     stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<Result<Option<String>>>>,
+    thread: Option<JoinHandle<Option<String>>>,
 }
 
 impl Vigil {
-    /// Begins it.
+    /// Begins it. Where its console can't be watched, since the logs were removed or the user has too
+    /// many watches (inotify(7)), panics go unnoticed, and the end of its qemu still is noticed.
     ///
     /// # Errors
-    /// When the node is not in the cluster, or the kernel refuses.
+    /// When there is no such node, or the kernel refuses.
     pub fn over(run: &RunDir, node: NodeId) -> Result<Self> {
         let failed = "can't watch the node";
         let ((news, tell), (stopped, stop)) = (pipe().context(failed)?, pipe().context(failed)?);
-        let run = run.clone();
-        // The writing end is the thread's own: it is closed as the thread ends.
+        let state = State::load(run)?.context("the cluster has gone")?;
+        let paths = run.node(node, &state.logs);
+        let watch = Watch::new(&[&state.logs]).or_else(|_| Watch::new(&[])).ok();
+        let held = process(run, &state, node).map(|p| p.hold()).transpose().context(failed)?;
+        let held = held.flatten();
         let thread = std::thread::spawn(move || {
-            let _tell = tell;
-            watch(&run, node, &stopped)
+            let Some(held) = held else { return Some(DEAD.into()) };
+            let reason = watched(&held, watch.as_ref(), &paths, &stopped);
+            // The end of the thread is the news: its writing end is closed.
+            drop(tell);
+            reason
         });
         Ok(Self { node, news, stop: Some(stop), thread: Some(thread) })
     }
@@ -65,9 +72,8 @@ impl Vigil {
 
     /// What happened, after it polled readable.
     pub fn why(mut self) -> NodeDied {
-        let said = self.thread.take().and_then(|thread| thread.join().ok());
-        let reason = said.and_then(Result::ok).flatten().unwrap_or_else(|| DEAD.into());
-        NodeDied { node: self.node, reason }
+        let said = self.thread.take().and_then(|thread| thread.join().ok()).flatten();
+        NodeDied { node: self.node, reason: said.unwrap_or_else(|| DEAD.into()) }
     }
 }
 
@@ -86,23 +92,30 @@ impl Drop for Vigil {
 }
 
 /// Watches until the node has died, and gives the reason, or until nobody wants to know.
-fn watch(run: &RunDir, node: NodeId, stopped: &PipeReader) -> Result<Option<String>> {
-    let log = console::log(run, node)?;
-    let watch = Watch::new(&[log.parent().context("a log in no directory")?])?;
-    let state = State::load(run)?.context("the cluster has gone")?;
-    let Some(held) = process(run, &state, node).map(|p| p.hold()).transpose()?.flatten() else {
-        return Ok(Some(DEAD.into()));
-    };
+fn watched(
+    held: &Held,
+    watch: Option<&Watch>,
+    paths: &Paths,
+    stopped: &PipeReader,
+) -> Option<String> {
     loop {
         if held.wait(Instant::now()) {
-            return Ok(Some(DEAD.into()));
+            return Some(DEAD.into());
         }
-        if let Some(panic) = last_words(&end_of(&log, LINES)) {
-            return Ok(Some(panic.to_owned()));
+        if let Some(panic) = panicked(paths) {
+            return Some(panic);
         }
-        let readable = watch.wait_with(&[&held], &[stopped.as_fd()], Instant::now() + DAY)?;
-        if readable.first() == Some(&true) {
-            return Ok(None);
+        let until = Instant::now() + FOREVER;
+        let ended = match watch {
+            Some(watch) => {
+                let readable = watch.wait_with(&[held], &[stopped.as_fd()], until);
+                // That the user wants to stop is seen by who holds the vigil as well.
+                readable.is_err() || readable.is_ok_and(|r| r.first() == Some(&true))
+            }
+            None => !matches!(first(&[stopped.as_fd(), held.as_fd()], until), Ok(First::Ready(1))),
+        };
+        if ended {
+            return None;
         }
     }
 }

@@ -9,8 +9,8 @@ use rustix::io::Errno;
 
 use super::cancel;
 
-/// A wait with no end in sight.
-pub const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A wait without an end: a hundred years, which `poll` takes and the clock can count.
+pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// What came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::judge::judge;
 use super::{Outcome, Verdict};
-use crate::cluster::access::{SSH_LOST, Target};
+use crate::cluster::access::{LAST_BREATH, SSH_LOST, Target};
 use crate::cluster::vigil::{NodeDied, Vigil};
 use crate::cluster::{RunDir, console, status};
 use crate::overlay::manifest::test::Case;
@@ -18,9 +18,6 @@ use crate::sys::wait::{First, first};
 use crate::topology::address::NodeId;
 use crate::vm::process::{Held, ProcessId};
 
-/// How long after ssh has lost it a node's qemu has to end, so that the node counts as dead: its connections
-/// end a moment before it.
-const LAST_BREATH: Duration = Duration::from_secs(3);
 /// How long a `needs` command may take.
 const NEEDS_LIMIT: Duration = Duration::from_secs(20);
 
@@ -138,7 +135,7 @@ impl Bench {
         loop {
             let (verdict, output) = match node.run(&case.run, deadline, &vigil)? {
                 Bounded::Ended(status, _)
-                    if status.code() == Some(SSH_LOST) && vigil.ends_within(LAST_BREATH) =>
+                    if status.code() == Some(SSH_LOST.into()) && vigil.ends_within(LAST_BREATH) =>
                 {
                     return Ok(self.died(vigil));
                 }

@@ -2,8 +2,8 @@
 //!
 //! `xc.*` are for the node's init scripts: how many nodes of each role there are, the IPv6 prefix
 //! and, where it is not the contract's 10053, the port of the host's DNS proxy; the public half of the
-//! cluster's ssh key, where it has one. `mtuN=` is the MTU
-//! of network N where it is not 1500. What the user appends comes last, since the last of two settings counts.
+//! cluster's ssh key, where it has one. `mtuN=` is the MTU of network N where it is not 1500. What the
+//! user appends comes last, since the last of two settings counts.
 
 use crate::topology::Node;
 use crate::topology::address::Prefix;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::cluster::watch::{Tail, panic_line};
+use crate::cluster::tail::Tail;
+use crate::cluster::words::panic_line;
 
 /// By this the kernel says that it has told all about its panic.
 const END: &str = "---[ end Kernel panic";

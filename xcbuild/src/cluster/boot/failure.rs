@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::RunDir;
 use crate::cluster::status::DEAD;
-use crate::cluster::watch::end_of;
+use crate::cluster::tail::end_of;
 use crate::topology::address::NodeId;
 
 /// How many lines of a console are shown when its node fails.

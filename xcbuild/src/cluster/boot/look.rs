@@ -6,16 +6,16 @@ use anyhow::{Result, bail};
 
 use super::slots::Slot;
 use super::{Boot, Booting, Ready};
-use crate::cluster::watch::{Agent, Woken};
+use crate::cluster::words::Agent;
 use crate::cluster::{Event, dns};
 use crate::topology::address::NodeId;
 
 impl Boot<'_> {
     /// Looks at every node after something has changed.
-    pub(super) fn look(&mut self, woken: Woken) -> Result<()> {
+    pub(super) fn look(&mut self) -> Result<()> {
         let now = Instant::now();
         for id in self.booting.keys().copied().collect::<Vec<_>>() {
-            self.look_at(id, now, woken == Woken::TimedOut)?;
+            self.look_at(id, now)?;
         }
         for id in self.ready.keys().copied().collect::<Vec<_>>() {
             self.look_again(id, now)?;
@@ -26,7 +26,7 @@ impl Boot<'_> {
         Ok(())
     }
 
-    fn look_at(&mut self, id: NodeId, now: Instant, timed_out: bool) -> Result<()> {
+    fn look_at(&mut self, id: NodeId, now: Instant) -> Result<()> {
         let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
         let panicked = node.console.panicked(now);
         for line in node.words.lines() {
@@ -47,7 +47,7 @@ impl Boot<'_> {
                 self.fail(self.failed(id, format!("it says that {what} failed")))
             }
             (_, Some(panic)) => self.fail(self.failed(id, panic)),
-            (Agent::Silent, None) if timed_out && took >= self.limits.each => {
+            (Agent::Silent, None) if took >= self.limits.each => {
                 let limit = self.limits.each.as_secs();
                 let reason = format!("not ready within {limit} s (--timeout gives it longer)");
                 self.fail(self.failed(id, reason))

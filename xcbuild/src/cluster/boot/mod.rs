@@ -26,9 +26,11 @@ use slots::{Slot, Slots};
 
 use super::spawn::{remove_if_there, spawn};
 use super::state::State;
-use super::watch::{Agent, Tail, Watch};
-use super::{Event, RunDir};
-use crate::sys::wait::DAY;
+use super::tail::Tail;
+use super::watch::Watch;
+use super::words::Agent;
+use super::{Event, RunDir, status};
+use crate::sys::wait::FOREVER;
 use crate::topology::address::NodeId;
 use crate::vm::command::Paths;
 use crate::vm::process::{Held, ProcessId};
@@ -99,8 +101,8 @@ pub(super) fn nodes(
         if queue.is_empty() && (boot.booting.is_empty() || !boot.limits.wait) {
             return boot.done(nodes.len());
         }
-        let woken = watch.wait(&boot.processes(), boot.deadline())?;
-        boot.look(woken)?;
+        watch.wait(&boot.processes(), boot.deadline())?;
+        boot.look()?;
     }
 }
 
@@ -122,7 +124,7 @@ impl Boot<'_> {
         let consoles = consoles.chain(self.ready.values().map(|r| &r.console));
         let panics = consoles.filter_map(Console::until);
         let first = nodes.chain(panics).chain(self.slots.try_again()).min();
-        first.unwrap_or_else(|| Instant::now() + DAY)
+        first.unwrap_or_else(|| Instant::now() + FOREVER)
     }
 
     /// Lets as many nodes begin as may.
@@ -158,7 +160,7 @@ impl Boot<'_> {
                 (process, Tail::new(&paths.agent_log), Console::new(&paths.console_log))
             }
             Way::Reset(said) => {
-                let process = self.state.nodes.get(&id.number()).and_then(|n| n.process);
+                let process = status::process(self.run, self.state, id);
                 let console = Console::from_end(&paths.console_log);
                 (process, Tail::from(&paths.agent_log, said), console)
             }

@@ -55,8 +55,8 @@ impl Slots {
         Ok(Self { files, vainly: None, patience })
     }
 
-    /// Takes a slot if one is free, or one beyond them if others have had all of them for longer
-    /// than a node may take to boot while none of ours boots: they hang.
+    /// Takes a slot if one is free, or one beyond them if none of ours boots and nobody has given a
+    /// slot back for longer than a node may take to boot: who has them hangs.
     ///
     /// # Errors
     /// When the file system has no locks.
@@ -72,8 +72,14 @@ impl Slots {
             }
         }
         let since = *self.vainly.get_or_insert_with(Instant::now);
-        let hang = none_boots && since.elapsed() >= self.patience;
+        let hang = none_boots && since.elapsed() >= self.patience && !self.moves();
         Ok(hang.then_some(Slot::Beyond))
+    }
+
+    /// Whether a slot was given back within that time.
+    fn moves(&self) -> bool {
+        let given = self.files.iter().filter_map(|(file, _)| file.metadata().ok()?.modified().ok());
+        given.max().is_some_and(|at| at.elapsed().is_ok_and(|ago| ago < self.patience))
     }
 
     /// When to try again without news.
@@ -132,6 +138,10 @@ mod tests {
         hangs.take(true).unwrap();
         let mut other = Slots::open(root.path(), 1, Duration::ZERO).unwrap();
         assert_eq!(other.take(false).unwrap(), None, "one of its own boots: it will be told");
+        let mut patient = Slots::open(root.path(), 1, LONG).unwrap();
+        assert_eq!(patient.take(true).unwrap(), None);
+        patient.vainly = Instant::now().checked_sub(LONG);
+        assert_eq!(patient.take(true).unwrap(), None, "a slot was given back a moment ago");
         assert_eq!(other.take(true).unwrap(), Some(Slot::Beyond));
         other.give_back(Slot::Beyond);
     }

@@ -26,6 +26,7 @@ use self::probe::{Probe, outcome, read, script};
 use super::RunDir;
 use super::access::Target;
 use super::state::{InterfaceState, NodeState, State};
+use super::vigil::NodeDied;
 use crate::topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
 use crate::topology::path::Way;
 use crate::topology::{Group, Topology};
@@ -186,7 +187,15 @@ fn on_node(target: &Target, probes: &[Probe]) -> Result<Vec<Outcome>> {
 }
 
 fn once_on_node(target: &Target, probes: &[Probe]) -> Result<Vec<Outcome>> {
-    let (status, output) = target.capture(&[script(probes)])?;
+    let (status, output) = match target.capture(&[script(probes)]) {
+        Ok(ended) => ended,
+        // What a node that died can't do is found like what others don't do.
+        Err(error) => {
+            let died = error.downcast::<NodeDied>()?.to_string();
+            let failed = |p: &Probe| outcome(target.node, p, Verdict::Failed, died.clone());
+            return Ok(probes.iter().map(failed).collect());
+        }
+    };
     let text = String::from_utf8_lossy(&output.stdout);
     let mut outcomes = read(target.node, probes, &text);
     if outcomes.len() < probes.len() {

@@ -63,6 +63,7 @@ impl Bench {
             queue: None,
             timeout: Some(LONG),
             overcommit: false,
+            meminfo: "/proc/meminfo".into(),
             replace: false,
             access: crate::cluster::key::Access::Open,
             wait: true,

@@ -247,6 +247,8 @@ fn roles_boot_in_the_order_that_is_wanted() {
     bench.params.ports = Policy::FirstFree;
     bench.params.parallel = Some(4);
     let ready = "hello\nready vm\n";
+    // Numbers of routers are beyond the ports of a bench.
+    bench.params.net = UserNet::default().in_slot(1);
     let (_, events) = spoken(&bench, &[1, 2, 201, 202].map(|n| (n, ready))).unwrap();
     let numbers = events.iter().filter_map(|event| match event {
         Event::Launched(node) => Some(('l', node.number())),
@@ -264,11 +266,10 @@ fn roles_boot_in_the_order_that_is_wanted() {
 #[test]
 fn start_waits_for_memory_that_another_cluster_gives_back() {
     let mut bench = Bench::new(&[1]);
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
-    let kib = |name| meminfo.lines().find_map(|l: &str| l.strip_prefix(name)).unwrap();
-    let available: u32 = kib("MemAvailable:").trim_end_matches("kB").trim().parse().unwrap();
-    // Half of what there is and more, which no qemu touches: two of them don't fit.
-    bench.params.nodes[0].memory_mib = available / 1024 / 10 * 6;
+    // Room for one node of 128 MiB and its qemu's 160.
+    bench.params.meminfo = bench.directory.path().join("meminfo");
+    let meminfo = format!("MemTotal: {} kB\nMemAvailable: {} kB\n", 2000 * 1024, 300 * 1024);
+    std::fs::write(&bench.params.meminfo, meminfo).unwrap();
     bench.started();
     let first = bench.run();
     bench.params.cluster = "d".into();
@@ -276,6 +277,18 @@ fn start_waits_for_memory_that_another_cluster_gives_back() {
     let error = bench.start("").unwrap_err();
     let room = error.downcast_ref::<NoRoom>().unwrap();
     assert_eq!(room.running, [("c".to_owned(), 1)]);
+    // It would fit in place of the one that runs, and that one goes on if it would not.
+    bench.params.cluster = "c".into();
+    bench.params.replace = true;
+    bench.params.nodes[0].memory_mib = 1500;
+    bench.params.queue = Some(LONG);
+    let hopeless = bench.start("").unwrap_err();
+    assert!(hopeless.is::<NoRoom>(), "nobody else gives memory back: {hopeless:#}");
+    assert_eq!(status(&first).unwrap().alive(), 1);
+    bench.params.nodes[0].memory_mib = 128;
+    assert_eq!(bench.started().status.alive(), 1);
+    bench.params.replace = false;
+    bench.params.cluster = "d".into();
     bench.params.queue = Some(Duration::ZERO);
     assert!(bench.start("").unwrap_err().is::<NoRoom>());
 

@@ -10,7 +10,7 @@ use rustix::process::{PidfdFlags, Signal, kill_process, kill_process_group, pidf
 
 use super::pipes::Drain;
 use super::{Exec, ExecError, Output, child_pid};
-use crate::sys::wait::{DAY, First, first};
+use crate::sys::wait::{FOREVER, First, first};
 
 /// How a program came to its end that had not all the time it wanted.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Exec {
         let id = child_pid(&child);
         let held = pidfd_open(id, PidfdFlags::empty()).map_err(|e| failed(e.into()));
         let waited = held.and_then(|end| {
-            let waited = first(&[end.as_fd(), breaks], Instant::now() + DAY).map_err(failed)?;
+            let waited = first(&[end.as_fd(), breaks], Instant::now() + FOREVER).map_err(failed)?;
             if waited != First::Ready(0) {
                 let _ = kill_process(id, Signal::TERM);
                 let mut fds = [PollFd::new(&end, PollFlags::IN)];
