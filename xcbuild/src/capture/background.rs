@@ -92,15 +92,24 @@ mod tests {
     use crate::capture::pcap::{frame_head, head};
     use crate::capture::pcapng::Interface;
     use crate::capture::{SNAPLEN, Source};
+    use crate::sys::cancel::tests::after_a_cancel;
     use crate::sys::packet::loopback_group;
 
     fn interface(name: &str) -> Interface {
         Interface { name: name.into(), description: String::new(), snaplen: SNAPLEN }
     }
 
-    /// Nobody waits between the last frame and the end.
     #[test]
     fn what_was_seen_before_the_end_is_recorded() {
+        a_hundred_frames_at_each_place();
+        after_a_cancel(
+            "capture::background::tests::what_was_seen_before_the_end_is_recorded",
+            a_hundred_frames_at_each_place,
+        );
+    }
+
+    /// Nobody waits between the last frame and the end.
+    fn a_hundred_frames_at_each_place() {
         let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (group, port) = (Ipv4Addr::new(224, 0, 0, 239), free.local_addr().unwrap().port());
         let heard = loopback_group(group, port).unwrap();

@@ -125,3 +125,26 @@ fn pipe() -> io::Result<&'static (OwnedFd, UnixStream)> {
     let (read, shut) = UnixStream::pair()?;
     Ok(PIPE.get_or_init(|| (read.into(), shut)))
 }
+
+/// For tests of what is done after a cancel.
+#[cfg(test)]
+pub mod tests {
+    use crate::sys::exec::{Exec, own_program};
+
+    /// Set in a process where the user has cancelled.
+    const CANCELLED: &str = "XCBUILD_TEST_CANCELLED";
+
+    /// Does something after a cancel. That is for ever and for a whole process: it is one of its own, of
+    /// the test that calls this, by its path.
+    pub fn after_a_cancel(test: &str, work: impl FnOnce()) {
+        if std::env::var_os(CANCELLED).is_some() {
+            super::request();
+            return work();
+        }
+        let program = own_program().unwrap();
+        let alone = Exec::new(program).args([test, "--exact", "--nocapture"]).env(CANCELLED, "1");
+        let said = alone.capture().unwrap();
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.contains("1 passed"), "{said}");
+    }
+}

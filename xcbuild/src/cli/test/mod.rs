@@ -232,12 +232,27 @@ fn table(suites: &[Suite]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::side_by_side;
+    use anyhow::anyhow;
+
+    use super::{last_of, side_by_side};
+    use crate::sys::cancel::Cancelled;
+    use crate::sys::cancel::tests::after_a_cancel;
 
     #[test]
     fn one_that_panics_keeps_no_other_from_its_turn() {
         let done = side_by_side(&[1, 0, 2, 3], 2, &|number| 6 / number);
         let done: Vec<_> = done.into_iter().map(Result::ok).collect();
         assert_eq!(done, [Some(6), None, Some(3), Some(2)]);
+    }
+
+    #[test]
+    fn a_cancel_decides_the_exit_code_and_hides_no_other_error() {
+        let broken = || vec![anyhow!(Cancelled).context("left"), anyhow!(Cancelled), anyhow!("a")];
+        assert_eq!(last_of(broken()).unwrap().to_string(), "a");
+        assert!(last_of(Vec::new()).is_none());
+        let path = "cli::test::tests::a_cancel_decides_the_exit_code_and_hides_no_other_error";
+        after_a_cancel(path, || {
+            assert!(last_of(broken()).unwrap().is::<Cancelled>());
+        });
     }
 }

@@ -70,6 +70,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Read};
     use std::time::Duration;
 
+    use crate::sys::cancel::tests::after_a_cancel;
     use crate::sys::exec::Exec;
 
     /// Starts a script that says `ready`, has it ended, and gives what it says after that.
@@ -88,6 +89,12 @@ mod tests {
     #[test]
     fn who_is_asked_to_end_has_time_for_last_words() {
         assert_eq!(ended("echo last; exit", Duration::from_secs(600)), "last\n");
+        after_a_cancel(
+            "sys::exec::running::tests::who_is_asked_to_end_has_time_for_last_words",
+            || {
+                assert_eq!(ended("sleep 0.2; echo last; exit", Duration::from_secs(600)), "last\n");
+            },
+        );
         assert_eq!(ended(":", Duration::ZERO), "", "who does not listen is ended all the same");
     }
 }
