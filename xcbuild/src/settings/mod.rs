@@ -163,7 +163,11 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`], which names the variable.
-    pub fn resolve(variables: Variables) -> Result<Self, SettingsError> {
+    pub fn resolve(mut variables: Variables) -> Result<Self, SettingsError> {
+        // Elsewhere it is where programs are installed, and no IPv6 prefix looks like that.
+        if variables.get("PREFIX").is_some_and(|prefix| prefix.starts_with('/')) {
+            variables.set("PREFIX", "");
+        }
         Ok(Self {
             places: places(&variables)?,
             cluster: cluster(&variables)?,
@@ -337,5 +341,7 @@ mod tests {
         let s = s.unwrap();
         assert_eq!((s.cluster.counts.vms, s.build.topology.as_str()), (None, "xnet"));
         assert_eq!(s.cluster.memory_mib, Some(384));
+        let s = resolve(&[("HOME", "/h"), ("PREFIX", "/usr")]).unwrap();
+        assert_eq!(s.variables.get("PREFIX"), None, "a place of programs");
     }
 }
