@@ -10,8 +10,7 @@ use super::start::{StartOptions, judge, start};
 use super::work::WorkOptions;
 use super::{base, check, cluster, images, mkcdrom, tools, topology};
 use crate::cluster::check::{Outcome, Pairs};
-use crate::cluster::start::StartError;
-use crate::cluster::{RunDir, status, stop};
+use crate::cluster::{RunDir, stop};
 use crate::image::cdrom::Options;
 use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
@@ -51,7 +50,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     }
     let settings = Settings::resolve(variables)?;
     tools::check(&settings)?;
-    refuse_second(&settings)?;
+    cluster::refuse_running(&settings)?;
     if images::is_own(&settings)? {
         bail!(
             "`up` checks nodes of xcbuild's own base image; with an image of your own: `xcbuild mkcdrom`, `xcbuild start`"
@@ -88,13 +87,4 @@ fn overlays(arguments: &Arguments, settings: &Settings) -> Vec<String> {
         given => given.to_vec(),
     };
     [named, settings.build.always.clone()].concat()
-}
-
-/// Said before the long work, and again by `start`, which has the lock.
-fn refuse_second(settings: &Settings) -> Result<()> {
-    let alive = status(&cluster::run_directory(settings)?)?.alive();
-    if alive > 0 {
-        bail!(StartError::Running { cluster: settings.cluster.name.clone(), alive });
-    }
-    Ok(())
 }
