@@ -8,8 +8,7 @@
 # succeed, and all has to be as it was before: processes, links (taps, bridges, veths), network
 # namespaces, listening sockets, nftables, files of the run directory.
 #
-# So that nothing else is counted, all runs in namespaces of its own: processes, mounts, network. The
-# images must have been built (`xcbuild mkimage; xcbuild mkcdrom network-topology`).
+# So that nothing else is counted, all runs in namespaces of its own: processes, mounts, network.
 #
 # Usage: bench/chaos.sh [ROUNDS [LIMIT]]    XCBUILD=path of the program    SEED=for a rerun
 #        NETS="user netns rootless"         the kinds of network
@@ -17,9 +16,16 @@ set -uo pipefail
 
 rounds=${1:-50}
 limit=${2:-80}
-xcbuild=$(command -v "${XCBUILD:-xcbuild}") || { echo "no ${XCBUILD:-xcbuild}" >&2; exit 2; }
+xcbuild=$(realpath "${XCBUILD:-$(dirname "$0")/../target/release/xcbuild}")
 read -ra nets <<<"${NETS:-user netns rootless}"
 if [ -z "${CHAOS_INSIDE:-}" ]; then
+    if [ "$(id -u)" != 0 ]; then
+        echo 'SKIPPED: namespaces as those of nsadd take root'
+        exit 0
+    fi
+    # Within there is no way to where packages come from.
+    export __cdrom=${TMPDIR:-/tmp}/xc-chaos-$$.iso
+    "$xcbuild" -q mkimage >/dev/null && "$xcbuild" -q mkcdrom network-topology >/dev/null || exit 2
     exec env CHAOS_INSIDE=1 SEED="${SEED:-$$}" XCBUILD="$xcbuild" unshare --net --mount --pid --fork \
         --kill-child --mount-proc "$0" "$@"
 fi
@@ -28,7 +34,7 @@ mount -t tmpfs none /run
 RANDOM=$SEED
 XCBUILD_RUN=$(mktemp -d /tmp/xc-chaos-XXXXXX)
 export XCBUILD_RUN __cluster=chaos
-trap 'rm -rf "$XCBUILD_RUN"' EXIT
+trap 'rm -rf "$XCBUILD_RUN" "$__cdrom"' EXIT
 "$xcbuild" -q nsadd 1 || exit 2
 namespace=$(ip netns list | awk '{ print $1; exit }')
 

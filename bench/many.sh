@@ -6,16 +6,14 @@
 # the first and the last node is ready, and the memory that the host has less while they run. All is
 # stopped at the end, and nothing may have failed.
 #
-# The images must have been built (`xcbuild mkimage; xcbuild mkcdrom network-topology iptools`).
-#
 # Usage: bench/many.sh [RUNS]    XCBUILD=path of the program
 set -euo pipefail
 
 runs=${1:-3}
 failed=0
-xcbuild=${XCBUILD:-xcbuild}
+xcbuild=$(realpath "${XCBUILD:-$(dirname "$0")/../target/release/xcbuild}")
 XCBUILD_RUN=$(mktemp -d /tmp/xc-many-XXXXXX)
-export XCBUILD_RUN
+export XCBUILD_RUN __cdrom=$XCBUILD_RUN/cdrom.iso
 end() { "$xcbuild" -q stop --all; rm -rf "$XCBUILD_RUN"; }
 trap end EXIT
 
@@ -60,6 +58,8 @@ start() {
         "$(printf %s "$firsts" | median)" "$nodes" "$(printf %s "$lasts" | median)" "$(printf %s "$mems" | median)"
 }
 
+"$xcbuild" -q mkimage >/dev/null
+"$xcbuild" -q mkcdrom network-topology iptools >/dev/null
 echo "medians of $runs runs, $(nproc) cores"
 start '20 nodes, boot slots' 1 16 2 2
 start '20 nodes, all at once' 1 16 2 2 --parallel=240 --timeout=600
