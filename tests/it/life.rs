@@ -26,7 +26,18 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
     let paused = workspace.xcbuild(&["status", "--table"]).assert().code(2);
     let table = String::from_utf8_lossy(&paused.get_output().stdout).into_owned();
     assert!(table.contains("vm-201  router  paused"), "{table}");
+    let asked = workspace.fails(&["rsh", "201", "true"], 1);
+    assert!(asked.contains("vm-201 is paused; `xcbuild cont --cluster=tests 201`"), "{asked}");
+    let asked = workspace.xcbuild(&["exec", "hostname"]).assert().code(1);
+    let asked = String::from_utf8_lossy(&asked.get_output().stderr).into_owned();
+    assert!(asked.contains("1 not asked (vm-201), 1 with exit code 0"), "{asked}");
     workspace.ok(&["cont", "201"]);
+    // Small changes take their turns.
+    let change = |node| workspace.command(&["link", node, "1", "--delay=1ms"]).spawn().unwrap();
+    let mut changes = ["1", "201", "1"].map(change);
+    assert!(changes.iter_mut().all(|change| change.wait().unwrap().success()));
+    workspace.ok(&["link", "1", "1", "--clear"]);
+    workspace.ok(&["link", "201", "1", "--clear"]);
 
     workspace.ok(&["rsh", "1", "touch /tmp/before"]);
     workspace.ok(&["reset_vm", "1"]);

@@ -65,10 +65,7 @@ pub fn look(
 pub fn judge(outcomes: &[Outcome]) -> Result<()> {
     let failed = outcomes.iter().filter(|o| o.verdict == Verdict::Failed).count();
     if failed > 0 {
-        bail!(
-            "{failed} of {} checks failed; the cluster is left running: `xcbuild rsh 1` looks into it, `xcbuild stop` ends it",
-            outcomes.len()
-        );
+        bail!("{failed} of {} checks failed; the cluster is left running", outcomes.len());
     }
     if outcomes.iter().any(|o| o.verdict != Verdict::Ok) {
         ui::warn("not everything could be checked");

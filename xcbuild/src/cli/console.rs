@@ -60,6 +60,7 @@ pub fn logs(arguments: &LogsArguments, variables: Variables) -> Result<ExitCode>
 /// When the node does not run.
 pub fn attach(arguments: &ConsoleArguments, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
+    console::log(&run, arguments.node)?;
     ui::hint("Ctrl-] leaves the console");
     console::attach(&run, arguments.node, io::stdin().as_fd(), &mut ui::result_bytes)?;
     Ok(ExitCode::SUCCESS)

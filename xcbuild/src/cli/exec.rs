@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::access::{Target, on_all};
+use crate::cluster::access::{self, Target, on_all};
 use crate::settings::{Settings, Variables};
 use crate::sys::exec::Output;
 use crate::topology::address::{NodeId, Role};
@@ -15,7 +15,7 @@ use crate::ui;
 
 /// Run a command on many nodes at once; each line of output starts with its node's name
 ///
-/// The exit code is 0 if it is 0 on all nodes, else 1; how many ended with which is said at the end.
+/// The exit code is 0 if it is 0 on all nodes, else 1, also where a node can't be asked; how many ended with which is said at the end.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -42,18 +42,24 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
-    let mut targets = match arguments.nodes.as_slice() {
-        [] => Target::all(&run)?,
+    let (mut targets, mut silent) = match arguments.nodes.as_slice() {
+        [] => (Target::all(&run)?, access::silent(&run)?),
         nodes => {
             let nodes = cluster::distinct(nodes);
-            nodes.iter().map(|id| Target::find(&run, *id)).collect::<Result<_>>()?
+            (nodes.iter().map(|id| Target::find(&run, *id)).collect::<Result<_>>()?, vec![])
         }
     };
     targets.retain(|t| arguments.role.is_none_or(|role| t.node.role() == role));
-    if targets.is_empty() {
+    silent.retain(|(node, _)| arguments.role.is_none_or(|role| node.role() == role));
+    if targets.is_empty() && silent.is_empty() {
         bail!("no node of that role runs");
     }
-    let codes = Mutex::new(BTreeMap::<String, usize>::new());
+    let codes = Mutex::new(BTreeMap::<String, Vec<NodeId>>::new());
+    for (node, reason) in &silent {
+        ui::warn(format_args!("{node} {reason}"));
+        let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.entry("not asked".into()).or_default().push(*node);
+    }
     on_all(&targets, &arguments.command, &|node, ended| {
         // One at a time, so that the lines of nodes don't mix.
         let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,16 +73,25 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
                 "as their nodes died".into()
             }
         };
-        *codes.entry(how).or_default() += 1;
+        codes.entry(how).or_default().push(node);
     })?;
     let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let summary: Vec<_> = codes.iter().map(|(how, count)| format!("{count} {how}")).collect();
+    let summary: Vec<_> = codes.iter().map(|(how, nodes)| summed_up(how, nodes)).collect();
     ui::status("Ended", summary.join(", "));
     let good = codes.keys().all(|how| how == SUCCESS);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 const SUCCESS: &str = "with exit code 0";
+
+/// How many nodes ended so, and which, unless that is as it should be.
+fn summed_up(how: &str, nodes: &[NodeId]) -> String {
+    if how == SUCCESS {
+        return format!("{} {how}", nodes.len());
+    }
+    let names: Vec<_> = nodes.iter().map(NodeId::to_string).collect();
+    format!("{} {how} ({})", nodes.len(), names.join(", "))
+}
 
 fn how(status: ExitStatus) -> String {
     match status.code() {

@@ -17,6 +17,7 @@ use xc_iso::read::{Kind, Reader};
 
 use crate::image::disk::{self, Format, Look};
 use crate::settings::Settings;
+use crate::ui;
 use crate::vm::command::{Boot, Disk};
 
 /// What makes the base image.
@@ -54,6 +55,12 @@ pub fn of(settings: &Settings) -> Result<Start> {
             check_tars(&cdrom)?;
         }
         start.boot.disks.push(Disk::iso("cdrom", cdrom));
+    }
+    if !cdrom.exists() && seen.base {
+        ui::warn(format_args!(
+            "there is no cdrom `{}`: nodes start without overlays; `xcbuild mkcdrom OVL...` makes one",
+            cdrom.display()
+        ));
     }
     Ok(start)
 }

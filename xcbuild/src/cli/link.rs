@@ -10,6 +10,7 @@ use crate::cluster::Status;
 use crate::cluster::link::{self, Change};
 use crate::cluster::status;
 use crate::cluster::status::LinkStatus;
+use crate::cluster::way_out::absent;
 use crate::settings::{Settings, Variables};
 use crate::topology::Netem;
 use crate::topology::address::{NetworkId, NodeId};
@@ -156,7 +157,7 @@ fn show(arguments: &Arguments, status: &Status) -> Result<ExitCode> {
     if links.is_empty() {
         match arguments.node.filter(|_| status.exists) {
             Some(node) => bail!("there is no such link of {node}; `xcbuild link` shows all"),
-            None => bail!("the cluster `{}` does not run; `xcbuild up` starts one", status.cluster),
+            None => bail!(absent(&status.cluster)),
         }
     }
     if arguments.json {

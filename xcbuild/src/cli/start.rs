@@ -231,6 +231,10 @@ pub fn show(bar: &Progress, event: &Event) {
             ui::status("Using", format_args!("the DNS server that is at port {port} already"));
         }
         Event::Dns(port) => ui::status("Serving", format_args!("DNS at port {port}")),
+        Event::Changed(image) => ui::warn(format_args!(
+            "`{}` has been made anew since the cluster was started: nodes that start now get the new one",
+            image.display()
+        )),
         Event::Launched(node) => bar.message(format_args!("booting {node}")),
         Event::Ready(node, after) => {
             bar.advance(1);

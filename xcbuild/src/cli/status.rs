@@ -7,6 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
+use crate::cluster::status::NodeCondition;
+use crate::cluster::way_out::{absent, command};
 use crate::cluster::{RunDir, live, status};
 use crate::settings::{Settings, Variables};
 use crate::sys::cancel;
@@ -53,7 +55,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     if arguments.form.watch {
         return watch(&run, arguments.form.json);
     }
-    let status = status(&run)?;
+    let (status, name) = (status(&run)?, run.name());
     if arguments.form.json {
         ui::result(serde_json::to_string_pretty(&status)?);
         return Ok(ExitCode::SUCCESS);
@@ -63,18 +65,23 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     } else {
         ui::result(status.contract_lines());
     }
-    if status.of_another_boot {
-        ui::warn(
-            "this host has booted since the cluster was started, and nothing of it runs; `xcbuild stop` cleans up",
-        );
-    } else if status.interrupted {
-        ui::warn("the start of this cluster was broken off; `xcbuild stop` cleans up");
-    }
-    for (node, failure) in status.nodes.iter().filter_map(|n| Some((n, n.failure.as_ref()?))) {
+    if !status.exists {
+        ui::warn(absent(name));
+    } else if status.of_another_boot {
         ui::warn(format_args!(
-            "{} has failed: {failure}; `xcbuild logs {}`",
-            node.name, node.number
+            "this host has booted since the cluster was started, and nothing of it runs; {} cleans up",
+            command(name, "stop")
         ));
+    } else if status.interrupted {
+        ui::warn(format_args!(
+            "the start of this cluster was broken off; {} cleans up",
+            command(name, "stop")
+        ));
+    }
+    let failed = status.nodes.iter().filter(|node| node.condition == NodeCondition::Failed);
+    for (node, failure) in failed.filter_map(|n| Some((n, n.failure.as_ref()?))) {
+        let logs = command(name, &format!("logs {}", node.number));
+        ui::warn(format_args!("{} has failed: {failure}; {logs}", node.name));
     }
     if status.dns == Some(false) && status.alive() > 0 {
         ui::warn("the cluster's DNS proxy has ended; nodes resolve only each other's names");

@@ -10,6 +10,7 @@ use super::start::{StartOptions, judge, start};
 use super::work::WorkOptions;
 use super::{base, check, cluster, images, mkcdrom, tools, topology};
 use crate::cluster::check::{Outcome, Pairs};
+use crate::cluster::way_out::command;
 use crate::cluster::{RunDir, stop};
 use crate::image::cdrom::Options;
 use crate::image::store::Store;
@@ -68,7 +69,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     ui::result(cluster::checks(&outcomes));
     judge(&report.failed)?;
     check::judge(&outcomes)?;
-    ui::hint("go on with `xcbuild rsh 1`, `xcbuild status --table`, `xcbuild stop`");
+    let [rsh, look, stop] = ["rsh 1", "status --table", "stop"].map(|w| command(run.name(), w));
+    ui::hint(format_args!("go on with {rsh}, {look}, {stop}"));
     Ok(ExitCode::SUCCESS)
 }
 

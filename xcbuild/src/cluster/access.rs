@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::status::NodeStatus;
+use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::vigil::{NodeDied, Vigil};
+use super::way_out::{absent, command};
 use super::{RunDir, status};
 use crate::sys::exec::{Bounded, Exec, Output};
 use crate::sys::wait::FOREVER;
@@ -59,17 +60,20 @@ impl Target {
         if let Some(target) = all.iter().find(|target| target.node == node) {
             return Ok(target.clone());
         }
+        if let Some((_, reason)) = silent(run)?.into_iter().find(|(id, _)| *id == node) {
+            bail!("{node} {reason}");
+        }
         let names: Vec<_> = all.iter().map(|t| t.node.number().to_string()).collect();
         bail!("{node} does not run; those that run are {}", names.join(", "))
     }
 
-    /// All running nodes of a cluster.
+    /// All nodes of a cluster that can answer: those that run and are not paused.
     ///
     /// # Errors
     /// When there is no such cluster, or none of its nodes runs.
     pub fn all(run: &RunDir) -> Result<Vec<Self>> {
         let status = status(run)?;
-        let alive = status.nodes.iter().filter(|n| n.is_alive());
+        let alive = status.nodes.iter().filter(|n| unanswered(run, n).is_none());
         let target = |n: &NodeStatus| {
             let (address, port) = (n.address, n.ssh_port);
             let (through, key) = (status.through.clone(), status.ssh_key.clone());
@@ -78,7 +82,10 @@ impl Target {
         };
         let all: Vec<_> = alive.filter_map(target).collect();
         if all.is_empty() {
-            bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+            match silent(run)?.iter().find(|_| status.alive() > 0) {
+                Some((node, reason)) => bail!("no node can answer: {node} {reason}"),
+                None => bail!(absent(run.name())),
+            }
         }
         Ok(all)
     }
@@ -180,6 +187,30 @@ impl Target {
             None => Exec::new(program),
         };
         exec.args(options(self.key.as_deref()))
+    }
+}
+
+/// The nodes of a cluster that can't answer, each with the reason, as in `does not run`.
+///
+/// # Errors
+/// When the cluster's state can't be read.
+pub fn silent(run: &RunDir) -> Result<Vec<(NodeId, String)>> {
+    let status = status(run)?;
+    let reason = |node: &NodeStatus| Some((NodeId::new(node.number)?, unanswered(run, node)?));
+    Ok(status.nodes.iter().filter_map(reason).collect())
+}
+
+/// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.
+fn unanswered(run: &RunDir, node: &NodeStatus) -> Option<String> {
+    let way_out = |verb| command(run.name(), &format!("{verb} {}", node.number));
+    match node.condition {
+        NodeCondition::Paused => Some(format!("is paused; {} lets it go on", way_out("cont"))),
+        NodeCondition::Waiting => Some("waits for its turn to boot".into()),
+        NodeCondition::Dead => {
+            let why = node.failure.as_deref().unwrap_or(DEAD);
+            Some(format!("does not run: {why}; {} starts it", way_out("restart")))
+        }
+        NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => None,
     }
 }
 

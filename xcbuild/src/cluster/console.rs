@@ -17,6 +17,7 @@ use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use super::state::State;
 use super::tail::{Tail, end_of};
 use super::watch::Watch;
+use super::way_out::absent;
 use super::words::panicked;
 use super::{RunDir, status};
 use crate::sys::files::Lock;
@@ -36,7 +37,7 @@ const PAST: usize = 20;
 /// When the cluster has no such node.
 pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
     let Some(state) = State::load(run)? else {
-        bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+        bail!(absent(run.name()));
     };
     if !state.nodes.contains_key(&node.number()) {
         bail!("{node} is not in the cluster");

@@ -14,11 +14,11 @@ use super::boot::{self, Limits, NodeFailed, Way};
 use super::memory;
 use super::rundir::ClusterLock;
 use super::spawn::remove_if_there;
-use super::start::StartError;
 use super::state::State;
 use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::tail::length;
 use super::watch::Watch;
+use super::way_out::{self, absent};
 use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
 use crate::topology::address::NodeId;
 use crate::vm::process::{self, ProcessId};
@@ -57,6 +57,7 @@ fn scale_out_now(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Scale
         );
     }
     plan::more(&run, params, &mut state)?;
+    tell_of_changes(&state, progress);
     let limits = Limits::of(state.accel, params);
     let ways: Vec<_> = ids.iter().map(|id| (*id, Way::Launch)).collect();
     let made = network::make(&run, &mut state);
@@ -114,6 +115,7 @@ pub fn restart(
     for id in nodes {
         state.nodes.entry(id.number()).and_modify(|node| node.restarts += 1);
     }
+    tell_of_changes(&state, progress);
     let limits = Limits::new(state.accel, timeout).waiting(state.waits);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
     boot::nodes(run, &mut state, &ways, &limits, progress)?;
@@ -215,22 +217,27 @@ pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status>
 /// The directory of a cluster that exists.
 fn existing(run: &RunDir) -> Result<std::path::PathBuf> {
     if !run.state_file().exists() {
-        bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+        bail!(absent(run.name()));
     }
     Ok(run.path())
 }
 
-/// A running cluster's state, and the right to change it.
+/// A running cluster's state, and the right to change it, once others have done so: most changes
+/// take but a moment.
 pub(super) fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
     existing(run)?;
-    let Some(lock) = run.try_lock()? else { bail!(StartError::Busy(run.name().into())) };
+    let lock = run.lock()?;
+    if let Err(gone) = existing(run) {
+        lock.remove()?;
+        return Err(gone);
+    }
     match State::load(run)? {
         Some(mut state) if !state.is_from_another_boot()? => {
             state.owner = ProcessId::own().context("/proc does not show this process")?;
             state.save(run)?;
             Ok((lock, state))
         }
-        _ => bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name()),
+        _ => bail!(absent(run.name())),
     }
 }
 
@@ -272,6 +279,12 @@ fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
     state.save(run)
 }
 
+/// Nodes that start now get other images than those that run: images are made anew beside them.
+fn tell_of_changes(state: &State, progress: &dyn Fn(Event)) {
+    let changed = state.images.iter().filter(|image| image.has_changed());
+    changed.for_each(|image| progress(Event::Changed(image.path.clone())));
+}
+
 /// Has a file be written to later than all others, by its time.
 fn written_now(file: &Path) -> Result<()> {
     let file = fs_err::OpenOptions::new().append(true).open(file)?;
@@ -280,6 +293,10 @@ fn written_now(file: &Path) -> Result<()> {
 
 fn command(run: &RunDir, state: &State, node: NodeId, command: &str) -> Result<()> {
     known(state, &[node])?;
+    if status::process(run, state, node).is_none() {
+        let restart = way_out::command(run.name(), &format!("restart {}", node.number()));
+        bail!("{node} does not run: {DEAD}; {restart} starts it");
+    }
     let mut qmp = Qmp::connect(&run.node(node, &state.logs).qmp, QMP_LIMIT)?;
     qmp.execute(command, json!({}))?;
     Ok(())

@@ -40,6 +40,7 @@
 //! | [`capture`] | where frames of its networks are seen |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
+//! | [`way_out`] | the commands that errors name |
 //! | [`key`] | who gets in by ssh |
 //! | [`dnscheck`] | which step of the way of a name fails |
 //! | [`access`], [`vigil`], [`check`] | commands on nodes, also when those die; and whether the networks work |
@@ -74,6 +75,7 @@ pub mod stop;
 mod tail;
 pub mod vigil;
 mod watch;
+pub mod way_out;
 mod words;
 
 pub use rundir::RunDir;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::key::{self, Access};
 use super::network::{self, Network};
-use super::state::{Helper, NodeState, State};
+use super::state::{Helper, Image, NodeState, State};
 use super::{Event, RunDir, StartParams, dns, memory};
 use crate::net::Kind;
 use crate::net::bridges::{self, Queues, Wiring};
@@ -95,6 +95,7 @@ pub(super) fn cluster(
     let own_dns = params.dns.as_ref().filter(|_| !served);
     state.dns = own_dns.map(|argv| dns_helper(run, params, &state, argv));
     state.waits = params.wait;
+    state.images = fit.boot.disks.iter().filter_map(|disk| Image::of(&disk.path)).collect();
     run.create()?;
     if params.access == Access::Key {
         state.key = Some(key::make(run)?);

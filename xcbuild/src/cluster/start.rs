@@ -16,6 +16,7 @@ use super::memory::{self, NoRoom};
 use super::plan::{self, Fit};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
+use super::way_out::command;
 use super::{RunDir, Status, dns, network, stop};
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
@@ -112,6 +113,8 @@ pub enum Event {
     DnsThere(u16),
     /// The DNS proxy is bound to that port.
     Dns(u16),
+    /// An image has been made anew since the cluster was started.
+    Changed(PathBuf),
     /// A node's qemu was started.
     Launched(NodeId),
     /// A node is ready, so long after its launch.
@@ -154,7 +157,8 @@ pub enum StartError {
     },
     /// Somebody starts or stops it right now.
     #[error(
-        "the cluster `{0}` is being started or stopped by another xcbuild; wait for it, or end it by `xcbuild stop`"
+        "the cluster `{0}` is being started or stopped by another xcbuild; wait for it, or end it by {stop}",
+        stop = command(.0, "stop")
     )]
     Busy(String),
 }

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunDir;
 use super::network::Network;
+use super::way_out::command;
 use crate::net::user::UserNet;
 use crate::topology::{Node, Ways};
 use crate::vm::command::Accel;
@@ -65,6 +67,9 @@ pub struct State {
     pub key: Option<String>,
     /// Where its logs are.
     pub logs: PathBuf,
+    /// What its nodes boot from, as it was when the cluster was started.
+    #[serde(default)]
+    pub images: Vec<Image>,
     /// The DNS proxy on the host, if the cluster has one.
     pub dns: Option<Helper>,
     /// Whether its nodes say when they are ready; those of an image of the user's don't.
@@ -74,6 +79,28 @@ pub struct State {
     pub counts: (u8, u8, u8),
     /// Its nodes by number.
     pub nodes: BTreeMap<u8, NodeState>,
+}
+
+/// A file that nodes boot from, and what changes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// The file.
+    pub path: PathBuf,
+    /// Its device, inode, and time in nanoseconds: a file that is made anew has others.
+    stamp: (u64, u64, i64, i64),
+}
+
+impl Image {
+    /// The file as it is now; `None` if it is not there.
+    pub fn of(path: &Path) -> Option<Self> {
+        let m = fs::metadata(path).ok()?;
+        Some(Self { path: path.into(), stamp: (m.dev(), m.ino(), m.mtime(), m.mtime_nsec()) })
+    }
+
+    /// Whether the file is another by now.
+    pub fn has_changed(&self) -> bool {
+        Self::of(&self.path).as_ref() != Some(self)
+    }
 }
 
 fn yes() -> bool {
@@ -189,6 +216,7 @@ impl State {
             network: Network::User,
             key: None,
             logs,
+            images: Vec::new(),
             dns: None,
             waits: true,
             counts: (0, 0, 0),
@@ -207,7 +235,8 @@ impl State {
             bytes => bytes?,
         };
         let damaged = || {
-            format!("`{}` is damaged; `xcbuild stop` ends the cluster all the same", path.display())
+            let stop = command(run.name(), "stop");
+            format!("`{}` is damaged; {stop} ends the cluster all the same", path.display())
         };
         let state: Self = serde_json::from_slice(&bytes).with_context(damaged)?;
         if state.format != FORMAT {
@@ -296,6 +325,6 @@ mod tests {
         assert!(error.contains("written by another xcbuild"), "{error}");
         std::fs::write(run.state_file(), "{").unwrap();
         let error = State::load(&run).unwrap_err().to_string();
-        assert!(error.contains("is damaged; `xcbuild stop`"), "{error}");
+        assert!(error.contains("is damaged; `xcbuild stop --cluster=c`"), "{error}");
     }
 }

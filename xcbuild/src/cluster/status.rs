@@ -69,7 +69,7 @@ pub struct NodeStatus {
     pub role: String,
     /// What it is doing.
     pub condition: NodeCondition,
-    /// What it said that failed, or its kernel's last words.
+    /// What it said that failed, its kernel's last words, or that it never ran.
     pub failure: Option<String>,
     /// Its qemu, while that runs.
     pub pid: Option<i32>,
@@ -261,6 +261,9 @@ fn node_status(
     let paths = run.node(id, &state.logs);
     let (condition, failure) = match process {
         None if node.process.is_none() && state.owner.is_alive() => (NodeCondition::Waiting, None),
+        None if node.process.is_none() => {
+            (NodeCondition::Dead, Some("it was never started".to_owned()))
+        }
         None => (NodeCondition::Dead, None),
         Some(_) if node.paused => (NodeCondition::Paused, None),
         Some(_) => said(&paths),

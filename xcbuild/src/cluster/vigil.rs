@@ -15,6 +15,7 @@ use super::RunDir;
 use super::state::State;
 use super::status::{DEAD, process};
 use super::watch::Watch;
+use super::way_out::command;
 use super::words::panicked;
 use crate::sys::wait::{FOREVER, First, first};
 use crate::topology::address::NodeId;
@@ -23,8 +24,13 @@ use crate::vm::process::Held;
 
 /// A node that died while somebody waited for its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{node} has died: {reason}; `xcbuild logs {}` shows its console", .node.number())]
+#[error(
+    "{node} has died: {reason}; {logs} shows its console",
+    logs = command(.cluster, &format!("logs {}", .node.number()))
+)]
 pub struct NodeDied {
+    /// The cluster that it was in.
+    pub cluster: String,
     /// The node.
     pub node: NodeId,
     /// What happened.
@@ -34,6 +40,7 @@ pub struct NodeDied {
 /// Polls readable when the node has died.
 #[derive(Debug)]
 pub struct Vigil {
+    cluster: String,
     node: NodeId,
     news: PipeReader,
     /// Closed to end the vigil.
@@ -62,7 +69,7 @@ impl Vigil {
             drop(tell);
             reason
         });
-        Ok(Self { node, news, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cluster: run.name().into(), node, news, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Whether the node dies before a moment: connections may end a little before their node does.
@@ -73,7 +80,8 @@ impl Vigil {
     /// What happened, after it polled readable.
     pub fn why(mut self) -> NodeDied {
         let said = self.thread.take().and_then(|thread| thread.join().ok()).flatten();
-        NodeDied { node: self.node, reason: said.unwrap_or_else(|| DEAD.into()) }
+        let cluster = std::mem::take(&mut self.cluster);
+        NodeDied { cluster, node: self.node, reason: said.unwrap_or_else(|| DEAD.into()) }
     }
 }
 

@@ -166,7 +166,7 @@ impl Bench {
     }
 
     fn died(&self, vigil: Vigil) -> (Verdict, String) {
-        let NodeDied { node, reason } = vigil.why();
+        let NodeDied { node, reason, .. } = vigil.why();
         (Verdict::Error(format!("{node} has died: {reason}")), console::end(&self.run, node))
     }
 }

@@ -160,6 +160,8 @@ fn show_event(name: &str, event: Event) {
             ui::warn(room);
             ui::status("Waiting", format_args!("for memory, with cluster `{name}`"));
         }
+        // Told where nodes are added to what runs.
+        Event::Changed(_) => {}
         Event::Stopping => {
             ui::status("Stopping", format_args!("what is left of a cluster `{name}`"))
         }

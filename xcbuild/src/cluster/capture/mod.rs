@@ -26,6 +26,7 @@ use super::state::{InterfaceState, NodeState, State};
 use super::{RunDir, status};
 use crate::capture::pcapng::Interface;
 use crate::capture::{Background, Source, Summary};
+use crate::cluster::way_out::absent;
 use crate::net::bridges;
 use crate::sys::exec::{Exec, Running, own_program};
 use crate::sys::packet::loopback_group;
@@ -103,7 +104,7 @@ pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
     let running = status(run)?;
     let state = State::load(run)?.filter(|_| running.alive() > 0);
     let Some(state) = state else {
-        bail!("no node of the cluster `{}` runs; `xcbuild up` starts one", run.name());
+        bail!(absent(run.name()));
     };
     let alive = running.nodes.iter().filter(|n| n.is_alive()).map(|n| n.number);
     let mut opening =

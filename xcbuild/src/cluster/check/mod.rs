@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use self::probe::{Probe, outcome, read, script};
 use super::RunDir;
-use super::access::Target;
+use super::access::{Target, silent};
 use super::state::{InterfaceState, NodeState, State};
 use super::vigil::NodeDied;
 use crate::topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
@@ -76,7 +76,7 @@ pub fn check(
     pairs: Pairs,
     names: &[&str],
 ) -> Result<Vec<Outcome>> {
-    let targets = Target::all(run)?;
+    let (targets, silent) = (Target::all(run)?, silent(run)?);
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
     let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
     let plan = Plan { topology, pairs, nodes };
@@ -87,13 +87,19 @@ pub fn check(
             .iter()
             .map(|(target, probes)| scope.spawn(move || run(target, probes)))
             .collect();
-        let mut all = Vec::new();
+        let mut all: Vec<_> = silent.iter().map(|(node, why)| unanswered(*node, why)).collect();
         for thread in threads {
             let outcomes = thread.join();
             all.extend(outcomes.unwrap_or_else(|_| anyhow::bail!("a check has panicked"))?);
         }
         Ok(all)
     })
+}
+
+/// That a node can't even be asked.
+fn unanswered(node: NodeId, why: &str) -> Outcome {
+    let (what, verdict) = ("answer".to_owned(), Verdict::Failed);
+    Outcome { node: node.to_string(), what, verdict, detail: why.to_owned() }
 }
 
 /// What is known of the cluster when probes are chosen.

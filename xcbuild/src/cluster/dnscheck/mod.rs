@@ -25,6 +25,7 @@ use super::access::Target;
 use super::check::Verdict;
 use super::state::State;
 use super::{RunDir, Status, status};
+use crate::cluster::way_out::absent;
 use crate::net::Kind;
 use crate::sys::exec::Exec;
 use crate::topology::address::{HOST_BYTE, MAINTENANCE, Prefix, ipv4, ipv6};
@@ -66,7 +67,7 @@ pub struct Names {
 pub fn walk(run: &RunDir, prefix: &Prefix, names: &Names) -> Result<Vec<Step>> {
     let now = status(run)?;
     let Some(state) = State::load(run)?.filter(|_| now.exists) else {
-        bail!("the cluster `{}` does not run; `xcbuild up` starts one", run.name());
+        bail!(absent(run.name()));
     };
     let mut walk = Walk { run, state: &state, now: &now, prefix, names, steps: Vec::new() };
     walk.upstreams();

@@ -16,7 +16,7 @@ fn nodes_come_and_go() {
     let mut bench = Bench::new(&[1]);
     let run = &bench.run();
     let refused = life::scale_in(run, &[id(1)]).unwrap_err().to_string();
-    assert_eq!(refused, "the cluster `c` does not run; `xcbuild up` starts one");
+    assert_eq!(refused, "the cluster `c` does not run; `xcbuild start --cluster=c` starts one");
     bench.by_event(life::boot_one).unwrap();
     bench.params.nodes = vec![node(5, &[0, 1]), node(6, &[0, 1])];
     let now = bench.by_event(life::scale_out).unwrap();
