@@ -80,10 +80,10 @@ pub fn full_table(status: &Status) -> String {
 
 /// The nodes of a cluster with what they take of the host now.
 pub fn live_table(now: &Sample, before: Option<&Sample>) -> String {
-    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "BOOTS", "SSH", "WRONG"];
+    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "RESTARTS", "SSH", "WRONG"];
     let row = |n: NodeRow| {
-        let (state, boots) = (n.condition.to_string(), format!("+{}", n.restarts));
-        [n.name, n.role, state, n.ready, n.cpu, n.memory, boots, n.ssh, n.wrong]
+        let (state, restarts) = (n.condition.to_string(), n.restarts.to_string());
+        [n.name, n.role, state, n.ready, n.cpu, n.memory, restarts, n.ssh, n.wrong]
     };
     aligned(heads, model::nodes(now, before).into_iter().map(row))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
 use super::rsh::ended;
@@ -11,8 +11,14 @@ use crate::cluster::access::Target;
 use crate::settings::{Settings, Variables};
 use crate::topology::address::NodeId;
 
-/// Copy a file or directory from a node by scp
+const EXAMPLES: &str = "\
+Examples:
+  xcbuild rcp vm-001 /var/log/messages .        from the node to here
+  xcbuild rcp --to vm-001 /root/ ./my-file      from here to the node";
+
+/// Copy a file or directory from a node, or with --to to one, by scp
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
     cluster: ClusterName,
@@ -32,9 +38,46 @@ pub struct Arguments {
 /// # Errors
 /// When there is no such node running, or scp can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
+    absent_source(arguments)?;
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let target = Target::find(&cluster::run_directory(&settings)?, arguments.node)?;
     let Arguments { to, remote, local, .. } = arguments;
     ended(if *to { target.send(local, remote) } else { target.fetch(remote, local) })
+}
+
+/// Who copies to a node is easily led to name the source first, as for cp.
+fn absent_source(arguments: &Arguments) -> Result<()> {
+    let Arguments { to, node, remote, local, .. } = arguments;
+    if *to && local.symlink_metadata().is_err() {
+        bail!(
+            "no `{}` here to copy to {node}; the order is `rcp --to NODE REMOTE LOCAL`, also with --to: `{remote}` is the path on the node",
+            local.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Arguments, absent_source};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn source_that_is_not_here_is_told_with_the_order() {
+        let of = |words: &[&str]| {
+            let line = Line::try_parse_from([&["rcp"], words].concat()).unwrap();
+            absent_source(&line.arguments).err().map(|e| e.to_string())
+        };
+        assert_eq!(of(&["vm-001", "/etc/hosts", "/no/such"]), None, "scp makes that one");
+        assert_eq!(of(&["--to", "vm-001", "/root/", "/"]), None);
+        insta::assert_snapshot!(of(&["--to", "vm-001", "/etc/x", "/no/such"]).unwrap(), @"no `/no/such` here to copy to vm-001; the order is `rcp --to NODE REMOTE LOCAL`, also with --to: `/etc/x` is the path on the node");
+    }
 }

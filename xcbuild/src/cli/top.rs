@@ -51,7 +51,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         };
         while let Some(key) = screen.key().context("can't read the keyboard")? {
             match key {
-                Key::Leave => return Ok(ExitCode::SUCCESS),
+                Key::Back if whole => whole = false,
+                Key::Leave | Key::Back => return Ok(ExitCode::SUCCESS),
                 Key::Up => chosen = chosen.saturating_sub(1),
                 Key::Down => chosen = (chosen + 1).min(now.status.nodes.len().saturating_sub(1)),
                 Key::Enter => whole = !whole,

@@ -72,6 +72,17 @@ pub(super) fn written(path: &Path) -> Option<SystemTime> {
 
 /// The last lines of a file, for a person who wants to know how it ended.
 pub(super) fn end_of(path: &Path, lines: usize) -> String {
+    last(&end(path), lines)
+}
+
+/// The last lines of a file that are whole: one without its newline may be written further.
+pub(super) fn whole_end_of(path: &Path, lines: usize) -> String {
+    let text = end(path);
+    last(text.rfind('\n').map_or("", |newline| &text[..newline]), lines)
+}
+
+/// As much of a file's end as anybody wants to see, as text.
+fn end(path: &Path) -> String {
     const ENOUGH: u64 = 16 * 1024;
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = fs::File::open(path)?;
@@ -82,7 +93,11 @@ pub(super) fn end_of(path: &Path, lines: usize) -> String {
         Ok(bytes)
     };
     let bytes = Queries::default().remove(&read().unwrap_or_default());
-    let text = String::from_utf8_lossy(&bytes).replace('\r', "");
+    String::from_utf8_lossy(&bytes).replace('\r', "")
+}
+
+/// The last lines of a text, but for empty ones.
+fn last(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
@@ -91,7 +106,7 @@ pub(super) fn end_of(path: &Path, lines: usize) -> String {
 mod tests {
     use std::io::Write;
 
-    use super::{Tail, end_of};
+    use super::{Tail, end_of, whole_end_of};
 
     #[test]
     fn tail_gives_whole_lines_once() {
@@ -111,5 +126,9 @@ mod tests {
         std::fs::write(&path, b"bc\n\n\xff\n").unwrap();
         assert_eq!(end_of(&path, 2), "bc\n\u{fffd}");
         assert_eq!(end_of(&dir.path().join("none"), 2), "");
+        for (text, expected) in [("", ""), ("a", ""), ("a\nb", "a"), ("a\r\nb\r\n", "a\nb")] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(whole_end_of(&path, 2), expected, "{text:?}");
+        }
     }
 }

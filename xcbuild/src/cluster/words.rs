@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fs_err as fs;
 
-use super::tail::{end_of, written};
+use super::tail::{whole_end_of, written};
 use crate::vm::command::Paths;
 
 /// How many lines of a console are looked at for a panic: a trace of calls may come after it.
@@ -73,9 +73,9 @@ pub(super) fn last_words(console: &str) -> Option<&str> {
 }
 
 /// Why a node's kernel came to its end, if it did and the node has not booted since: then the node
-/// has said something later than what is on the console.
+/// has said something later than what is on the console. A line that is half written says half of it.
 pub(super) fn panicked(paths: &Paths) -> Option<String> {
-    let console = end_of(&paths.console_log, LAST_LINES);
+    let console = whole_end_of(&paths.console_log, LAST_LINES);
     let panic = last_words(&console)?;
     let is_last = written(&paths.agent_log) <= written(&paths.console_log);
     is_last.then(|| panic.to_owned())
@@ -158,6 +158,8 @@ mod tests {
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + second);
             std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
         };
+        write(&paths.console_log, "[ 2.1] Kernel panic - not syncing", 5);
+        assert_eq!(panicked(&paths), None, "the reason is yet to come");
         write(&paths.console_log, "[ 2.1] Kernel panic - not syncing: x\n", 5);
         assert_eq!(panicked(&paths).unwrap(), "Kernel panic - not syncing: x", "it said nothing");
         write(&paths.agent_log, "hello\nready vm-001\n", 3);

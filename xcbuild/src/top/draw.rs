@@ -27,6 +27,12 @@ pub struct View {
 }
 
 const KEYS: &str = "up/down: choose a node   enter: its console alone   q: leave";
+const KEYS_OF_CONSOLE: &str = "enter, esc: back   q: leave";
+
+/// Below this width, in columns, the nodes' table has no room for all that it could tell.
+const NARROW: u16 = 90;
+/// What it then leaves out: when a node was ready, and its port for ssh.
+const LEFT_OUT: [&str; 2] = ["READY", "SSH"];
 
 /// Draws it.
 pub fn draw(view: &View, frame: &mut Frame<'_>) {
@@ -39,21 +45,23 @@ pub fn draw(view: &View, frame: &mut Frame<'_>) {
     let [head, above, below, foot] = rows.areas(frame.area());
     let bold = Style::new().add_modifier(Modifier::BOLD);
     frame.render_widget(Line::styled(view.headline.as_str(), bold), head);
-    frame.render_widget(Line::styled(KEYS, Style::new().fg(Color::DarkGray)), foot);
+    let keys = if view.whole { KEYS_OF_CONSOLE } else { KEYS };
+    frame.render_widget(Line::styled(keys, Style::new().fg(Color::DarkGray)), foot);
     if view.whole {
         frame.render_widget(console(view, below.height), below);
         return;
     }
     let mut chosen = TableState::new().with_selected(Some(view.chosen));
-    frame.render_stateful_widget(nodes(view), above, &mut chosen);
+    frame.render_stateful_widget(nodes(view, above.width), above, &mut chosen);
     let [left, right] =
         Layout::horizontal([Constraint::Percentage(35), Constraint::Percentage(65)]).areas(below);
     frame.render_widget(networks(view), left);
     frame.render_widget(console(view, right.height), right);
 }
 
-fn nodes(view: &View) -> Table<'_> {
-    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "BOOTS", "SSH", "WRONG"];
+fn nodes(view: &View, width: u16) -> Table<'_> {
+    let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "RESTARTS", "SSH", "WRONG"];
+    let shown = heads.map(|head| width >= NARROW || !LEFT_OUT.contains(&head));
     let row = |node: &NodeRow| {
         let cells = [
             node.name.clone(),
@@ -62,18 +70,23 @@ fn nodes(view: &View) -> Table<'_> {
             node.ready.clone(),
             node.cpu.clone(),
             node.memory.clone(),
-            format!("+{}", node.restarts),
+            node.restarts.to_string(),
             node.ssh.clone(),
             node.wrong.clone(),
         ];
-        Row::new(cells).style(Style::new().fg(colour(node.condition)))
+        Row::new(only(shown, cells)).style(Style::new().fg(colour(node.condition)))
     };
-    let widths = [7, 7, 8, 8, 5, 9, 5, 19].map(Constraint::Length);
-    let widths = widths.into_iter().chain([Constraint::Fill(1)]);
+    let [a, b, c, d, e, f, g, h] = [7, 7, 8, 8, 5, 9, 8, 19].map(Constraint::Length);
+    let widths = only(shown, [a, b, c, d, e, f, g, h, Constraint::Fill(1)]);
     Table::new(view.nodes.iter().map(row), widths)
-        .header(Row::new(heads).style(Style::new().add_modifier(Modifier::BOLD)))
+        .header(Row::new(only(shown, heads)).style(Style::new().add_modifier(Modifier::BOLD)))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
         .block(Block::bordered().title("nodes"))
+}
+
+/// The columns that are shown.
+fn only<T, const N: usize>(shown: [bool; N], columns: [T; N]) -> Vec<T> {
+    columns.into_iter().zip(shown).filter_map(|(column, shown)| shown.then_some(column)).collect()
 }
 
 fn colour(condition: NodeCondition) -> Color {
@@ -132,11 +145,11 @@ mod tests {
     use super::{View, draw, plain};
     use crate::top::model;
 
-    fn screen(view: &View) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(100, 16)).unwrap();
+    fn screen(view: &View, width: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 16)).unwrap();
         terminal.draw(|frame| draw(view, frame)).unwrap();
         let buffer = terminal.backend().buffer().clone();
-        let lines = buffer.content().chunks(100);
+        let lines = buffer.content().chunks(width.into());
         let line = |cells: &[ratatui::buffer::Cell]| {
             cells.iter().map(|c| c.symbol()).collect::<String>().trim_end().to_owned()
         };
@@ -154,13 +167,13 @@ mod tests {
             console: "one\ntwo\n\x1b[6nvm-002 / > ls\r\n".into(),
             whole: false,
         };
-        insta::assert_snapshot!(screen(&view), @r#"
+        insta::assert_snapshot!(screen(&view, 100), @r#"
 ci-1: 2 of 3 ready, without KVM, user networks, up 1 min
 ┌nodes─────────────────────────────────────────────────────────────────────────────────────────────┐
-│NODE    ROLE    STATE    READY    CPU   RSS MiB   BOOTS SSH                 WRONG                 │
-│vm-001  vm      ready    3.0 s    45%   61        +0    127.0.0.1:12301                           │
-│vm-002  vm      ready    3.0 s    45%   61        +1    127.0.0.1:12302     net 1 down            │
-│vm-201  router  dead     3.0 s    -     -         +0    127.0.0.1:12501                           │
+│NODE    ROLE    STATE    READY    CPU   RSS MiB   RESTARTS SSH                 WRONG              │
+│vm-001  vm      ready    3.0 s    45%   61        0        127.0.0.1:12301                        │
+│vm-002  vm      ready    3.0 s    45%   61        1        127.0.0.1:12302     net 1 down         │
+│vm-201  router  dead     3.0 s    -     -         0        127.0.0.1:12501                        │
 │                                                                                                  │
 └──────────────────────────────────────────────────────────────────────────────────────────────────┘
 ┌networks─────────────────────────┐┌console of vm-002──────────────────────────────────────────────┐
@@ -172,8 +185,12 @@ ci-1: 2 of 3 ready, without KVM, user networks, up 1 min
 └─────────────────────────────────┘└───────────────────────────────────────────────────────────────┘
 up/down: choose a node   enter: its console alone   q: leave
 "#);
+        let narrow = screen(&view, 70);
+        assert!(narrow.contains("net 1 down") && !narrow.contains("SSH"), "{narrow}");
         view.whole = true;
-        assert!(screen(&view).lines().nth(2).unwrap().contains("one"), "{}", screen(&view));
+        let alone = screen(&view, 100);
+        assert!(alone.lines().nth(2).unwrap().contains("one"), "{alone}");
+        assert!(alone.ends_with("enter, esc: back   q: leave"), "{alone}");
     }
 
     #[test]

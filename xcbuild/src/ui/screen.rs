@@ -16,6 +16,8 @@ pub enum Key {
     Down,
     /// More of it.
     Enter,
+    /// To where one came from.
+    Back,
     /// Out of here.
     Leave,
     /// Any other.
@@ -64,7 +66,8 @@ impl Screen {
             let control = key.modifiers.contains(KeyModifiers::CONTROL);
             return Ok(Some(match key.code {
                 KeyCode::Char('c') if control => Key::Leave,
-                KeyCode::Char('q') | KeyCode::Esc => Key::Leave,
+                KeyCode::Char('q') => Key::Leave,
+                KeyCode::Esc => Key::Back,
                 KeyCode::Up | KeyCode::Char('k') => Key::Up,
                 KeyCode::Down | KeyCode::Char('j') => Key::Down,
                 KeyCode::Enter => Key::Enter,
