@@ -120,10 +120,17 @@ fn net(settings: &Settings) -> UserNet {
     }
 }
 
-/// Scripts rely on the ports of the cluster that has no name of its own; others are shown by
-/// `status`.
+/// Scripts rely on the ports of the cluster that has no name of its own; others leave them alone, and
+/// theirs are shown by `status`. Bases that the user chose for a named cluster are meant for it.
 fn ports(settings: &Settings) -> Policy {
-    if settings.cluster.name == "default" { Policy::Given } else { Policy::FirstFree }
+    const BASES: [&str; 4] =
+        ["XCLUSTER_SSH_BASE", "XCLUSTER_TELNET_BASE", "XCLUSTER_K8S_PORT", "XCLUSTER_DNS_PORT"];
+    let chosen = BASES.iter().any(|name| settings.variables.get(name).is_some());
+    match (settings.cluster.name.as_str(), chosen) {
+        ("default", _) => Policy::Given,
+        (_, true) => Policy::FirstFree,
+        (_, false) => Policy::Beside,
+    }
 }
 
 /// The user's own CoreDNS, which the contract has preferred: of the Go workspace, or of ours.

@@ -59,6 +59,20 @@ pub enum Policy {
     Given,
     /// Those of the first slot in which all are free.
     FirstFree,
+    /// As [`Self::FirstFree`], but from slot 1 on: slot 0 has the ports of the cluster without a
+    /// name, which scripts rely on, and which may be started later.
+    Beside,
+}
+
+impl Policy {
+    /// The slots that are tried.
+    fn slots(self) -> std::ops::Range<u16> {
+        match self {
+            Self::Given => 0..1,
+            Self::FirstFree => 0..SLOTS,
+            Self::Beside => 1..SLOTS,
+        }
+    }
 }
 
 /// Ports that are promised to clusters of this user which may not have bound them yet, with the
@@ -77,9 +91,8 @@ pub fn choose(
     with_dns: bool,
     reserved: &Reserved,
 ) -> Result<UserNet, PortsTaken> {
-    let slots = if policy == Policy::Given { 1 } else { SLOTS };
     let mut taken = Ok(());
-    for slot in 0..slots {
+    for slot in policy.slots() {
         let net = given.in_slot(slot);
         let wanted = wanted(&net, nodes, with_dns);
         taken = check_tcp(&wanted, reserved);
@@ -257,6 +270,22 @@ mod tests {
         assert_eq!(*pid, std::process::id());
         drop(listener);
         assert_eq!(check_tcp(&[(port, Purpose::Ssh(node))], &Reserved::new()), Ok(()));
+    }
+
+    #[test]
+    fn slots_of_each_policy() {
+        let rows = [
+            (Policy::Given, true, 1),
+            (Policy::FirstFree, true, super::SLOTS),
+            (Policy::Beside, false, super::SLOTS),
+        ];
+        for (policy, first, end) in rows {
+            assert_eq!(policy.slots().contains(&0), first, "{policy:?}");
+            assert_eq!(policy.slots().end, end, "{policy:?}");
+        }
+        let (given, node) = (UserNet::default(), NodeId::new(1).unwrap());
+        let beside = choose(&given, Policy::Beside, &[node], true, &Reserved::new()).unwrap();
+        assert_ne!(beside.ssh_port(node), given.ssh_port(node));
     }
 
     #[test]
