@@ -18,7 +18,7 @@ use super::state::State;
 use super::tail::{Tail, end_of};
 use super::watch::Watch;
 use super::way_out::absent;
-use super::words::panicked;
+use super::words::{how_it_ended, panicked};
 use super::{RunDir, status};
 use crate::sys::files::Lock;
 use crate::sys::wait::FOREVER;
@@ -45,12 +45,12 @@ pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
     Ok(run.node(node, &state.logs).console_log)
 }
 
-/// The last lines that a node wrote to its console; none if it is not in the cluster.
+/// The lines on a node's console that tell how it ended; none if it is not in the cluster.
 pub fn end(run: &RunDir, node: NodeId) -> String {
-    end_lines(run, node, PAST)
+    log(run, node).map(|log| how_it_ended(&log)).unwrap_or_default()
 }
 
-/// As many of the last lines.
+/// As many of the last lines that a node wrote to its console; none if it is not in the cluster.
 pub fn end_lines(run: &RunDir, node: NodeId, lines: usize) -> String {
     log(run, node).map(|log| end_of(&log, lines)).unwrap_or_default()
 }

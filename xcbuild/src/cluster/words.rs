@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fs_err as fs;
 
-use super::tail::{whole_end_of, written};
+use super::tail::{end_of, whole_end_of, written};
 use crate::vm::command::Paths;
 
 /// How many lines of a console are looked at for a panic: a trace of calls may come after it.
@@ -81,12 +81,29 @@ pub(super) fn panicked(paths: &Paths) -> Option<String> {
     is_last.then(|| panic.to_owned())
 }
 
+/// The lines of a console that tell how its node ended: the last ones, or if its kernel has come to
+/// its end those around where it says so. What follows there is registers and a trace.
+pub(super) fn how_it_ended(console_log: &Path) -> String {
+    excerpt(&end_of(console_log, LAST_LINES))
+}
+
+fn excerpt(console: &str) -> String {
+    const BEFORE: usize = 6;
+    const LINES: usize = 20;
+    let lines: Vec<&str> = console.lines().collect();
+    let last = lines.len().saturating_sub(LINES);
+    let panic = last_words(console)
+        .and_then(|words| lines.iter().rposition(|line| panic_line(line) == Some(words)));
+    let start = panic.map_or(last, |at| at.saturating_sub(BEFORE).min(last));
+    lines[start..].iter().take(LINES).copied().collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{Agent, last_words, panic_line, panicked};
+    use super::{Agent, excerpt, last_words, panic_line, panicked};
     use crate::vm::command::Paths;
 
     #[test]
@@ -140,6 +157,22 @@ mod tests {
         ];
         for (console, expected) in rows {
             assert_eq!(last_words(&console), expected, "{console:?}");
+        }
+    }
+
+    #[test]
+    fn excerpt_has_the_panic_and_what_led_to_it() {
+        let numbered = |count: usize| (0..count).map(|n| format!("[ {n}] x")).collect::<Vec<_>>();
+        let panic = vec!["[ 9] Kernel panic - not syncing: y".to_owned()];
+        let rows = [
+            ("no panic", numbered(50), 30..50),
+            ("short", [numbered(3), panic.clone()].concat(), 0..4),
+            ("little after it", [numbered(50), panic.clone(), numbered(5)].concat(), 36..56),
+            ("much after it", [numbered(50), panic.clone(), numbered(90)].concat(), 44..64),
+            ("went on", [panic, vec!["up".into()], numbered(50)].concat(), 32..52),
+        ];
+        for (case, lines, expected) in rows {
+            assert_eq!(excerpt(&lines.join("\n")), lines[expected].join("\n"), "{case}");
         }
     }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::cluster::RunDir;
 use crate::cluster::status::DEAD;
 use crate::cluster::tail::end_of;
+use crate::cluster::words::how_it_ended;
 use crate::topology::address::NodeId;
 
-/// How many lines of a console are shown when its node fails.
-const CONSOLE_LINES: usize = 20;
+/// How many lines of qemu's own words are shown when it fails.
+const QEMU_LINES: usize = 20;
 
 /// A node that did not come up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +21,7 @@ pub struct NodeFailed {
     pub reason: String,
     /// The file that `end` is from.
     pub log: PathBuf,
-    /// The last lines of its console, or of its qemu's own words.
+    /// The lines of its console that tell how it ended, or the last of its qemu's own words.
     pub end: String,
 }
 
@@ -41,13 +42,13 @@ impl NodeFailed {
     /// A failure that the node's console explains.
     pub(super) fn of_node(run: &RunDir, logs: &Path, node: NodeId, reason: String) -> Self {
         let log = run.node(node, logs).console_log;
-        Self { node, reason, end: end_of(&log, CONSOLE_LINES), log }
+        Self { node, reason, end: how_it_ended(&log), log }
     }
 
     /// The failure of a node whose qemu has ended, which qemu explains if it ended by itself.
     pub(super) fn of_qemu(run: &RunDir, logs: &Path, node: NodeId) -> Self {
         let (reason, log) = (DEAD.to_owned(), qemu_log(logs, node));
-        match end_of(&log, CONSOLE_LINES) {
+        match end_of(&log, QEMU_LINES) {
             end if end.is_empty() => Self::of_node(run, logs, node, reason),
             end => Self { node, reason, log, end },
         }
