@@ -193,6 +193,11 @@ fn show(report: &Report, explain: bool) {
         show_layer(layer, explain);
     }
     show_hidden(&report.hidden);
+    for (overlay, path) in &report.not_run {
+        ui::warn(format_args!(
+            "{overlay}: /{path} is not executable, so no node runs it: chmod +x"
+        ));
+    }
     let (verb, size) = (if report.cached { "Cached" } else { "Built" }, report.iso.size);
     ui::status(verb, format_args!("ISO, {}, {} in all", megabytes(size), time(report.took)));
 }

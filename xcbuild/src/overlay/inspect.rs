@@ -98,6 +98,25 @@ pub fn conflicts(layers: &[Layer], store: &Store) -> Result<Vec<Hidden>> {
     Ok(hidden)
 }
 
+/// Start scripts that no node runs, since they aren't executable, with their overlay's name; of the
+/// layers that were built just now.
+///
+/// # Errors
+/// When a layer can't be read.
+pub fn not_run(layers: &[Layer], store: &Store) -> Result<Vec<(String, TreePath)>> {
+    let mut found = Vec::new();
+    for layer in layers.iter().filter(|layer| layer.built.is_some()) {
+        for (path, entry) in tree(layer, store)? {
+            let name = path.to_string();
+            let script = name.strip_prefix("etc/init.d/").is_some_and(|n| n.ends_with(".rc"));
+            if script && matches!(entry.kind, Kind::File(_)) && entry.mode & 0o111 == 0 {
+                found.push((layer.name.clone(), path));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Whether a node can't tell two entries apart.
 fn same(a: &Entry, b: &Entry) -> bool {
     let rights = |e: &Entry| (e.mode, e.uid, e.gid);
@@ -122,7 +141,7 @@ fn tree(layer: &Layer, store: &Store) -> Result<Tree> {
 
 #[cfg(test)]
 mod tests {
-    use super::{conflicts, layers, plan, show, why};
+    use super::{conflicts, layers, not_run, plan, show, why};
     use crate::image::store::Store;
     use crate::overlay::{Params, Search};
     use crate::tree::TreePath;
@@ -132,6 +151,7 @@ mod tests {
         for (overlay, path, text) in [
             ("a", "default/bin/x", "a"),
             ("a", "default/etc/same", "same"),
+            ("a", "default/etc/init.d/50a.rc", "true"),
             ("b", "default/usr/bin/x", "b"),
             ("b", "default/etc/same", "same"),
         ] {
@@ -154,6 +174,8 @@ mod tests {
         let shown: Vec<_> = shown.iter().map(|o| format!("{} {}", o.path, o.step)).collect();
         let expected = [
             "etc default/",
+            "etc/init.d default/",
+            "etc/init.d/50a.rc default/",
             "etc/same default/",
             "usr [link]",
             "usr/bin [link]",
@@ -175,5 +197,16 @@ mod tests {
         let hidden = conflicts(&layers, &store).unwrap();
         let hidden: Vec<_> = hidden.iter().map(|h| (h.path.to_string(), h.by.as_str())).collect();
         assert_eq!(hidden, [("usr/bin/x".to_owned(), "b")]);
+    }
+
+    #[test]
+    fn start_scripts_that_are_not_executable_are_found_when_they_are_built() {
+        let (_dir, params, store) = place();
+        let plan = plan(&params.search, &["a".to_owned(), "b".to_owned()]).unwrap();
+        let rows = [vec![("a".into(), TreePath::new("etc/init.d/50a.rc").unwrap())], vec![]];
+        for expected in rows {
+            let layers = layers(&plan, &params, &store).unwrap();
+            assert_eq!(not_run(&layers, &store).unwrap(), expected);
+        }
     }
 }

@@ -9,12 +9,13 @@ use fs_err as fs;
 
 use super::Params;
 use super::build::{Forecast, Layer, forecast, layers};
-use super::inspect::{Hidden, conflicts};
+use super::inspect::{Hidden, conflicts, not_run};
 use super::plan::{Planned, plan};
 use super::recipe::DEFAULT_TOPOLOGY;
 use crate::image::cdrom::{self, NamedLayer, Options};
 use crate::image::publish::publish;
 use crate::image::store::{BlobRef, Store};
+use crate::tree::TreePath;
 
 /// What `mkcdrom` did.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Report {
     pub added: Vec<(String, String)>,
     /// Paths that overlays hide from each other; looked for when the ISO is new.
     pub hidden: Vec<Hidden>,
+    /// Start scripts of new layers that no node runs, as they aren't executable, with their overlay.
+    pub not_run: Vec<(String, TreePath)>,
     /// The ISO.
     pub iso: BlobRef,
     /// Whether the ISO was in the store.
@@ -59,8 +62,9 @@ pub fn mkcdrom(
     let added = plan.into_iter().filter_map(|p| Some((p.overlay.name, p.needed_by?)));
     let (iso, cached) = (iso.blob, iso.cached);
     let hidden = if cached { Vec::new() } else { conflicts(&layers, store)? };
+    let not_run = not_run(&layers, store)?;
     let added = added.collect();
-    Ok(Some(Report { layers, added, hidden, iso, cached, took: start.elapsed() }))
+    Ok(Some(Report { layers, added, hidden, not_run, iso, cached, took: start.elapsed() }))
 }
 
 /// An overlay that is made for one topology works in no other.
