@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::access::{self, Target, on_all};
+use crate::cluster::RunDir;
+use crate::cluster::access::{Reach, Target, on_all};
 use crate::settings::{Settings, Variables};
 use crate::sys::exec::Output;
 use crate::topology::address::{NodeId, Role};
@@ -42,28 +43,17 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     variables.set_options(&arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
-    let (mut targets, mut silent) = match arguments.nodes.as_slice() {
-        [] => (Target::all(&run)?, access::silent(&run)?),
-        nodes => {
-            let nodes = cluster::distinct(nodes);
-            (nodes.iter().map(|id| Target::find(&run, *id)).collect::<Result<_>>()?, vec![])
-        }
-    };
-    targets.retain(|t| arguments.role.is_none_or(|role| t.node.role() == role));
-    silent.retain(|(node, _)| arguments.role.is_none_or(|role| node.role() == role));
-    if targets.is_empty() && silent.is_empty() {
-        bail!("no node of that role runs");
-    }
-    let codes = Mutex::new(BTreeMap::<String, Vec<NodeId>>::new());
+    let Reach { answering, silent } = asked(arguments, &run)?;
+    let mut codes = BTreeMap::<String, Vec<NodeId>>::new();
     for (node, reason) in &silent {
         ui::warn(format_args!("{node} {reason}"));
-        let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
         codes.entry("not asked".into()).or_default().push(*node);
     }
-    on_all(&targets, &arguments.command, &|node, ended| {
+    let codes = Mutex::new(codes);
+    on_all(&answering, &arguments.command, &|node, result| {
         // One at a time, so that the lines of nodes don't mix.
         let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let how = match ended {
+        let how = match result {
             Ok((status, output)) => {
                 show(node, &output);
                 how(status)
@@ -80,6 +70,23 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     ui::status("Ended", summary.join(", "));
     let good = codes.keys().all(|how| how == SUCCESS);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The nodes that were named, or all of the role.
+fn asked(arguments: &Arguments, run: &RunDir) -> Result<Reach> {
+    if !arguments.nodes.is_empty() {
+        let nodes = cluster::distinct(&arguments.nodes);
+        let found = nodes.iter().map(|id| Target::find(run, *id));
+        return Ok(Reach { answering: found.collect::<Result<_>>()?, silent: vec![] });
+    }
+    let mut reach = Reach::of(run)?;
+    let wanted = |node: NodeId| arguments.role.is_none_or(|role| node.role() == role);
+    reach.answering.retain(|target| wanted(target.node));
+    reach.silent.retain(|(node, _)| wanted(*node));
+    if reach.answering.is_empty() && reach.silent.is_empty() {
+        bail!("no node of that role runs");
+    }
+    Ok(reach)
 }
 
 const SUCCESS: &str = "with exit code 0";

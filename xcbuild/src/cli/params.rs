@@ -10,6 +10,7 @@ use crate::cluster::StartParams;
 use crate::cluster::boot::order::Order;
 use crate::cluster::dns::COREDNS;
 use crate::cluster::key::Access;
+use crate::cluster::way_out::DEFAULT;
 use crate::net::ports::Policy;
 use crate::net::user::UserNet;
 use crate::settings::Settings;
@@ -67,7 +68,7 @@ pub fn params(
 /// Scripts that call plain ssh rely on the cluster that has no name of its own.
 fn access(settings: &Settings) -> Result<Access> {
     Ok(match (settings.variables.get("__access"), settings.cluster.name.as_str()) {
-        (Some("open"), _) | (None, "default") => Access::Open,
+        (Some("open"), _) | (None, DEFAULT) => Access::Open,
         (Some("key"), _) | (None, _) => Access::Key,
         (Some(other), _) => anyhow::bail!("--access={other}: open or key is expected"),
     })
@@ -127,7 +128,7 @@ fn ports(settings: &Settings) -> Policy {
         ["XCLUSTER_SSH_BASE", "XCLUSTER_TELNET_BASE", "XCLUSTER_K8S_PORT", "XCLUSTER_DNS_PORT"];
     let chosen = BASES.iter().any(|name| settings.variables.get(name).is_some());
     match (settings.cluster.name.as_str(), chosen) {
-        ("default", _) => Policy::Given,
+        (DEFAULT, _) => Policy::Given,
         (_, true) => Policy::FirstFree,
         (_, false) => Policy::Beside,
     }

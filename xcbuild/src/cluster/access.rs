@@ -54,40 +54,30 @@ impl Target {
     /// A node of a cluster.
     ///
     /// # Errors
-    /// When there is no such cluster or node, or the node does not run.
+    /// When there is no such cluster or node, or the node can't answer.
     pub fn find(run: &RunDir, node: NodeId) -> Result<Self> {
-        let all = Self::all(run)?;
-        if let Some(target) = all.iter().find(|target| target.node == node) {
-            return Ok(target.clone());
-        }
-        if let Some((_, reason)) = silent(run)?.into_iter().find(|(id, _)| *id == node) {
+        let Reach { answering, silent } = Reach::of(run)?;
+        if let Some((_, reason)) = silent.iter().find(|(id, _)| *id == node) {
             bail!("{node} {reason}");
         }
-        let names: Vec<_> = all.iter().map(|t| t.node.number().to_string()).collect();
-        bail!("{node} does not run; those that run are {}", names.join(", "))
+        let names: Vec<_> = answering.iter().map(|t| t.node.number().to_string()).collect();
+        answering.into_iter().find(|target| target.node == node).with_context(|| {
+            format!("{node} does not run; those that run are {}", names.join(", "))
+        })
     }
 
     /// All nodes of a cluster that can answer: those that run and are not paused.
     ///
     /// # Errors
-    /// When there is no such cluster, or none of its nodes runs.
+    /// When there is no such cluster, or none of its nodes can.
     pub fn all(run: &RunDir) -> Result<Vec<Self>> {
-        let status = status(run)?;
-        let alive = status.nodes.iter().filter(|n| unanswered(run, n).is_none());
-        let target = |n: &NodeStatus| {
-            let (address, port) = (n.address, n.ssh_port);
-            let (through, key) = (status.through.clone(), status.ssh_key.clone());
-            let (node, run) = (NodeId::new(n.number)?, run.clone());
-            Some(Target { node, address, port, through, key, run })
-        };
-        let all: Vec<_> = alive.filter_map(target).collect();
-        if all.is_empty() {
-            match silent(run)?.iter().find(|_| status.alive() > 0) {
-                Some((node, reason)) => bail!("no node can answer: {node} {reason}"),
-                None => bail!(absent(run.name())),
+        let Reach { answering, silent } = Reach::of(run)?;
+        match silent.first() {
+            Some((node, reason)) if answering.is_empty() => {
+                bail!("no node can answer: {node} {reason}")
             }
+            _ => Ok(answering),
         }
-        Ok(all)
     }
 
     /// Runs a command with our own terminal and gives how it ended; without a command, a shell.
@@ -190,14 +180,42 @@ impl Target {
     }
 }
 
-/// The nodes of a cluster that can't answer, each with the reason, as in `does not run`.
-///
-/// # Errors
-/// When the cluster's state can't be read.
-pub fn silent(run: &RunDir) -> Result<Vec<(NodeId, String)>> {
-    let status = status(run)?;
-    let reason = |node: &NodeStatus| Some((NodeId::new(node.number)?, unanswered(run, node)?));
-    Ok(status.nodes.iter().filter_map(reason).collect())
+/// Which nodes of a cluster can be asked something.
+#[derive(Debug)]
+pub struct Reach {
+    /// Those that run and are not paused.
+    pub answering: Vec<Target>,
+    /// The others, each with the reason, as in `does not run`.
+    pub silent: Vec<(NodeId, String)>,
+}
+
+impl Reach {
+    /// Looks how it is now.
+    ///
+    /// # Errors
+    /// When the cluster does not run, or its state can't be read.
+    pub fn of(run: &RunDir) -> Result<Self> {
+        let status = status(run)?;
+        if status.alive() == 0 {
+            bail!(absent(run.name()));
+        }
+        let mut reach = Self { answering: Vec::new(), silent: Vec::new() };
+        for n in &status.nodes {
+            let Some(node) = NodeId::new(n.number) else { continue };
+            match unanswered(run, n) {
+                Some(reason) => reach.silent.push((node, reason)),
+                None => reach.answering.push(Target {
+                    node,
+                    address: n.address,
+                    port: n.ssh_port,
+                    through: status.through.clone(),
+                    key: status.ssh_key.clone(),
+                    run: run.clone(),
+                }),
+            }
+        }
+        Ok(reach)
+    }
 }
 
 /// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.

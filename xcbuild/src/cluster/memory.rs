@@ -128,15 +128,11 @@ pub(super) fn check(
     let meminfo = fs::read_to_string(&params.meminfo)?;
     let mut host = Memory::parse(&meminfo)
         .with_context(|| format!("`{}` has no MemAvailable", params.meminfo.display()))?;
-    let mut clusters = clusters(run.root())?;
-    if replaced {
-        let (own, others) = clusters.into_iter().partition(|c| c.cluster == run.name());
-        clusters = others;
-        let own: Vec<Status> = own;
-        let nodes = own.iter().flat_map(|cluster| &cluster.nodes);
-        host.available += nodes.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
-    }
-    let running: Vec<_> = clusters.iter().map(|c| Running::of(c, run.name())).collect();
+    let (leaving, staying): (Vec<_>, Vec<_>) =
+        clusters(run.root())?.into_iter().partition(|c| replaced && c.cluster == run.name());
+    let given_back = leaving.iter().flat_map(|cluster| &cluster.nodes);
+    host.available += given_back.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
+    let running: Vec<_> = staying.iter().map(|c| Running::of(c, run.name())).collect();
     fits(&params.nodes, qemu_mib(accel), host, &running)
 }
 
@@ -164,8 +160,7 @@ fn fits(nodes: &[Node], qemu: u64, host: Memory, running: &[Running]) -> Result<
 }
 
 /// Starts something, and tries again as long as there is no room for it, the user would wait, and
-/// there are clusters that may give memory back.
-/// Nothing sleeps: that a node of another cluster has ended is noticed at once.
+/// there are clusters that may give memory back. Nothing sleeps: that a node of another cluster has ended is noticed at once.
 ///
 /// # Errors
 /// Those of `start`, the last [`NoRoom`], or [`crate::sys::cancel::Cancelled`].

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::judge::judge;
 use super::{Outcome, Verdict};
-use crate::cluster::access::{LAST_BREATH, SSH_LOST, Target};
+use crate::cluster::access::{LAST_BREATH, Reach, SSH_LOST, Target};
 use crate::cluster::vigil::{NodeDied, Vigil};
 use crate::cluster::{RunDir, console, status};
 use crate::overlay::manifest::test::Case;
@@ -48,7 +48,12 @@ impl Bench {
             let qemu = held.with_context(|| format!("{} has died", target.node))?;
             Ok((target.node, Node { target, qemu }))
         };
-        let nodes = Target::all(run)?.into_iter().map(hold).collect::<Result<BTreeMap<_, _>>>()?;
+        let Reach { answering, silent } = Reach::of(run)?;
+        // Left out, it would be skipped as a node that the cluster never had.
+        if let Some((node, reason)) = silent.first() {
+            bail!("{node} {reason}");
+        }
+        let nodes = answering.into_iter().map(hold).collect::<Result<BTreeMap<_, _>>>()?;
         Ok(Self { run: run.clone(), nodes })
     }
 

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use self::probe::{Probe, outcome, read, script};
 use super::RunDir;
-use super::access::{Target, silent};
+use super::access::{Reach, Target};
 use super::state::{InterfaceState, NodeState, State};
 use super::vigil::NodeDied;
 use crate::topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
@@ -76,7 +76,7 @@ pub fn check(
     pairs: Pairs,
     names: &[&str],
 ) -> Result<Vec<Outcome>> {
-    let (targets, silent) = (Target::all(run)?, silent(run)?);
+    let Reach { answering: targets, silent } = Reach::of(run)?;
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
     let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
     let plan = Plan { topology, pairs, nodes };
