@@ -5,67 +5,20 @@
 //! (`layer`, `step`, `package`, `run`, `iso`, `store`, `wait`), a name, its start and duration in
 //! microseconds, the thread, and the cores that it began and ended on.
 //!
-//! Off, a span costs one look at a flag. On, it is kept in memory until the [`Recording`] is dropped,
-//! which a failed or cancelled build does as well: the file is whole JSON however the build ends
+//! The events are kept in memory until the [`Recording`] is dropped, which a failed or cancelled
+//! build does as well: the file is whole JSON however the build ends
 //! (but for SIGKILL, which leaves no file).
 
-use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rustix::thread::{gettid, sched_getcpu};
 use serde_json::{Value, json};
+use xc_report::timeline::{self, Event};
 
-use crate::sys::files::{self, parent};
 use crate::ui;
-
-static ON: AtomicBool = AtomicBool::new(false);
-static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
-
-struct Event {
-    category: &'static str,
-    name: String,
-    begin: Instant,
-    end: Instant,
-    thread: i32,
-    cores: [usize; 2],
-}
-
-/// A piece of work that is under way; it ends when dropped.
-#[must_use = "a span that is dropped at once measures nothing"]
-#[derive(Debug)]
-pub struct Span(Option<Open>);
-
-#[derive(Debug)]
-struct Open {
-    category: &'static str,
-    name: String,
-    begin: Instant,
-    core: usize,
-}
-
-/// Begins a piece of work.
-pub fn span(category: &'static str, name: impl Display) -> Span {
-    if !ON.load(Ordering::Relaxed) {
-        return Span(None);
-    }
-    let name = name.to_string();
-    Span(Some(Open { category, name, begin: Instant::now(), core: sched_getcpu() }))
-}
-
-impl Drop for Span {
-    fn drop(&mut self) {
-        let Some(Open { category, name, begin, core }) = self.0.take() else { return };
-        let thread = gettid().as_raw_nonzero().get();
-        let cores = [core, sched_getcpu()];
-        let event = Event { category, name, begin, end: Instant::now(), thread, cores };
-        EVENTS.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-    }
-}
+use xc_sys::files::{self, parent};
 
 /// Keeps all spans until it is dropped, and then writes them.
 #[derive(Debug)]
@@ -90,7 +43,7 @@ impl Recording {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(parent(path))
             .with_context(|| format!("can't write --trace-to={}", path.display()))?;
-        ON.store(true, Ordering::Relaxed);
+        timeline::start();
         Ok(Self(Some(Target { file, path: path.to_path_buf(), begin: Instant::now() })))
     }
 }
@@ -98,8 +51,7 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         let Some(Target { mut file, path, begin }) = self.0.take() else { return };
-        ON.store(false, Ordering::Relaxed);
-        let events = std::mem::take(&mut *EVENTS.lock().unwrap_or_else(PoisonError::into_inner));
+        let events = timeline::stop();
         let text = chrome(&events, begin, Instant::now()).to_string();
         let written = file.write_all(text.as_bytes()).and_then(|()| files::publish(file, &path));
         if let Err(e) = written {
@@ -128,7 +80,9 @@ fn chrome(events: &[Event], begin: Instant, end: Instant) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Recording, span};
+    use xc_report::timeline::span;
+
+    use super::Recording;
 
     #[test]
     fn spans_are_written_when_the_work_fails_as_well() {

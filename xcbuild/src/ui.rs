@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+pub use xc_report::causes;
+use xc_report::{Reporter, Sink};
 
-use crate::sys::cancel;
+use xc_sys::cancel;
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
 const READER_GONE: i32 = 141;
@@ -101,18 +103,6 @@ pub fn log(line: impl Display) {
 /// Says why the program failed, with all causes.
 pub fn error(error: &anyhow::Error) {
     say(&format!("{} {}", paint("1;31", "ERROR:"), causes(error)));
-}
-
-/// An error and its causes as one text; a cause that the text before it already quotes is left out.
-pub fn causes(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
 }
 
 /// Prints a result to stdout, with a line end.
@@ -241,14 +231,26 @@ impl Drop for Progress {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::causes;
-    use anyhow::anyhow;
+/// What libraries report is shown like everything else.
+#[derive(Debug)]
+struct Shown;
 
-    #[test]
-    fn causes_are_joined_and_not_repeated() {
-        let e = anyhow!("no such file").context("can't read `x`: no such file").context("no build");
-        assert_eq!(causes(&e), "no build: can't read `x`: no such file");
+impl Sink for Shown {
+    fn status(&self, verb: &'static str, what: &str) {
+        status(verb, what);
     }
+
+    fn warn(&self, text: &str) {
+        warn(text);
+    }
+
+    fn progress(&self, what: &str) -> Box<dyn Send> {
+        Box::new(Progress::spinner(what))
+    }
+}
+
+/// The reporter that libraries get from the command line.
+pub fn reporter() -> Reporter {
+    static REPORTER: OnceLock<Reporter> = OnceLock::new();
+    REPORTER.get_or_init(|| Reporter::new(Shown)).clone()
 }

@@ -1,6 +1,6 @@
 //! Debian packages: real ones, pinned by the workspace's lock file.
 
-use xcbuild::image::store::Store;
+use xc_store::store::Store;
 
 use crate::common::Workspace;
 
@@ -60,7 +60,7 @@ fn versions_of_packages_count_and_those_of_others_do_not() {
     let lock_file = workspace.home().join("xcluster/xcbuild.lock");
     let lock = std::fs::read_to_string(&lock_file).unwrap();
     let store = workspace.environment().into_iter().find(|(n, _)| n == "XCBUILD_STORE").unwrap().1;
-    let store = Store::open(std::path::Path::new(&store)).unwrap();
+    let store = Store::open(std::path::Path::new(&store), &xc_report::Reporter::silent()).unwrap();
     let mut rows = 0;
     let mut row = |what: &str, text: &str, expected: &str, change: &dyn Fn()| {
         std::fs::write(&lock_file, text).unwrap();

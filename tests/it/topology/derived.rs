@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{topology, with_tester};
-use xcbuild::topology::show::{View, svg};
-use xcbuild::topology::{Overrides, render};
+use xc_topology::show::{View, svg};
+use xc_topology::{Overrides, render};
 
 const HEAD: &str = "\
 # Topologies

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use tempfile::TempDir;
-use xcbuild::topology::address::{NodeId, Prefix, ipv6};
-use xcbuild::topology::{Counts, Node, Overrides, Topology, render};
+use xc_topology::address::{NodeId, Prefix, ipv6};
+use xc_topology::{Counts, Node, Overrides, Topology, render};
 
 use crate::common::throwaway::Throwaway;
 
@@ -101,7 +101,7 @@ impl Lab {
             "table inet lab {{ chain input {{ type filter hook input priority filter\n\
              ip daddr {v4} ip saddr != 192.168.0.0/24 drop\n\
              ip6 daddr {v6} ip6 saddr != {}/120 drop\n}}\n}}\n",
-            ipv6(prefix, xcbuild::topology::address::MAINTENANCE, 0)
+            ipv6(prefix, xc_topology::address::MAINTENANCE, 0)
         );
         fs::write(self.dir.path().join("guard"), guard).unwrap();
         let prefix = prefix.as_str();

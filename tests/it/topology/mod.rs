@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use lab::{Lab, OUTSIDE, Setup};
-use xcbuild::topology::address::{NetworkId, Prefix, ipv6};
-use xcbuild::topology::{Counts, Overrides, Topology};
+use xc_topology::address::{NetworkId, Prefix, ipv6};
+use xc_topology::{Counts, Overrides, Topology};
 
 /// Reads one of the shipped topologies; `set` are variables.
 fn topology(name: &str, set: &[(&str, &str)]) -> Topology {

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use xcbuild::topology::address::{NetworkId, NodeId};
-use xcbuild::topology::path::Way;
+use xc_topology::address::{NetworkId, NodeId};
+use xc_topology::path::Way;
 
 use super::lab::{Lab, Setup};
 use super::{Ping, both_families, lab, ping_both, reached, topology, with_tester};

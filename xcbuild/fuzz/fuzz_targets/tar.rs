@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use xcbuild::tree::{Blob, from_tar, write_tar};
+use xc_store::tree::{Blob, from_tar, write_tar};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(tree) = read(bytes) else { return };
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(written == twice, "what we write is what we read");
 });
 
-fn read(bytes: &[u8]) -> Result<xcbuild::tree::Tree, xcbuild::tree::TarError> {
+fn read(bytes: &[u8]) -> Result<xc_store::tree::Tree, xc_store::tree::TarError> {
     let mut file = tempfile::Builder::new().tempfile_in("/dev/shm").expect("memory");
     file.write_all(bytes).expect("memory");
     from_tar(&Blob::open(file.path()).expect("memory"))

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::image::base::{self, BaseImage, KernelSource, Program, Recipe};
-use crate::image::debian::Packages;
-use crate::image::disk;
-use crate::image::publish;
-use crate::image::store::Store;
 use crate::settings::Settings;
 use crate::ui;
+use xc_image::base::{self, BaseImage, KernelSource, Program, Recipe};
+use xc_image::debian::Packages;
+use xc_image::disk;
+use xc_store::publish;
+use xc_store::store::Store;
 
 /// The DNS server of the nodes, static; the build script makes it.
 const XC_DNS: &[u8] = include_bytes!(env!("XC_DNS_STATIC"));

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::start::{StartOptions, show, window};
 use super::{cluster, params, terminal::Terminal, topology};
-use crate::cluster::life;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_cluster::life;
+use xc_topology::address::NodeId;
 
 /// Start one node, in the cluster if that runs, else as its first; doesn't wait until it is ready
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub struct Arguments {
 /// # Errors
 /// When the node is in the cluster already, or its qemu can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables, with_window: bool) -> Result<ExitCode> {
-    variables.set_options(&arguments.options);
+    set_options(&mut variables, &arguments.options);
     let settings = Settings::resolve(variables)?;
     let topology = topology::load(&settings)?;
     let node = topology.node(arguments.node, &settings.overrides()?)?;

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::net::apply::{apply, existing};
-use crate::net::bridges;
 use crate::settings::{Settings, Variables};
-use crate::sys::exec::Exec;
-use crate::topology::address::NetworkId;
+use xc_net::apply::{apply, existing};
+use xc_net::bridges;
+use xc_sys::exec::Exec;
+use xc_topology::address::NetworkId;
 
 /// Make the bridge xcbr<N> here, with the host's addresses of network N on it
 #[derive(Debug, clap::Args)]

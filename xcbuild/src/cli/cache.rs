@@ -10,11 +10,11 @@ use clap_complete::ArgValueCompleter;
 use super::completions;
 use super::mkcdrom;
 use super::work::WorkOptions;
-use crate::image::collect::{self, Contents, Limits};
-use crate::image::store::Store;
-use crate::overlay::archive;
 use crate::settings::{Settings, Variables, bytes};
 use crate::ui;
+use xc_overlay::archive;
+use xc_store::collect::{self, Contents, Limits};
+use xc_store::store::Store;
 
 /// Look after the cache; with overlays, build them into it by hand, as tar.xz
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
         Some(Verb::Path) => ui::result(root.display()),
         Some(verb) => {
             // Makes it, if it isn't there; the lock is given back at once.
-            drop(Store::open(&root)?);
+            drop(Store::open(&root, &ui::reporter())?);
             in_store(verb, &root)?;
         }
     }
@@ -146,7 +146,7 @@ fn by_hand(arguments: &Arguments, settings: &Settings) -> Result<()> {
     } else if arguments.overlays.is_empty() {
         bail!("name overlays, or one of list, size, gc, verify, clear, path");
     } else {
-        let store = Store::open(&settings.places.store)?;
+        let store = Store::open(&settings.places.store, &ui::reporter())?;
         let params = mkcdrom::params(settings, &store)?;
         for path in archive::build(&arguments.overlays, &params, &store, &directory)? {
             ui::result(path.display());

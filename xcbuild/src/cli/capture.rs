@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cluster::{self, ClusterName};
-use crate::capture::source::LAST_WORDS;
-use crate::capture::{Limits, SNAPLEN, Source, Summary, pcap, record};
-use crate::cluster::capture::{Place, open};
-use crate::settings::{Settings, Variables};
-use crate::sys::cancel;
-use crate::sys::packet::PacketSocket;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_capture::source::LAST_WORDS;
+use xc_capture::{Limits, SNAPLEN, Source, Summary, pcap, record};
+use xc_cluster::capture::{Place, open};
+use xc_sys::cancel;
+use xc_sys::packet::PacketSocket;
 
 /// Write the frames of networks, or of nodes' links, to a pcapng file until Ctrl-C
 ///
@@ -59,7 +59,7 @@ pub struct Helper {
 /// # Errors
 /// When a place isn't there or may not be looked at, or the file can't be written.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let opened = open(&run, &arguments.places, arguments.snaplen)?;

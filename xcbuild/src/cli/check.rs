@@ -6,11 +6,11 @@ use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
 use super::topology;
-use crate::cluster::RunDir;
-use crate::cluster::check::{self, Outcome, Pairs, Verdict};
-use crate::settings::{Settings, Variables};
-use crate::topology::Topology;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::RunDir;
+use xc_cluster::check::{self, Outcome, Pairs, Verdict};
+use xc_topology::Topology;
 
 /// Check that nodes reach each other by the topology's ways, and know names
 ///
@@ -32,7 +32,7 @@ pub struct Arguments {
 /// # Errors
 /// When the cluster does not run, or something in it does not work.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let (run, topology) = (cluster::run_directory(&settings)?, topology::load(&settings)?);
     let pairs = if arguments.all { Pairs::All } else { Pairs::Firsts };

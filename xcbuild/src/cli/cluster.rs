@@ -7,13 +7,13 @@ use std::process::{ExitCode, ExitStatus};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use crate::cluster::check::{Outcome, Verdict};
-use crate::cluster::start::StartError;
-use crate::cluster::status::NodeStatus;
-use crate::cluster::{RunDir, Status, status};
 use crate::settings::Settings;
 use crate::top::model::{self, NodeRow, Sample};
-use crate::topology::address::{MAINTENANCE, NodeId};
+use xc_cluster::check::{Outcome, Verdict};
+use xc_cluster::start::StartError;
+use xc_cluster::status::NodeStatus;
+use xc_cluster::{RunDir, Status, status};
+use xc_topology::address::{MAINTENANCE, NodeId};
 
 /// Which cluster.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -28,7 +28,7 @@ pub struct ClusterName {
 /// # Errors
 /// When it can't be one: another user's, or a path too long for sockets.
 pub fn run_directory(settings: &Settings) -> Result<RunDir> {
-    RunDir::new(&settings.places.run, &settings.cluster.name)
+    RunDir::new(&settings.places.run, &settings.cluster.name, &crate::ui::reporter())
 }
 
 /// Refuses a second cluster of the name, before the long work; a start does so again, with the lock.

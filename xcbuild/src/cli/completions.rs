@@ -12,9 +12,9 @@ use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
 
 use super::{Arguments as Program, overlays as places, ovl};
-use crate::settings::{Settings, Variables};
-use crate::sys::exec::own_program;
+use crate::settings::{Settings, of_process};
 use crate::ui;
+use xc_sys::exec::own_program;
 
 /// Set by the shell's script to the shell's name when it asks.
 const VARIABLE: &str = "XCBUILD_COMPLETE";
@@ -67,7 +67,7 @@ pub fn overlays(begun: &OsStr) -> Vec<CompletionCandidate> {
         return PathCompleter::any().complete(begun);
     }
     // A shell that completes has nobody to tell errors to.
-    let search = Settings::resolve(Variables::of_process()).ok();
+    let search = Settings::resolve(of_process()).ok();
     let Some(search) = search.and_then(|settings| places::search(&settings).ok()) else {
         return Vec::new();
     };

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::queries::Queries;
-use crate::cluster::{RunDir, console};
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::queries::Queries;
+use xc_cluster::{RunDir, console};
+use xc_topology::address::NodeId;
 
 /// Print what a node has written to its console
 #[derive(Debug, clap::Args)]
@@ -67,6 +67,6 @@ pub fn attach(arguments: &ConsoleArguments, variables: Variables) -> Result<Exit
 }
 
 fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
-    variables.set_options(name);
+    set_options(&mut variables, name);
     cluster::run_directory(&Settings::resolve(variables)?)
 }

@@ -13,14 +13,14 @@ use xc_dns::{Config, Name, Server, Sink, Upstreams};
 
 use super::cluster::{self, ClusterName};
 use super::topology::{HOST, ZONE};
-use crate::cluster::check::Verdict;
-use crate::cluster::corefile;
-use crate::cluster::dnscheck::{self, Names, Step};
-use crate::cluster::status;
-use crate::settings::{Settings, Variables};
-use crate::sys::exec::{Exec, own_program};
-use crate::sys::{cancel, files, namespace};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::check::Verdict;
+use xc_cluster::corefile;
+use xc_cluster::dnscheck::{self, Names, Step};
+use xc_cluster::status;
+use xc_sys::exec::{Exec, own_program};
+use xc_sys::{cancel, files, namespace};
 
 /// Port of a server that is given without one (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
@@ -95,11 +95,11 @@ struct ServeOptions {
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     match &arguments.verb {
         Verb::Serve(options) => {
-            variables.set_options(options);
+            set_options(&mut variables, options);
             serve(options, &Settings::resolve(variables)?)
         }
         Verb::Check(options) => {
-            variables.set_options(&options.cluster);
+            set_options(&mut variables, &options.cluster);
             check(options, &Settings::resolve(variables)?)
         }
     }

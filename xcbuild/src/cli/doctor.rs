@@ -9,14 +9,14 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::aligned;
-use crate::net::apply::read_setting;
 use crate::settings::{Settings, Variables};
-use crate::sys::exec::{Exec, find_program};
-use crate::sys::{namespace, tap};
 use crate::ui;
-use crate::vm::accel::{self, Choice};
-use crate::vm::command::Accel;
-use crate::vm::version;
+use xc_net::apply::read_setting;
+use xc_sys::exec::{Exec, find_program};
+use xc_sys::{namespace, tap};
+use xc_vm::accel::{self, Choice};
+use xc_vm::command::Accel;
+use xc_vm::version;
 
 /// Where programs are looked for beside `PATH`.
 const SYSTEM: &str = "/usr/sbin:/sbin";

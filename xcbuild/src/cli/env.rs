@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::overlay::embedded::Carried;
 use crate::settings::{Settings, Variables};
 use crate::ui;
+use xc_overlay::embedded::Carried;
 
 /// Print every setting as NAME=value, for eval $(xcbuild env)
 #[derive(Debug, clap::Args)]

@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::RunDir;
-use crate::cluster::access::{Reach, Target, on_all};
-use crate::settings::{Settings, Variables};
-use crate::sys::exec::Output;
-use crate::topology::address::{NodeId, Role};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::RunDir;
+use xc_cluster::access::{Reach, Target, on_all};
+use xc_sys::exec::Output;
+use xc_topology::address::{NodeId, Role};
 
 /// Run a command on many nodes at once; each line of output starts with its node's name
 ///
@@ -40,7 +40,7 @@ pub struct Arguments {
 /// # Errors
 /// When no such node runs, or ssh can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let Reach { answering, silent } = asked(arguments, &run)?;

@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use clap::CommandFactory;
 
 use super::{Arguments, USAGE};
-use crate::near::did_you_mean;
 use crate::settings::Variables;
-use crate::sys::exec::{Exec, own_program};
 use crate::ui;
+use xc_report::suggest::did_you_mean;
+use xc_sys::exec::{Exec, own_program};
 
 const PRELUDE: &str = include_str!("../../../templates/hook/prelude.sh");
 /// Commands that only xcbuild itself calls.

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use xc_iso::read::{Kind, Reader};
 
-use crate::image::disk::{self, Format, Look};
 use crate::settings::Settings;
 use crate::ui;
-use crate::vm::command::{Boot, Disk};
+use xc_image::disk::{self, Format, Look};
+use xc_vm::command::{Boot, Disk};
 
 /// What makes the base image.
 const HINT: &str = "xcbuild up";

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::completions;
 use super::mkcdrom;
-use crate::cluster::access::Machine;
-use crate::image::store::Store;
-use crate::overlay::build::layers;
-use crate::overlay::plan::plan;
-use crate::settings::{Settings, Variables};
-use crate::tree::{self, Blob};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::access::Machine;
+use xc_overlay::build::layers;
+use xc_overlay::plan::plan;
+use xc_store::store::Store;
+use xc_store::tree::{self, Blob};
 
 /// Unpack overlays on a running machine, over ssh
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ struct Options {
 /// # Errors
 /// When an overlay can't be built, or the machine can't be reached or doesn't take it.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.options);
+    set_options(&mut variables, &arguments.options);
     let settings = Settings::resolve(variables)?;
     let variables = &settings.variables;
     let Some(address) = variables.get("__addr") else {
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         other => other.to_owned(),
     };
     let machine = Machine::new(address, variables.get("__key").map(PathBuf::from), &sudo)?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     let params = mkcdrom::params(&settings, &store)?;
     let built = layers(&plan(&params.search, &arguments.overlays)?, &params, &store)?;
     let merged = machine.is_usr_merged()?;

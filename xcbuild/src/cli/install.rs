@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::elf::install::Destination;
-use crate::elf::{Closure, Directories, closure};
 use crate::settings::{Settings, Variables};
-use crate::sys::exec::find_program;
 use crate::ui;
+use xc_image::elf::install::Destination;
+use xc_image::elf::{Closure, Directories, closure};
+use xc_sys::exec::find_program;
 
 /// Copy host programs to DIR/bin, and the shared libraries they need
 #[derive(Debug, clap::Args)]

@@ -6,16 +6,16 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::Status;
-use crate::cluster::link::{self, Change};
-use crate::cluster::status;
-use crate::cluster::status::LinkStatus;
-use crate::cluster::way_out::absent;
-use crate::settings::{Settings, Variables};
-use crate::topology::Netem;
-use crate::topology::address::{NetworkId, NodeId};
-use crate::topology::impairment::End;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::Status;
+use xc_cluster::link::{self, Change};
+use xc_cluster::status;
+use xc_cluster::status::LinkStatus;
+use xc_cluster::way_out::absent;
+use xc_topology::Netem;
+use xc_topology::address::{NetworkId, NodeId};
+use xc_topology::impairment::End;
 
 /// Take a node's link down or up, delay and drop its packets, or show what links do
 ///
@@ -90,7 +90,7 @@ enum Direction {
 /// # Errors
 /// When there is no such link, a setting is none, or the node can't be reached.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let change = arguments.change()?;

@@ -7,11 +7,11 @@ use anyhow::Result;
 use fs_err as fs;
 
 use super::base;
-use crate::image::debian::{LockFile, Package};
-use crate::image::store::Store;
 use crate::settings::{Settings, Variables};
-use crate::sys::files;
 use crate::ui;
+use xc_image::debian::{LockFile, Package};
+use xc_store::store::Store;
+use xc_sys::files;
 
 /// Print which Debian packages are pinned, or bring them up to date
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub struct Arguments {
 /// When a package is in no set, or can't be had.
 pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     let packages = base::packages(&settings, &store);
     let path = settings.places.package_lock();
     let locked = packages.locked()?;

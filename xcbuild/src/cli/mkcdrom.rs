@@ -13,14 +13,14 @@ use serde::Serialize;
 use super::completions;
 use super::images;
 use super::work::WorkOptions;
-use crate::image::cdrom::{Layout, Options};
-use crate::image::store::Store;
-use crate::overlay::Params;
-use crate::overlay::build::Layer;
-use crate::overlay::inspect::Hidden;
-use crate::overlay::mkcdrom::{self, Report};
-use crate::settings::{Settings, Variables};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_image::cdrom::{Layout, Options};
+use xc_overlay::Params;
+use xc_overlay::build::Layer;
+use xc_overlay::inspect::Hidden;
+use xc_overlay::mkcdrom::{self, Report};
+use xc_store::store::Store;
 
 /// Build overlays into the ISO that nodes get, and print its path; without anything, remove it
 #[derive(Debug, clap::Args)]
@@ -91,10 +91,10 @@ const HIDDEN_SHOWN: usize = 20;
 /// When an overlay is unknown or can't be built, or the ISO can't be written.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let options = &arguments.options;
-    variables.set_options(options);
+    set_options(&mut variables, options);
     let _recording = arguments.work.begin(&variables)?;
     let settings = Settings::resolve(variables)?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     let names = [arguments.overlays.as_slice(), &settings.build.always].concat();
     let iso = Options {
         label: options.label.as_deref(),
@@ -182,7 +182,7 @@ fn build_report(
 pub fn params(settings: &Settings, store: &Store) -> Result<Params> {
     let current = std::env::current_dir().context("can't tell the current directory")?;
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
-    Params::of(settings, store, &current, &program)
+    super::overlay_params::of(settings, store, &current, &program)
 }
 
 fn show(report: &Report, explain: bool) {

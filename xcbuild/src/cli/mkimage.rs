@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::base;
-use crate::image::base::not_installed;
-use crate::image::debian::{Request, merged_tree};
-use crate::image::disk::{self, Format, Loaders, Spec};
-use crate::image::publish;
-use crate::image::store::Store;
-use crate::settings::{Settings, Variables};
-use crate::tree::{self, Blob};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_image::base::not_installed;
+use xc_image::debian::{Request, merged_tree};
+use xc_image::disk::{self, Format, Loaders, Spec};
+use xc_store::publish;
+use xc_store::store::Store;
+use xc_store::tree::{self, Blob};
 
 /// Build the base image, with its kernel and initramfs, and print its path
 #[derive(Debug, clap::Args)]
@@ -45,9 +45,9 @@ pub struct Place {
 /// # Errors
 /// When packages can't be had, or a file can't be written.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.place);
+    set_options(&mut variables, &arguments.place);
     let settings = Settings::resolve(variables)?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     let image = &settings.places.image;
     base::spare_own(image)?;
     let is_disk = arguments.bootable || arguments.size.is_some();

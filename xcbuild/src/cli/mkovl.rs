@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::overlay::create::{DEFAULT, create};
-use crate::overlay::embedded::Carried;
 use crate::settings::{Settings, Variables};
 use crate::ui;
+use xc_overlay::create::{DEFAULT, create};
+use xc_overlay::embedded::Carried;
 
 /// Make a new overlay from a template, and print its directory
 #[derive(Debug, clap::Args)]

@@ -34,6 +34,7 @@ mod node;
 mod nsadd;
 mod nsdel;
 mod nsenter;
+mod overlay_params;
 mod overlays;
 mod ovl;
 mod ovld;
@@ -67,10 +68,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::settings::Variables;
-use crate::sys::cancel::{self, Cancelled};
-use crate::sys::exec::ExecError;
+use crate::settings::{Variables, of_process};
 use crate::ui;
+use xc_sys::cancel::{self, Cancelled};
+use xc_sys::exec::ExecError;
 
 /// Exit code of a program that the user ended by Ctrl-C, as shells have it.
 const CANCELLED: u8 = 130;
@@ -171,7 +172,7 @@ enum Verb {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     completions::answer();
     start_log();
-    let mut variables = Variables::of_process();
+    let mut variables = of_process();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(code) = hook::intercept(&arguments, &variables) {
         return code;

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::net::namespace;
 use crate::settings::Variables;
+use xc_net::namespace;
 
 /// Who called us, also by way of sudo.
 #[derive(Debug, Clone, PartialEq, Eq)]

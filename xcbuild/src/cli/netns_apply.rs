@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::cluster::network::Steps;
-use crate::net::apply::{apply, undo};
+use xc_cluster::network::Steps;
+use xc_net::apply::{apply, undo};
 
 /// Runs the verb.
 ///

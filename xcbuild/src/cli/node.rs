@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
 use super::start::show;
-use crate::cluster::{RunDir, life};
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_cluster::{RunDir, life};
+use xc_topology::address::NodeId;
 
 /// How long `wait` waits unless told otherwise, in seconds.
 const WAIT: u64 = 300;
@@ -102,6 +102,6 @@ pub fn wait(arguments: &Waiting, variables: Variables) -> Result<ExitCode> {
 }
 
 fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
-    variables.set_options(name);
+    set_options(&mut variables, name);
     cluster::run_directory(&Settings::resolve(variables)?)
 }

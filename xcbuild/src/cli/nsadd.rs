@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::namespace::Caller;
-use crate::net::namespace::{Request, plan};
-use crate::net::{host, op};
-use crate::settings::{Settings, Variables};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_net::namespace::{Request, plan};
+use xc_net::{host, op};
 
 /// Make the network namespace USER_xcluster<I>, with bridges, joined to the host
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ struct Networks {
 /// # Errors
 /// When the namespace can't be made; nothing of it is left then.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.networks);
+    set_options(&mut variables, &arguments.networks);
     let caller = Caller::of(&variables)?;
     let settings = Settings::resolve(variables)?;
     let request = Request {
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         ui::result(format_args!("# in {}\n{}", plan.name, op::text(&plan.cluster)));
         return Ok(ExitCode::SUCCESS);
     }
-    host::add(&plan)?;
+    host::add(&plan, &ui::reporter())?;
     ui::status("Made", format_args!("namespace {}", plan.name));
     ui::hint(format_args!("`xcbuild nsenter {}` gets a shell in it", arguments.index));
     Ok(ExitCode::SUCCESS)

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::namespace::Caller;
-use crate::net::host;
 use crate::settings::Variables;
 use crate::ui;
+use xc_net::host;
 
 /// Remove a network namespace of `nsadd`, and leave the host as it was before
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Arguments {
 /// When there is none, something runs in it, or something of it can't be removed.
 pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
     let name = Caller::of(variables)?.namespace(arguments.index);
-    host::remove(&name)?;
+    host::remove(&name, &ui::reporter())?;
     ui::status("Removed", format_args!("namespace {name}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -11,11 +11,11 @@ use anyhow::{Result, bail};
 
 use super::cluster::run_directory;
 use super::namespace::Caller;
-use crate::cluster::{RunDir, status};
-use crate::net::host;
 use crate::settings::{Settings, Variables};
-use crate::sys::exec::Exec;
-use crate::sys::namespace;
+use xc_cluster::{RunDir, status};
+use xc_net::host;
+use xc_sys::exec::Exec;
+use xc_sys::namespace;
 
 /// The rights that are kept.
 const RIGHTS: &str = "+net_admin,+net_raw";
@@ -72,7 +72,7 @@ fn of_number(index: u8, variables: &Variables) -> Result<Vec<String>> {
 fn of_cluster(name: Option<&str>, variables: Variables) -> Result<Vec<String>> {
     let settings = Settings::resolve(variables)?;
     let run = match name {
-        Some(name) => RunDir::new(&settings.places.run, name)?,
+        Some(name) => RunDir::new(&settings.places.run, name, &crate::ui::reporter())?,
         None => run_directory(&settings)?,
     };
     let status = status(&run)?;

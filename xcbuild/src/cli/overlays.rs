@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::overlay::embedded::Carried;
-use crate::overlay::{Search, Source};
 use crate::settings::Settings;
+use xc_overlay::embedded::Carried;
+use xc_overlay::{Search, Source};
 
 /// The places of `XCLUSTER_OVLPATH`, then our own overlays.
 ///

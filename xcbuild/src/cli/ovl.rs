@@ -11,16 +11,16 @@ use clap_complete::ArgValueCompleter;
 
 use super::completions;
 use super::overlays;
-use crate::image::store::Store;
-use crate::overlay::build::layers;
-use crate::overlay::inspect::{show, why};
-use crate::overlay::lint::lint;
-use crate::overlay::plan::Planned;
-use crate::overlay::recipe::Origin;
-use crate::overlay::{Overlay, Params, Source};
 use crate::settings::{Settings, Variables};
-use crate::tree::{Entry, Kind, TreePath};
 use crate::ui;
+use xc_overlay::build::layers;
+use xc_overlay::inspect::{show, why};
+use xc_overlay::lint::lint;
+use xc_overlay::plan::Planned;
+use xc_overlay::recipe::Origin;
+use xc_overlay::{Overlay, Params, Source};
+use xc_store::store::Store;
+use xc_store::tree::{Entry, Kind, TreePath};
 
 /// Look at overlays: which there are, what they bring, who wins
 #[derive(Debug, clap::Args)]
@@ -100,7 +100,7 @@ fn list(settings: &Settings, names: bool) -> Result<ExitCode> {
 }
 
 /// One line on an overlay, whatever it is made of; a manifest that is wrong says so.
-pub(super) fn description(search: &crate::overlay::Search, overlay: &Overlay) -> String {
+pub(super) fn description(search: &xc_overlay::Search, overlay: &Overlay) -> String {
     match &overlay.source {
         Source::Script(_) => "(made by a script)".into(),
         Source::Tar(_) => "(a tar file)".into(),
@@ -205,8 +205,8 @@ fn tar(settings: &Settings, name: &str, to: &Path) -> Result<ExitCode> {
 }
 
 fn params(settings: &Settings) -> Result<(Params, Store)> {
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     let (current, program) = (std::env::current_dir()?, std::env::current_exe()?);
-    let params = Params::of(settings, &store, &current, &program)?;
+    let params = super::overlay_params::of(settings, &store, &current, &program)?;
     Ok((params, store))
 }

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::cluster::run_directory;
 use super::images;
-use crate::cluster::StartParams;
-use crate::cluster::boot::order::Order;
-use crate::cluster::dns::COREDNS;
-use crate::cluster::key::Access;
-use crate::cluster::way_out::DEFAULT;
-use crate::net::ports::Policy;
-use crate::net::user::UserNet;
 use crate::settings::Settings;
-use crate::topology::{Node, Topology};
-use crate::vm::accel::Choice;
+use xc_cluster::StartParams;
+use xc_cluster::boot::order::Order;
+use xc_cluster::dns::COREDNS;
+use xc_cluster::key::Access;
+use xc_cluster::way_out::DEFAULT;
+use xc_net::ports::Policy;
+use xc_net::user::UserNet;
+use xc_topology::{Node, Topology};
+use xc_vm::accel::Choice;
 
 /// What is started when these nodes of the topology are.
 ///
@@ -32,8 +33,7 @@ pub fn params(
     let cluster = &settings.cluster;
     let start = images::of(settings)?;
     Ok(StartParams {
-        run_root: settings.places.run.clone(),
-        cluster: cluster.name.clone(),
+        run: run_directory(settings)?,
         logs,
         nodes,
         counts: None,

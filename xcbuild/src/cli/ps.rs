@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster;
-use crate::cluster::{RunDir, status};
 use crate::settings::{Settings, Variables};
 use crate::ui;
+use xc_cluster::{RunDir, status};
 
 /// List all clusters of the user on this host
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
     let mut all = Vec::new();
-    for run in RunDir::all(&settings.places.run)? {
+    for run in RunDir::all(&settings.places.run, &ui::reporter())? {
         match status(&run) {
             Ok(status) if status.exists => all.push(status),
             Ok(_) => {}

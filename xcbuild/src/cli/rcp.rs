@@ -7,9 +7,9 @@ use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
 use super::rsh::ended;
-use crate::cluster::access::Target;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
+use xc_cluster::access::Target;
+use xc_topology::address::NodeId;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +39,7 @@ pub struct Arguments {
 /// When there is no such node running, or scp can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     absent_source(arguments)?;
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let target = Target::find(&cluster::run_directory(&settings)?, arguments.node)?;
     let Arguments { to, remote, local, .. } = arguments;

@@ -5,11 +5,11 @@ use std::process::{ExitCode, ExitStatus};
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::access::{SSH_LOST, Target};
-use crate::cluster::vigil::NodeDied;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::access::{SSH_LOST, Target};
+use xc_cluster::vigil::NodeDied;
+use xc_topology::address::NodeId;
 
 /// Run a command on a node by ssh, or a shell; its exit code is passed on, 255 is ssh's own
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub struct Arguments {
 /// # Errors
 /// When there is no such node running, or ssh can't be started.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let target = Target::find(&cluster::run_directory(&settings)?, arguments.node)?;
     if arguments.bg {

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::life::scale_in;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::life::scale_in;
+use xc_topology::address::NodeId;
 
 /// Take nodes out of the running cluster
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub struct Arguments {
 /// # Errors
 /// When a node is not in the cluster, or can't be ended.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let nodes = cluster::distinct(&arguments.nodes);
     scale_in(&cluster::run_directory(&settings)?, &nodes)?;

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::start::{StartOptions, judge, show};
 use super::{cluster, params, topology};
-use crate::cluster::life::scale_out;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_cluster::life::scale_out;
+use xc_topology::address::NodeId;
 
 /// Add nodes to the running cluster, and print all of its nodes
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub struct Arguments {
 /// Whatever keeps a new node from being ready; none of the new ones is left then, but with
 /// `--keep-going`, which leaves all.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.options);
+    set_options(&mut variables, &arguments.options);
     let settings = Settings::resolve(variables)?;
     let (topology, overrides) = (topology::load(&settings)?, settings.overrides()?);
     let ids = cluster::distinct(&arguments.nodes);

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use super::env::quoted;
 use super::hook;
 use crate::settings::Variables;
-use crate::sys::exec::own_program;
 use crate::ui;
+use xc_sys::exec::own_program;
 
 const FUNCTIONS: &str = include_str!("../../../templates/shell/init.sh");
 /// An alias of the same name would be put in the place of a function's, by zsh as soon as it reads a

@@ -7,13 +7,13 @@ use clap::ValueEnum;
 
 use super::cluster::{self, ClusterName};
 use super::topology;
-use crate::cluster::status;
-use crate::cluster::status::NodeCondition;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
-use crate::topology::show::{State, View, dot, mermaid, svg, text};
-use crate::topology::{Node, NodeError};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::status;
+use xc_cluster::status::NodeCondition;
+use xc_topology::address::NodeId;
+use xc_topology::show::{State, View, dot, mermaid, svg, text};
+use xc_topology::{Node, NodeError};
 
 /// Show the topologies
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ enum Format {
 /// When there is no such topology, or it has no place for a node.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let Verb::Show(show) = &arguments.verb;
-    variables.set_options(&show.cluster);
+    set_options(&mut variables, &show.cluster);
     let mut settings = Settings::resolve(variables)?;
     if let Some(name) = &show.name {
         settings.build.topology.clone_from(name);

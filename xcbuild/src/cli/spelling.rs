@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 
 use crate::settings::Variables;
-use crate::topology::address::NodeId;
+use xc_topology::address::NodeId;
 
 /// Options that may be given for one node, by its number at their end.
 const PER_NODE: &[&str] = &["append", "kvm_opt", "mem", "nets", "smp"];

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::cluster::{self, ClusterName};
 use super::terminal::Terminal;
 use super::{params, topology};
-use crate::cluster::boot::NodeFailed;
-use crate::cluster::{Event, Report};
-use crate::settings::{Settings, Variables};
-use crate::sys::exec::own_program;
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_cluster::boot::NodeFailed;
+use xc_cluster::{Event, Report};
+use xc_sys::exec::own_program;
+use xc_topology::address::NodeId;
 
 /// Start the cluster from the base image and the cdrom, with a window for each node in tmux or on
 /// the X display; stop a running one of the name first
@@ -138,7 +138,7 @@ pub struct StartOptions {
 /// # Errors
 /// Whatever keeps a node from being ready; nothing of the cluster is left then.
 pub fn run(arguments: &Arguments, mut variables: Variables, windows: bool) -> Result<ExitCode> {
-    variables.set_options(&arguments.options);
+    set_options(&mut variables, &arguments.options);
     let settings = Settings::resolve(variables)?;
     let report = start(&settings, true)?;
     if let Some(terminal) = Terminal::of(&settings.variables).filter(|_| windows) {
@@ -204,7 +204,7 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
     let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides()?)?;
     let params = params::params(settings, &topology, nodes, replace)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
-    let report = crate::cluster::start(&params, &|event| show(&bar, &event))?;
+    let report = xc_cluster::start(&params, &|event| show(&bar, &event))?;
     drop(bar);
     let nodes = report.status.nodes.len() - report.failed.len();
     let seconds = report.boot_time.as_secs_f32();

@@ -7,13 +7,13 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::status::NodeCondition;
-use crate::cluster::way_out::{absent, command};
-use crate::cluster::{RunDir, live, status};
-use crate::settings::{Settings, Variables};
-use crate::sys::cancel;
+use crate::settings::{Settings, Variables, set_options};
 use crate::top::model::Sample;
 use crate::ui;
+use xc_cluster::status::NodeCondition;
+use xc_cluster::way_out::{absent, command};
+use xc_cluster::{RunDir, live, status};
+use xc_sys::cancel;
 
 /// How often --watch looks what nodes take of the host.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ struct Form {
 /// # Errors
 /// When the cluster's state is there and can't be read.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     if arguments.form.watch {

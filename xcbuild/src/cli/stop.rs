@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::{RunDir, stop};
-use crate::settings::{Settings, Variables};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::{RunDir, stop};
 
 /// Stop the cluster and leave nothing of it
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,10 @@ pub struct Arguments {
 /// # Errors
 /// When something of the cluster can't be ended or removed.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     if arguments.all {
-        let all = RunDir::all(&settings.places.run)?;
+        let all = RunDir::all(&settings.places.run, &ui::reporter())?;
         all.iter().try_for_each(end)?;
     } else {
         end(&cluster::run_directory(&settings)?)?;

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::access::Target;
-use crate::settings::{Settings, Variables};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::access::Target;
+use xc_topology::address::NodeId;
 
 /// Where captures end.
 const DIRECTORY: &str = "/tmp";
@@ -53,7 +53,7 @@ fn interface(text: &str) -> Result<String, String> {
 /// # Errors
 /// When the node can't be reached, has no tcpdump or no such interface, or no capture runs.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let target = Target::find(&cluster::run_directory(&settings)?, arguments.node)?;
     if arguments.start {

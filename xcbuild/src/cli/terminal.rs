@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::settings::Variables;
-use crate::sys::exec::{Exec, find_program};
+use xc_sys::exec::{Exec, find_program};
 
 /// What opens windows here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::settings::Settings;
-use crate::sys::exec::find_program;
+use xc_sys::exec::find_program;
 
 /// Where administrators' programs are, which a user's `PATH` often lacks.
 const SYSTEM: &str = "/usr/sbin:/sbin";

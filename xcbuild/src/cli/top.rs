@@ -8,13 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use super::cluster::{self, ClusterName};
-use crate::cluster::{RunDir, console, live, status};
-use crate::settings::{Settings, Variables};
-use crate::sys::cancel;
+use crate::settings::{Settings, Variables, set_options};
 use crate::top::draw::{View, draw};
 use crate::top::model::{self, Sample};
-use crate::topology::address::NodeId;
 use crate::ui::screen::{Key, Screen};
+use xc_cluster::{RunDir, console, live, status};
+use xc_sys::cancel;
+use xc_topology::address::NodeId;
 
 /// How often shares of processors are counted anew; what happens to nodes is seen at once.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub struct Arguments {
 /// # Errors
 /// When there is no terminal, or the cluster's state can't be read.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let Some(mut screen) = Screen::take().context("can't set up the terminal")? else {

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::overlay::embedded::Carried;
-use crate::overlay::topology;
 use crate::settings::Settings;
-use crate::sys::files;
-use crate::topology::Topology;
-use crate::topology::address::{HOST_BYTE, MAINTENANCE, ipv4, ipv6};
-use crate::topology::render;
+use xc_overlay::embedded::Carried;
+use xc_overlay::topology;
+use xc_sys::files;
+use xc_topology::Topology;
+use xc_topology::address::{HOST_BYTE, MAINTENANCE, ipv4, ipv6};
+use xc_topology::render;
 
 /// The DNS zone of a cluster's own names, `vm-001.xcluster`.
 pub const ZONE: &str = "xcluster";

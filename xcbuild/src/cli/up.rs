@@ -9,13 +9,13 @@ use super::completions;
 use super::start::{StartOptions, judge, start};
 use super::work::WorkOptions;
 use super::{base, check, cluster, images, mkcdrom, tools, topology};
-use crate::cluster::check::{Outcome, Pairs};
-use crate::cluster::way_out::command;
-use crate::cluster::{RunDir, stop};
-use crate::image::cdrom::Options;
-use crate::image::store::Store;
-use crate::settings::{Settings, Variables};
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
+use xc_cluster::check::{Outcome, Pairs};
+use xc_cluster::way_out::command;
+use xc_cluster::{RunDir, stop};
+use xc_image::cdrom::Options;
+use xc_store::store::Store;
 
 /// The overlays of a first cluster.
 const OVERLAYS: &[&str] = &["network-topology", "iptools"];
@@ -44,7 +44,7 @@ pub struct Arguments {
 /// `--keep-going`, or when a check fails, the cluster goes on.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let _recording = arguments.work.begin(&variables)?;
-    variables.set_options(&arguments.options);
+    set_options(&mut variables, &arguments.options);
     let topology = topology::load(&Settings::resolve(variables.clone())?)?;
     if variables.get("__ntesters").is_none() {
         variables.set("__ntesters", topology.counts.testers.max(TESTERS).to_string());
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
             "`up` checks nodes of xcbuild's own base image; with an image of your own: `xcbuild mkcdrom`, `xcbuild start`"
         );
     }
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     base::build(&settings, &store)?;
     mkcdrom::build(&settings, &store, &overlays(arguments, &settings), &Options::default(), false)?;
     let report = start(&settings, false)?;

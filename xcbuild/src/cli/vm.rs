@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use super::cluster::{self, ClusterName};
 use super::start::on_node;
 use super::terminal::Terminal;
-use crate::cluster::status;
-use crate::settings::{Settings, Variables};
-use crate::sys::exec::{Exec, find_program};
-use crate::topology::address::NodeId;
+use crate::settings::{Settings, Variables, set_options};
+use xc_cluster::status;
+use xc_sys::exec::{Exec, find_program};
+use xc_topology::address::NodeId;
 
 /// Open a terminal on a node by telnet (by ssh where nodes take nobody without a key): in a window
 /// of tmux or of the X display, or right here
@@ -27,7 +27,7 @@ pub struct Arguments {
 /// # Errors
 /// When the node does not run, or there is no telnet client.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let status = status(&run)?;

@@ -9,14 +9,14 @@ use clap_complete::ArgValueCompleter;
 use super::completions;
 use super::mkimage::{Place, loaders};
 use super::{base, mkcdrom};
-use crate::image::disk::{self, Spec};
-use crate::image::extend;
-use crate::image::store::Store;
-use crate::overlay::build::layers;
-use crate::overlay::plan::plan;
-use crate::settings::{Settings, Variables};
-use crate::tree::TreePath;
+use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
+use xc_image::disk::{self, Spec};
+use xc_image::extend;
+use xc_overlay::build::layers;
+use xc_overlay::plan::plan;
+use xc_store::store::Store;
+use xc_store::tree::TreePath;
 
 /// Extend the base image with overlays, in its place, and print its path
 #[derive(Debug, clap::Args)]
@@ -37,9 +37,9 @@ pub struct Arguments {
 /// When the image is none of ours, an overlay can't be built, or the script fails; the image is
 /// then as it was.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
-    variables.set_options(&arguments.place);
+    set_options(&mut variables, &arguments.place);
     let settings = Settings::resolve(variables)?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     if arguments.overlays.is_empty() && arguments.script.is_none() {
         bail!("name overlays to extend the image with, or a script (--script=)");
     }

@@ -6,17 +6,18 @@
 //! and overlay scripts get all of them by the names of the contract.
 
 mod contract;
+mod environment;
 mod nodes;
 mod number;
-mod variables;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use environment::{of_process, set_options};
 pub use number::bytes;
-pub use variables::Variables;
+pub use xc_overlay::Variables;
 
-use crate::topology::address::Prefix;
+use xc_topology::address::Prefix;
 
 /// The name of the base image's kernel in `XCLUSTER_HOME`.
 const KERNEL: &str = "vmlinuz";

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::{Settings, SettingsError, Variables};
-use crate::topology::address::{NodeId, Role, parse_networks};
-use crate::topology::{Counts, Overrides, Topology};
+use xc_topology::address::{NodeId, Role, parse_networks};
+use xc_topology::{Counts, Overrides, Topology};
 
 impl Settings {
     /// How many nodes of each role: as set, else as the topology has it.
@@ -72,10 +72,7 @@ fn per_node<T>(
     Ok(found)
 }
 
-fn networks(
-    name: &str,
-    text: &str,
-) -> Result<Vec<crate::topology::address::NetworkId>, SettingsError> {
+fn networks(name: &str, text: &str) -> Result<Vec<xc_topology::address::NetworkId>, SettingsError> {
     parse_networks(text).map_err(|e| bad(name, text, &e.to_string()))
 }
 
@@ -91,7 +88,7 @@ fn bad(name: &str, value: &str, expected: &str) -> SettingsError {
 #[cfg(test)]
 mod tests {
     use crate::settings::{Settings, Variables};
-    use crate::topology::address::{NetworkId, NodeId, Role};
+    use xc_topology::address::{NetworkId, NodeId, Role};
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
         let home = [("HOME", "/h")];

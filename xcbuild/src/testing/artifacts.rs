@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use super::Outcome;
-use crate::sys::files::write_atomic;
+use xc_sys::files::write_atomic;
 
 /// The directory for what is kept of one cluster.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ fn plain(name: &str) -> String {
 mod tests {
     use super::{Artifacts, plain};
     use crate::testing::{Outcome, Verdict};
-    use crate::topology::address::NodeId;
+    use xc_topology::address::NodeId;
 
     #[test]
     fn each_name_has_a_path_of_its_own() {

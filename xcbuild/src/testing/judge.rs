@@ -1,7 +1,7 @@
 //! Whether what a command did is what its case expects. Pure.
 
 use super::Verdict;
-use crate::overlay::manifest::test::Case;
+use xc_overlay::manifest::test::Case;
 
 /// By this exit code a test says that it can't be done here, as automake has it.
 const SKIP: i32 = 77;
@@ -42,8 +42,8 @@ fn last_line(output: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::judge;
-    use crate::overlay::manifest::parse;
     use crate::testing::Verdict;
+    use xc_overlay::manifest::parse;
 
     fn judged(fields: &str, code: Option<i32>, output: &str) -> Verdict {
         let text = format!("description = 'x'\n[[test.case]]\nname = 'a'\nrun = 'x'\n{fields}");

@@ -157,7 +157,7 @@ mod tests {
 
     use super::{OUTPUT_MAX, Suite, content, end_of, timestamp, xml};
     use crate::testing::{Outcome, Verdict};
-    use crate::topology::address::NodeId;
+    use xc_topology::address::NodeId;
 
     #[test]
     fn times_are_those_of_date() {

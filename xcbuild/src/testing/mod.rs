@@ -27,7 +27,7 @@ pub mod run;
 use std::fmt;
 use std::time::Duration;
 
-use crate::topology::address::NodeId;
+use xc_topology::address::NodeId;
 
 /// What became of a case on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]

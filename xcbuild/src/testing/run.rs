@@ -8,15 +8,15 @@ use anyhow::{Context, Result, bail};
 
 use super::judge::judge;
 use super::{Outcome, Verdict};
-use crate::cluster::access::{LAST_BREATH, Reach, SSH_LOST, Target};
-use crate::cluster::vigil::{NodeDied, Vigil};
-use crate::cluster::{RunDir, console, status};
-use crate::overlay::manifest::test::Case;
-use crate::sys::cancel::Cancelled;
-use crate::sys::exec::{Bounded, Output};
-use crate::sys::wait::{First, first};
-use crate::topology::address::NodeId;
-use crate::vm::process::{Held, ProcessId};
+use xc_cluster::access::{LAST_BREATH, Reach, SSH_LOST, Target};
+use xc_cluster::vigil::{NodeDied, Vigil};
+use xc_cluster::{RunDir, console, status};
+use xc_overlay::manifest::test::Case;
+use xc_sys::cancel::Cancelled;
+use xc_sys::exec::{Bounded, Output};
+use xc_sys::wait::{First, first};
+use xc_topology::address::NodeId;
+use xc_vm::process::{Held, ProcessId};
 
 /// How long a `needs` command may take.
 const NEEDS_LIMIT: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Row, Table, TableState};
 
 use super::model::{NetworkRow, NodeRow};
-use crate::cluster::status::NodeCondition;
+use xc_cluster::status::NodeCondition;
 
 /// All that is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::cluster::Status;
-use crate::cluster::status::{NodeCondition, NodeStatus};
+use xc_cluster::Status;
+use xc_cluster::status::{NodeCondition, NodeStatus};
 
 /// What was known at a moment.
 #[derive(Debug, Clone)]
@@ -97,8 +97,8 @@ pub fn headline(status: &Status, now: u64) -> String {
     }
     let ready = status.nodes.iter().filter(|n| n.condition == NodeCondition::Ready).count();
     let accel = status.accel.map_or("", |accel| match accel {
-        crate::vm::command::Accel::Kvm => "KVM",
-        crate::vm::command::Accel::Tcg => "without KVM",
+        xc_vm::command::Accel::Kvm => "KVM",
+        xc_vm::command::Accel::Tcg => "without KVM",
     });
     let network = status.network.as_deref().unwrap_or("no");
     let dns = if status.dns == Some(false) { ", DNS proxy ended" } else { "" };
@@ -156,9 +156,9 @@ pub(super) mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Sample, headline, networks, nodes, ranges};
-    use crate::cluster::status::{LinkStatus, NodeCondition, NodeStatus, Status};
-    use crate::vm::command::Accel;
-    use crate::vm::usage::Usage;
+    use xc_cluster::status::{LinkStatus, NodeCondition, NodeStatus, Status};
+    use xc_vm::command::Accel;
+    use xc_vm::usage::Usage;
 
     fn node(number: u8, role: &str, networks: &[u8], cpu_ms: u64) -> NodeStatus {
         let link = |network: &u8| LinkStatus {

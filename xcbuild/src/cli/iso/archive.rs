@@ -1,6 +1,6 @@
 //! The members of a tar archive, as entries of an image. Their contents stay where they are.
 //!
-//! Unlike the tars of overlays (`crate::tree`) these keep their times. What ISO 9660 can't hold is
+//! Unlike the tars of overlays (`xc_store::tree`) these keep their times. What ISO 9660 can't hold is
 //! refused by name; extended attributes, which no ISO holds, are left out with a warning.
 
 use std::fs::File;

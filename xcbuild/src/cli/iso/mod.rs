@@ -23,8 +23,8 @@ use xc_iso::read::{Names, Reader};
 
 use super::CANCELLED;
 use crate::settings::Variables;
-use crate::sys::cancel;
 use crate::ui;
+use xc_sys::cancel;
 
 /// Make ISO 9660 images, list, extract, check and compare them
 #[derive(Debug, clap::Args)]

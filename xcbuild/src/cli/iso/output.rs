@@ -9,8 +9,8 @@ use fs_err as fs;
 use xc_iso::{Error, Image, Summary};
 
 use super::interruptible;
-use crate::sys::files;
 use crate::ui;
+use xc_sys::files;
 
 /// Refuses an image that would be part of what goes into it: the next run would put it into itself.
 pub(super) fn check(output: &Path, inputs: &[PathBuf]) -> Result<()> {

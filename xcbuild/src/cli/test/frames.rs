@@ -10,14 +10,14 @@ use anyhow::{Context, Result, bail};
 
 use super::unit::Unit;
 use super::{Arguments, When};
-use crate::capture::SNAPLEN;
-use crate::cluster::RunDir;
-use crate::cluster::capture::{Opened, Place, Recording, open};
 use crate::testing::Outcome;
 use crate::testing::artifacts::Artifacts;
-use crate::topology::address::MAINTENANCE;
-use crate::topology::nodes::Node;
 use crate::ui;
+use xc_capture::SNAPLEN;
+use xc_cluster::RunDir;
+use xc_cluster::capture::{Opened, Place, Recording, open};
+use xc_topology::address::MAINTENANCE;
+use xc_topology::nodes::Node;
 
 /// What is recorded of a cluster, and where it goes.
 #[derive(Debug)]

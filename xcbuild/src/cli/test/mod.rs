@@ -20,15 +20,15 @@ use super::completions;
 use super::start::NodeSize;
 use super::work::WorkOptions;
 use super::{base, cluster, mkcdrom, tools};
-use crate::cluster::capture::Place;
-use crate::image::cdrom::Options as IsoOptions;
-use crate::image::store::Store;
-use crate::settings::{Settings, Variables};
-use crate::sys::files::write_atomic;
+use crate::settings::{Settings, Variables, set_options};
 use crate::testing::junit::{self, Suite};
 use crate::testing::{Outcome, Sum, Verdict};
 use crate::ui;
 use session::Session;
+use xc_cluster::capture::Place;
+use xc_image::cdrom::Options as IsoOptions;
+use xc_store::store::Store;
+use xc_sys::files::write_atomic;
 
 /// Build overlays, start a cluster, run the overlays' tests on its nodes, and stop it
 ///
@@ -133,12 +133,12 @@ impl When {
 /// When a test failed or could not be made, or something can't be built or written.
 pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> {
     let _recording = arguments.work.begin(&variables)?;
-    variables.set_options(&arguments.cluster);
+    set_options(&mut variables, &arguments.cluster);
     let units = unit::plan(arguments, &variables)?;
     let settings = Settings::resolve(variables)?;
     tools::check(&settings)?;
     units.iter().try_for_each(|unit| cluster::refuse_running(&unit.settings))?;
-    let store = Store::open(&settings.places.store)?;
+    let store = Store::open(&settings.places.store, &ui::reporter())?;
     base::build(&settings, &store)?;
     for unit in &units {
         let options = IsoOptions::default();
@@ -235,8 +235,8 @@ mod tests {
     use anyhow::anyhow;
 
     use super::{last_of, side_by_side};
-    use crate::sys::cancel::Cancelled;
-    use crate::sys::cancel::tests::after_a_cancel;
+    use xc_sys::cancel::Cancelled;
+    use xc_sys::cancel::fixture::after_a_cancel;
 
     #[test]
     fn one_that_panics_keeps_no_other_from_its_turn() {

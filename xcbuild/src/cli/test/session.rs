@@ -11,16 +11,16 @@ use super::suites::{lost, not_run, show, suite};
 use super::unit::Unit;
 use super::{Arguments, When};
 use crate::cli::{cluster, params};
-use crate::cluster::start::StartError;
-use crate::cluster::{self as clusters, Event, RunDir, StartParams, Status, stop};
 use crate::settings::Settings;
-use crate::sys::cancel;
 use crate::testing::artifacts::Artifacts;
 use crate::testing::junit::{self, Suite};
 use crate::testing::run::Bench;
-use crate::topology::Topology;
-use crate::topology::show::View;
 use crate::ui;
+use xc_cluster::start::StartError;
+use xc_cluster::{self as clusters, Event, RunDir, StartParams, Status, stop};
+use xc_sys::cancel;
+use xc_topology::Topology;
+use xc_topology::show::View;
 
 /// How long a cluster of tests waits for memory that others have.
 const PATIENCE: Duration = Duration::from_secs(3600);

@@ -3,11 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::unit::Unit;
-use crate::cluster::Status;
-use crate::overlay::manifest::test::Case;
 use crate::testing::junit::Suite;
 use crate::testing::{Outcome, Verdict};
 use crate::ui;
+use xc_cluster::Status;
+use xc_overlay::manifest::test::Case;
 
 /// How many lines of a failed case's output are shown.
 const OUTPUT_LINES: usize = 20;

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 
 use super::Arguments;
 use crate::cli::{overlays, topology};
-use crate::overlay::manifest::test::{Case, Where};
-use crate::overlay::plan::Planned;
 use crate::settings::{Settings, Variables};
-use crate::topology::Topology;
-use crate::topology::address::Role;
 use crate::ui;
+use xc_overlay::manifest::test::{Case, Where};
+use xc_overlay::plan::Planned;
+use xc_topology::Topology;
+use xc_topology::address::Role;
 
 /// The longest part of a cluster's name that is an overlay's: names are up to 32 long.
 const NAME_MAX: usize = 16;

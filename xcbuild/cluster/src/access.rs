@@ -1,0 +1,376 @@
+//! Commands and files on nodes, by the host's ssh and scp.
+//!
+//! A node's host key is new with every boot, so ssh is told to check and keep nothing, and to read
+//! none of the user's configuration; nobody but this host's users reaches the port, and where they
+//! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its
+//! own accord is switched off: the command's output and exit code are the result.
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::status::{DEAD, NodeCondition, NodeStatus};
+use super::vigil::{NodeDied, Vigil};
+use super::way_out::{absent, command};
+use super::{RunDir, status};
+use xc_sys::exec::{Bounded, Exec, Output};
+use xc_sys::wait::FOREVER;
+use xc_topology::address::NodeId;
+
+/// How long, in seconds, a node may take to accept a connection.
+const CONNECT_LIMIT: u32 = 20;
+
+/// By this exit code ssh says that it lost the node, or never reached it.
+pub const SSH_LOST: u8 = 255;
+
+/// How long after that a node has to die, so that it is to blame: its connections end a moment before
+/// its qemu does.
+pub const LAST_BREATH: Duration = Duration::from_secs(2);
+
+/// How a node is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The node.
+    pub node: NodeId,
+    /// The address at which its ssh answers.
+    pub address: Ipv4Addr,
+    /// The port.
+    pub port: u16,
+    /// The words before a command that enters the namespace where the address is; none if that is
+    /// ours.
+    pub through: Vec<String>,
+    /// The file of the cluster's key, where nodes ask for it.
+    pub key: Option<PathBuf>,
+    /// The cluster that it is in.
+    pub run: RunDir,
+}
+
+impl Target {
+    /// A node of a cluster.
+    ///
+    /// # Errors
+    /// When there is no such cluster or node, or the node can't answer.
+    pub fn find(run: &RunDir, node: NodeId) -> Result<Self> {
+        let Reach { answering, silent } = Reach::of(run)?;
+        if let Some((_, reason)) = silent.iter().find(|(id, _)| *id == node) {
+            bail!("{node} {reason}");
+        }
+        let names: Vec<_> = answering.iter().map(|t| t.node.number().to_string()).collect();
+        answering.into_iter().find(|target| target.node == node).with_context(|| {
+            format!("{node} does not run; those that run are {}", names.join(", "))
+        })
+    }
+
+    /// All nodes of a cluster that can answer: those that run and are not paused.
+    ///
+    /// # Errors
+    /// When there is no such cluster, or none of its nodes can.
+    pub fn all(run: &RunDir) -> Result<Vec<Self>> {
+        let Reach { answering, silent } = Reach::of(run)?;
+        match silent.first() {
+            Some((node, reason)) if answering.is_empty() => {
+                bail!("no node can answer: {node} {reason}")
+            }
+            _ => Ok(answering),
+        }
+    }
+
+    /// Runs a command with our own terminal and gives how it ended; without a command, a shell.
+    /// ssh itself ends with 255 when the node can't be reached.
+    ///
+    /// # Errors
+    /// [`NodeDied`], or when ssh can't be started.
+    pub fn run(&self, command: &[String]) -> Result<ExitStatus> {
+        self.attached(self.ssh(false).args(command))
+    }
+
+    /// Starts a command and leaves it running, its output thrown away.
+    ///
+    /// # Errors
+    /// When ssh can't be started.
+    pub fn run_in_background(&self, command: &[String]) -> Result<()> {
+        let null = File::options().write(true).open("/dev/null").context("can't open /dev/null")?;
+        let errors = null.try_clone().context("can't open /dev/null")?;
+        self.ssh(true).args(command).detached(null, errors)?;
+        Ok(())
+    }
+
+    /// Runs a command and gives how it ended and what it wrote.
+    ///
+    /// # Errors
+    /// [`NodeDied`], or when ssh can't be started, or the user cancels.
+    pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
+        let vigil = Vigil::over(&self.run, self.node)?;
+        let ssh = self.ssh(true).args(command);
+        match ssh.bounded(Instant::now() + FOREVER, vigil.as_fd())? {
+            Bounded::Ended(status, _) if lost(status) && vigil.ends_within(LAST_BREATH) => {
+                bail!(vigil.why())
+            }
+            Bounded::Ended(status, output) => Ok((status, output)),
+            Bounded::Broken(_) => bail!(vigil.why()),
+            Bounded::TimedOut(_) => bail!("{} does not answer", self.node),
+        }
+    }
+
+    /// Runs a command until it ends, its time is up, or `breaks` polls readable.
+    ///
+    /// # Errors
+    /// When ssh can't be started, or the user cancels.
+    pub fn bounded(
+        &self,
+        command: &[String],
+        deadline: Instant,
+        breaks: BorrowedFd<'_>,
+    ) -> Result<Bounded> {
+        Ok(self.ssh(true).args(command).bounded(deadline, breaks)?)
+    }
+
+    /// Copies a file or directory from the node.
+    ///
+    /// # Errors
+    /// [`NodeDied`], or when scp can't be started.
+    pub fn fetch(&self, remote: &str, local: &Path) -> Result<ExitStatus> {
+        self.attached(self.scp().arg(self.remote(remote)).arg(local))
+    }
+
+    /// Copies a file or directory to the node.
+    ///
+    /// # Errors
+    /// [`NodeDied`], or when scp can't be started.
+    pub fn send(&self, local: &Path, remote: &str) -> Result<ExitStatus> {
+        self.attached(self.scp().arg(local).arg(self.remote(remote)))
+    }
+
+    /// Runs a program that talks to the node, with our own terminal.
+    fn attached(&self, program: Exec) -> Result<ExitStatus> {
+        let vigil = Vigil::over(&self.run, self.node)?;
+        match program.status_unless(vigil.as_fd())? {
+            Some(status) if !(lost(status) && vigil.ends_within(LAST_BREATH)) => Ok(status),
+            _ => bail!(vigil.why()),
+        }
+    }
+
+    /// ssh up to the command; alone, it asks nothing and reads no input.
+    fn ssh(&self, alone: bool) -> Exec {
+        let exec = self.exec("ssh").args(["-p", &self.port.to_string()]);
+        let exec = if alone { exec.args(["-n", "-o", "BatchMode=yes"]) } else { exec };
+        exec.arg(format!("root@{}", self.address))
+    }
+
+    fn scp(&self) -> Exec {
+        self.exec("scp").args(["-r", "-P", &self.port.to_string()])
+    }
+
+    fn remote(&self, path: &str) -> String {
+        format!("root@{}:{path}", self.address)
+    }
+
+    /// A program that runs where the node can be reached.
+    fn exec(&self, program: &str) -> Exec {
+        let exec = match self.through.split_first() {
+            Some((enter, words)) => Exec::new(enter).args(words).arg(program),
+            None => Exec::new(program),
+        };
+        exec.args(options(self.key.as_deref()))
+    }
+}
+
+/// Which nodes of a cluster can be asked something.
+#[derive(Debug)]
+pub struct Reach {
+    /// Those that run and are not paused.
+    pub answering: Vec<Target>,
+    /// The others, each with the reason, as in `does not run`.
+    pub silent: Vec<(NodeId, String)>,
+}
+
+impl Reach {
+    /// Looks how it is now.
+    ///
+    /// # Errors
+    /// When the cluster does not run, or its state can't be read.
+    pub fn of(run: &RunDir) -> Result<Self> {
+        let status = status(run)?;
+        if status.alive() == 0 {
+            bail!(absent(run.name()));
+        }
+        let mut reach = Self { answering: Vec::new(), silent: Vec::new() };
+        for n in &status.nodes {
+            let Some(node) = NodeId::new(n.number) else { continue };
+            match unanswered(run, n) {
+                Some(reason) => reach.silent.push((node, reason)),
+                None => reach.answering.push(Target {
+                    node,
+                    address: n.address,
+                    port: n.ssh_port,
+                    through: status.through.clone(),
+                    key: status.ssh_key.clone(),
+                    run: run.clone(),
+                }),
+            }
+        }
+        Ok(reach)
+    }
+}
+
+/// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.
+fn unanswered(run: &RunDir, node: &NodeStatus) -> Option<String> {
+    let way_out = |verb| command(run.name(), &format!("{verb} {}", node.number));
+    match node.condition {
+        NodeCondition::Paused => Some(format!("is paused; {} lets it go on", way_out("cont"))),
+        NodeCondition::Waiting => Some("waits for its turn to boot".into()),
+        NodeCondition::Dead => {
+            let why = node.failure.as_deref().unwrap_or(DEAD);
+            Some(format!("does not run: {why}; {} starts it", way_out("restart")))
+        }
+        NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => None,
+    }
+}
+
+/// A machine that need not be a node: whatever ssh reaches.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// `user@host`, or `ssh://user@host:port`.
+    address: String,
+    key: Option<PathBuf>,
+    /// The words by which the user becomes root there.
+    sudo: String,
+}
+
+impl Machine {
+    /// The machine of an address.
+    ///
+    /// # Errors
+    /// An address that ssh would take for an option; a key that can't be read.
+    pub fn new(address: &str, key: Option<PathBuf>, sudo: &str) -> Result<Self> {
+        if address.is_empty() || address.starts_with('-') {
+            bail!("--addr={address}: user@host is expected");
+        }
+        if let Some(key) = &key {
+            fs_err::File::open(key).context("can't read the key (--key=)")?;
+        }
+        Ok(Self { address: address.into(), key, sudo: sudo.into() })
+    }
+
+    /// Whether `/bin` is a link into `/usr` there.
+    ///
+    /// # Errors
+    /// When the machine can't be reached.
+    pub fn is_usr_merged(&self) -> Result<bool> {
+        let said = self.ssh().arg("test -L /bin && echo merged || echo apart").output();
+        let said = said.with_context(|| format!("can't enter `{}` by ssh", self.address))?;
+        Ok(said.starts_with(b"merged"))
+    }
+
+    /// Unpacks a tar on `/`.
+    ///
+    /// # Errors
+    /// When the machine does not take all of it.
+    pub fn unpack(&self, tar: Vec<u8>) -> Result<()> {
+        let command = format!("{} tar -C / -x -f -", self.sudo);
+        let done = self.ssh().arg(command.trim_start()).stdin_bytes(tar).output();
+        done.with_context(|| format!("`{}` does not unpack it", self.address))?;
+        Ok(())
+    }
+
+    fn ssh(&self) -> Exec {
+        // Unlike with a node, what keeps us out is the user's to know.
+        let options = options(self.key.as_deref()).into_iter().filter(|word| word != "-q");
+        let exec = Exec::new("ssh").args(options);
+        exec.args(["-o", "BatchMode=yes"]).arg(&self.address)
+    }
+}
+
+fn lost(status: ExitStatus) -> bool {
+    status.code() == Some(SSH_LOST.into())
+}
+
+/// What ssh and scp are told alike.
+fn options(key: Option<&Path>) -> Vec<String> {
+    let values = [
+        "UserKnownHostsFile=/dev/null",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=no",
+        "LogLevel=ERROR",
+        &format!("ConnectTimeout={CONNECT_LIMIT}"),
+    ];
+    let values = values.iter().flat_map(|value| ["-o".to_owned(), (*value).to_owned()]);
+    // Of all the keys that the user's agent may have, only this one is tried.
+    let only = "IdentitiesOnly=yes".to_owned();
+    let key = key.map(|key| ["-i".into(), key.display().to_string(), "-o".into(), only]);
+    let key = key.into_iter().flatten();
+    ["-F", "none", "-q"].map(str::to_owned).into_iter().chain(values).chain(key).collect()
+}
+
+/// Runs a command on several nodes at once. `done` is told of each as it ends, in that order.
+///
+/// # Errors
+/// When ssh can't be started on one of them, or the user cancels.
+pub fn on_all(
+    targets: &[Target],
+    command: &[String],
+    done: &(dyn Fn(NodeId, Result<(ExitStatus, Output), NodeDied>) + Sync),
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let one = |target: &'_ Target| -> Result<()> {
+            let ended = match target.capture(command) {
+                Ok(ended) => Ok(ended),
+                Err(error) => Err(error.downcast::<NodeDied>()?),
+            };
+            done(target.node, ended);
+            Ok(())
+        };
+        let threads: Vec<_> = targets.iter().map(|t| scope.spawn(move || one(t))).collect();
+        let ended = threads.into_iter().map(|t| {
+            t.join().unwrap_or_else(|_| bail!("the thread that served a node has panicked"))
+        });
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use xc_report::Reporter;
+
+    use insta::assert_snapshot;
+
+    use super::{RunDir, Target};
+    use xc_topology::address::NodeId;
+
+    #[test]
+    fn ssh_checks_and_reads_nothing_of_the_users() {
+        let (node, run) = (
+            NodeId::new(201).unwrap(),
+            RunDir::new("/r".as_ref(), "c", &Reporter::silent()).unwrap(),
+        );
+        let target = Target {
+            node,
+            address: Ipv4Addr::LOCALHOST,
+            port: 12501,
+            through: Vec::new(),
+            key: None,
+            run: run.clone(),
+        };
+        assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
+        let through = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
+        let inside = Target {
+            address: Ipv4Addr::new(192, 168, 0, 201),
+            port: 22,
+            through,
+            node,
+            key: Some("/r/c/key".into()),
+            run,
+        };
+        assert!(inside.ssh(false).line().starts_with("nsenter --net=/n -- ssh -F none"));
+        let end = "-i /r/c/key -o IdentitiesOnly=yes -p 22 root@192.168.0.201";
+        assert!(inside.ssh(false).line().ends_with(end), "{}", inside.ssh(false).line());
+        assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
+        assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
+    }
+}

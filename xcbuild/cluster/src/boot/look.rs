@@ -1,0 +1,80 @@
+//! What has become of the nodes on their way: ready, failed, dead, or still booting.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::slots::Slot;
+use super::{Boot, Booting, Ready};
+use crate::words::Agent;
+use crate::{Event, dns};
+use xc_topology::address::NodeId;
+
+impl Boot<'_> {
+    /// Looks at every node after something has changed.
+    pub(super) fn look(&mut self) -> Result<()> {
+        let now = Instant::now();
+        for id in self.booting.keys().copied().collect::<Vec<_>>() {
+            self.look_at(id, now)?;
+        }
+        for id in self.ready.keys().copied().collect::<Vec<_>>() {
+            self.look_again(id, now)?;
+        }
+        if self.dns.as_ref().is_some_and(|dns| dns.wait(now)) {
+            bail!(dns::ended(&self.state.logs));
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, id: NodeId, now: Instant) -> Result<()> {
+        let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
+        let panicked = node.console.panicked(now);
+        for line in node.words.lines() {
+            node.agent.hear(&line);
+            if Agent::starts_services(&line) {
+                node.serves = true;
+                self.slots.give_back(std::mem::replace(&mut node.slot, Slot::Beyond));
+            }
+            if let Some(what) = Agent::warning(&line) {
+                (self.progress)(Event::Warning(id, what.to_owned()));
+            }
+        }
+        let (took, died) = (now - node.since, node.held.wait(now));
+        match (node.agent.clone(), panicked) {
+            _ if died => self.fail(self.died(id)),
+            (Agent::Ready, None) => self.is_ready(id, took),
+            (Agent::Failed(what), _) => {
+                self.fail(self.failed(id, format!("it says that {what} failed")))
+            }
+            (_, Some(panic)) => self.fail(self.failed(id, panic)),
+            (Agent::Silent, None) if took >= self.limits.each => {
+                let limit = self.limits.each.as_secs();
+                let reason = format!("not ready within {limit} s (--timeout gives it longer)");
+                self.fail(self.failed(id, reason))
+            }
+            (Agent::Silent, None) => Ok(()),
+        }
+    }
+
+    /// Looks at a node that was ready.
+    fn look_again(&mut self, id: NodeId, now: Instant) -> Result<()> {
+        let Some(node) = self.ready.get_mut(&id) else { return Ok(()) };
+        match node.console.panicked(now) {
+            _ if node.held.wait(now) => self.fail(self.died(id)),
+            Some(panic) => self.fail(self.failed(id, panic)),
+            None => Ok(()),
+        }
+    }
+
+    fn is_ready(&mut self, id: NodeId, took: Duration) -> Result<()> {
+        if let Some(Booting { held, console, slot, .. }) = self.booting.remove(&id) {
+            self.slots.give_back(slot);
+            self.ready.insert(id, Ready { held, console });
+        }
+        if let Some(node) = self.state.nodes.get_mut(&id.number()) {
+            node.ready_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        }
+        (self.progress)(Event::Ready(id, took));
+        self.state.save(self.run)
+    }
+}

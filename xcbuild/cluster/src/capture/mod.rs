@@ -1,0 +1,267 @@
+//! Where the frames of a cluster's networks are seen, without root wherever that can be.
+//!
+//! | place | carried by | seen by |
+//! |---|---|---|
+//! | a network | a multicast group on loopback | joining the group |
+//! | | a bridge | a packet socket on the bridge, by a helper in its namespace |
+//! | | each qemu by itself (network 0 of `user`) | all its nodes' links |
+//! | a node's link | a tap | a packet socket on the tap, by a helper in its namespace |
+//! | | anything else | qemu's `filter-dump`, into a FIFO that we read |
+//!
+//! A reader that is killed takes nothing with it: qemu stops its dump, the helper ends, when they
+//! find nobody at the other end. What remains of the dump in qemu is removed by the next capture.
+
+mod dump;
+mod place;
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::link::{netdev, netdev_value};
+use super::state::{InterfaceState, NodeState, State};
+use super::{RunDir, status};
+use crate::way_out::absent;
+use dump::Dump;
+pub use place::Place;
+use xc_capture::pcapng::Interface;
+use xc_capture::{Background, Source, Summary};
+use xc_net::bridges;
+use xc_sys::exec::{Exec, Running, own_program};
+use xc_sys::packet::loopback_group;
+use xc_topology::address::{Mac, NetworkId, NodeId};
+
+/// The verb by which xcbuild sends an interface's frames from within another namespace.
+pub const CAPTURE_VERB: &str = "netns-capture";
+
+/// How long a helper has to write what it has seen, at the end.
+const HELPER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Sources, and what keeps them flowing.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Where frames come from.
+    pub sources: Vec<Source>,
+    /// What feeds them, ended when dropped.
+    helpers: Vec<Running>,
+    dumps: Vec<Dump>,
+}
+
+impl Opened {
+    /// Adds those of another.
+    pub fn extend(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.helpers.extend(other.helpers);
+        self.dumps.extend(other.dumps);
+    }
+
+    /// Records all of them, beside other work.
+    ///
+    /// # Errors
+    /// When the kernel has no room for it.
+    pub fn record(self, out: impl Write + Send + 'static) -> io::Result<Recording> {
+        let Self { sources, helpers, dumps } = self;
+        Ok(Recording { recording: Background::start(sources, out)?, helpers, _dumps: dumps })
+    }
+}
+
+/// A recording of a cluster's frames. One that is dropped gets nothing more from helpers and qemus,
+/// but only [`Recording::end`] waits until all is in the file.
+#[derive(Debug)]
+pub struct Recording {
+    recording: Background,
+    helpers: Vec<Running>,
+    _dumps: Vec<Dump>,
+}
+
+impl Recording {
+    /// Ends it, with all in the file that was on the networks before this call.
+    ///
+    /// # Errors
+    /// When the file could not be written.
+    pub fn end(self) -> io::Result<Summary> {
+        self.recording.ends_soon();
+        self.helpers.into_iter().for_each(|helper| helper.end(HELPER_LIMIT));
+        self.recording.end()
+    }
+}
+
+/// What carries a node's link.
+enum Carrier {
+    Tap(String),
+    Group(SocketAddrV4),
+    Qemu,
+}
+
+/// Opens places of a running cluster.
+///
+/// # Errors
+/// When a place isn't there, or may not be looked at.
+pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
+    let running = status(run)?;
+    let state = State::load(run)?.filter(|_| running.alive() > 0);
+    let Some(state) = state else {
+        bail!(absent(run.name()));
+    };
+    let alive = running.nodes.iter().filter(|n| n.is_alive()).map(|n| n.number);
+    let mut opening =
+        Opening { run, state: &state, alive: alive.collect(), snaplen, opened: Opened::default() };
+    for place in places {
+        match place {
+            Place::Network(network) => opening.network(*network)?,
+            Place::Link(node, network) => opening.link(*node, *network)?,
+        }
+    }
+    Ok(opening.opened)
+}
+
+struct Opening<'a> {
+    run: &'a RunDir,
+    state: &'a State,
+    alive: BTreeSet<u8>,
+    snaplen: u32,
+    opened: Opened,
+}
+
+impl Opening<'_> {
+    fn network(&mut self, network: NetworkId) -> Result<()> {
+        let nodes = self.state.nodes.iter().filter(|(number, _)| self.alive.contains(number));
+        let on: Vec<_> = nodes
+            .filter_map(|(number, node)| {
+                let link = node.interfaces.iter().find(|i| i.network == network.0)?;
+                Some((NodeId::new(*number)?, carrier(node, link)))
+            })
+            .collect();
+        let Some((_, first)) = on.first() else {
+            let all = self.state.nodes.values().flat_map(|n| &n.interfaces);
+            let all: BTreeSet<_> = all.map(|i| i.network).collect();
+            let all: Vec<_> = all.iter().map(u8::to_string).collect();
+            bail!("no running node is on network {network}; there are {}", all.join(", "));
+        };
+        let name = format!("net{network}");
+        match first {
+            Carrier::Group(address) => {
+                let socket = loopback_group(*address.ip(), address.port())
+                    .with_context(|| format!("can't join the multicast group {address}"))?;
+                let interface = self.interface(&name, &format!("network {network}"));
+                self.opened.sources.push(Source::datagrams(interface, socket));
+                Ok(())
+            }
+            Carrier::Tap(tap) if tap.starts_with("xctap") => {
+                let bridge = bridges::bridge(network);
+                self.helper(&bridge, &name, &format!("network {network} ({bridge})"), None)
+            }
+            _ => {
+                let nodes: Vec<_> = on.iter().map(|(node, _)| *node).collect();
+                nodes.into_iter().try_for_each(|node| self.link(node, network))
+            }
+        }
+    }
+
+    fn link(&mut self, node: NodeId, network: NetworkId) -> Result<()> {
+        let there = self.state.nodes.get(&node.number());
+        let Some(there) = there.filter(|_| self.alive.contains(&node.number())) else {
+            let alive: Vec<_> = self.alive.iter().map(u8::to_string).collect();
+            bail!("{node} does not run; those that run are {}", alive.join(", "));
+        };
+        let links = || there.interfaces.iter();
+        let Some(link) = links().find(|i| i.network == network.0) else {
+            let on: Vec<_> = links().map(|i| i.network.to_string()).collect();
+            bail!("{node} is not on network {network}; it is on {}", on.join(", "));
+        };
+        let (name, what) = (format!("{node}:{network}"), format!("{node} on network {network}"));
+        let mac = Mac::of(node, network);
+        match carrier(there, link) {
+            Carrier::Tap(tap) => self.helper(&tap, &name, &format!("{what} ({tap})"), Some(mac)),
+            _ => {
+                let id = netdev(there, &link.mac)
+                    .with_context(|| format!("can't tell what carries {what}"))?;
+                self.dump(node, &id, &self.interface(&name, &what), mac)
+            }
+        }
+    }
+
+    fn interface(&self, name: &str, description: &str) -> Interface {
+        Interface { name: name.into(), description: description.into(), snaplen: self.snaplen }
+    }
+
+    /// Has an xcbuild in the cluster's namespace send us an interface's frames.
+    fn helper(&mut self, link: &str, name: &str, what: &str, card: Option<Mac>) -> Result<()> {
+        let program = own_program().context("can't tell where this program is")?;
+        let program = program.to_str().context("this program's path is not UTF-8")?.to_owned();
+        let mut words = self.state.network.reach();
+        words.extend([program, CAPTURE_VERB.into(), link.into(), self.snaplen.to_string()]);
+        let (first, rest) = words.split_first().context("an empty command")?;
+        let mut running = Exec::new(first).args(rest).running()?;
+        let reader = running.stdout().context("a helper without an output")?;
+        match Source::stream(self.interface(name, what), reader, true) {
+            Ok(source) => self.opened.sources.push(source.of_card(card)),
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
+                let why = running.last_words();
+                bail!("can't see the frames of {what}: {}", why.trim_start_matches("ERROR: "));
+            }
+            Err(e) => return Err(e).with_context(|| format!("can't see the frames of {what}")),
+        }
+        self.opened.helpers.push(running);
+        Ok(())
+    }
+
+    /// Has a node's qemu write the frames of a card into a FIFO of ours.
+    fn dump(&mut self, node: NodeId, netdev: &str, what: &Interface, card: Mac) -> Result<()> {
+        let qmp = self.run.node(node, &self.state.logs).qmp;
+        let (dump, reader) = Dump::start(&self.run.path(), qmp, netdev, self.snaplen)
+            .with_context(|| format!("can't see the frames of {}", what.description))?;
+        self.opened.dumps.push(dump);
+        // Its times are those of the node's clock, which stands while the node does.
+        let source = Source::stream(what.clone(), reader, false)
+            .with_context(|| format!("qemu does not show the frames of {}", what.description))?;
+        self.opened.sources.push(source.of_card(Some(card)));
+        Ok(())
+    }
+}
+
+/// What carries a link, by the command line of its node.
+fn carrier(node: &NodeState, link: &InterfaceState) -> Carrier {
+    let value = netdev(node, &link.mac).and_then(|id| netdev_value(node, &id));
+    let Some((kind, parts)) = value.and_then(|value| value.split_once(',')) else {
+        return Carrier::Qemu;
+    };
+    let part = |name: &str| parts.split(',').find_map(|part| part.strip_prefix(name));
+    match kind {
+        "tap" => part("ifname=").map(|name| Carrier::Tap(name.into())),
+        "socket" => part("mcast=").and_then(|address| Some(Carrier::Group(address.parse().ok()?))),
+        _ => None,
+    }
+    .unwrap_or(Carrier::Qemu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Carrier, carrier};
+    use crate::state::NodeState;
+    use xc_topology::fixture::node;
+
+    #[test]
+    fn carriers_are_read_off_the_command_line() {
+        let rows = [
+            ("tap,id=net1,ifname=xctap5_1,script=no", "tap xctap5_1"),
+            ("socket,id=net1,mcast=224.0.0.121:27030,localaddr=127.0.0.1", "224.0.0.121:27030"),
+            ("user,id=net1,net=192.168.0.5/24", "qemu"),
+            ("tap,id=net2,ifname=other", "qemu"),
+        ];
+        for (netdev, expected) in rows {
+            let device = "virtio-net-pci,netdev=net1,mac=00:00:00:01:01:05,romfile=";
+            let argv = ["qemu", "-netdev", netdev, "-device", device].map(str::to_owned);
+            let state = NodeState::new(&node(5, &[1]), argv.into());
+            let seen = match carrier(&state, &state.interfaces[0]) {
+                Carrier::Tap(name) => format!("tap {name}"),
+                Carrier::Group(address) => address.to_string(),
+                Carrier::Qemu => "qemu".into(),
+            };
+            assert_eq!(seen, expected);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Where a cluster's files are, who may touch them, and the locks on them.
+//!
+//! The picture is in the module above. The lock file lies beside the cluster's directory, so that
+//! it can be held while the directory comes and goes; `stop` removes it while holding it, and who
+//! then gets the lock on a file that has no name any more tries again with the new one.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+
+use xc_report::Reporter;
+use xc_sys::files::Lock;
+use xc_topology::address::NodeId;
+use xc_vm::command::Paths;
+
+/// The longest name of a cluster: sockets in its directory have short paths.
+const NAME_MAX: usize = 32;
+
+/// The run directory of one cluster; it need not exist.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    root: PathBuf,
+    name: String,
+    reporter: Reporter,
+}
+
+impl PartialEq for RunDir {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.root, &self.name) == (&other.root, &other.name)
+    }
+}
+
+impl Eq for RunDir {}
+
+impl RunDir {
+    /// The directory of the cluster of that name below `root`.
+    ///
+    /// # Errors
+    /// When the name could not be a directory's or is too long.
+    pub fn new(root: &Path, name: &str, reporter: &Reporter) -> Result<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let good = name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(plain);
+        // The lock of `a.turn` would be the file of turns of `a`.
+        let taken = name == "ports" || name.ends_with(".turn");
+        if !good || name.len() > NAME_MAX || taken {
+            bail!(
+                "`{name}` can't be a cluster's name: up to {NAME_MAX} letters, digits, `-`, `_` and `.`, a letter or digit first, not `ports`, not `….turn`"
+            );
+        }
+        let root = std::path::absolute(root).context("can't tell where the run directory is")?;
+        Ok(Self { root, name: name.into(), reporter: reporter.clone() })
+    }
+
+    /// The directories of all clusters below `root`.
+    ///
+    /// # Errors
+    /// When `root` is there and can't be read.
+    pub fn all(root: &Path, reporter: &Reporter) -> Result<Vec<Self>> {
+        let entries = match fs::read_dir(root) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let directories = entries.flatten().filter(|e| e.path().is_dir());
+        let names = directories.filter_map(|e| e.file_name().into_string().ok());
+        let mut all: Vec<_> =
+            names.filter_map(|name| Self::new(root, &name, reporter).ok()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// The directories of all clusters in the same place, this one among them if it is there.
+    ///
+    /// # Errors
+    /// As for [`RunDir::all`].
+    pub fn of_all_clusters(&self) -> Result<Vec<Self>> {
+        Self::all(&self.root, &self.reporter)
+    }
+
+    /// The cluster's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the directories of all clusters of the user are in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    /// The state file.
+    pub fn state_file(&self) -> PathBuf {
+        self.path().join("state.json")
+    }
+
+    /// The DNS proxy's pid file; by its path in the command line the proxy is found.
+    pub fn dns_pid_file(&self) -> PathBuf {
+        self.path().join("dns.pid")
+    }
+
+    /// The file that is shown by the process which holds a namespace for the cluster; by it in the
+    /// command line the process is found.
+    pub fn namespace_file(&self) -> PathBuf {
+        self.path().join("namespace")
+    }
+
+    /// The files of a node.
+    pub fn node(&self, node: NodeId, logs: &Path) -> Paths {
+        let file = |kind: &str| self.path().join(format!("{:03}.{kind}", node.number()));
+        Paths {
+            console: file("console"),
+            console_log: logs.join(format!("{node}.console.log")),
+            agent_log: file("agent"),
+            qmp: file("qmp"),
+        }
+    }
+
+    /// Makes the directory, for its owner alone.
+    ///
+    /// # Errors
+    /// When it can't be made, or what is there belongs to somebody else.
+    pub fn create(&self) -> Result<()> {
+        private_directory(&self.root)?;
+        private_directory(&self.path())
+    }
+
+    /// Removes the directory and all that is in it; it need not exist.
+    ///
+    /// # Errors
+    /// When something in it can't be removed.
+    pub fn remove(&self) -> Result<()> {
+        match fs::remove_dir_all(self.path()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Takes the cluster for a change, if nobody else has.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn try_lock(&self) -> Result<Option<ClusterLock>> {
+        private_directory(&self.root)?;
+        let path = self.root.join(format!("{}.lock", self.name));
+        take(&path, Lock::try_exclusive)
+    }
+
+    /// Takes the cluster for a change, waiting for whoever has it.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn lock(&self) -> Result<ClusterLock> {
+        private_directory(&self.root)?;
+        let path = self.root.join(format!("{}.lock", self.name));
+        let lock = take(&path, |path| Lock::exclusive(path, &self.reporter).map(Some))?;
+        lock.context("a lock that was waited for was not given")
+    }
+
+    /// Waits until nobody else starts single nodes of the cluster.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn turn(&self) -> Result<ClusterLock> {
+        private_directory(&self.root)?;
+        let lock = take(&self.turn_file(), |path| Lock::exclusive(path, &self.reporter).map(Some))?;
+        lock.context("a lock that was waited for was not given")
+    }
+
+    /// Removes the file of turns, unless somebody has his turn now. Who waits for a turn on the
+    /// removed file takes it on the next one.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove_turn(&self) -> Result<()> {
+        let path = self.turn_file();
+        if !path.exists() {
+            return Ok(());
+        }
+        let nobodys = take(&path, Lock::try_exclusive)?;
+        nobodys.map_or(Ok(()), ClusterLock::remove)
+    }
+
+    fn turn_file(&self) -> PathBuf {
+        self.root.join(format!("{}.turn.lock", self.name))
+    }
+
+    /// Keeps other clusters of the user from choosing ports meanwhile.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn lock_ports(&self) -> Result<Lock> {
+        private_directory(&self.root)?;
+        Ok(Lock::exclusive(&self.root.join("ports.lock"), &self.reporter)?)
+    }
+}
+
+/// The right to change a cluster, until dropped.
+#[derive(Debug)]
+pub struct ClusterLock {
+    lock: Lock,
+}
+
+impl ClusterLock {
+    /// Removes the lock file, once there is no cluster any more.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove(self) -> Result<()> {
+        Ok(fs::remove_file(self.lock.path())?)
+    }
+}
+
+/// Takes a lock on the file that has the name now: one that was removed while we waited for it
+/// keeps nobody out.
+fn take(
+    path: &Path,
+    how: impl Fn(&Path) -> io::Result<Option<Lock>>,
+) -> Result<Option<ClusterLock>> {
+    loop {
+        let Some(lock) = how(path)? else { return Ok(None) };
+        if lock.is_current()? {
+            return Ok(Some(ClusterLock { lock }));
+        }
+    }
+}
+
+/// Makes a directory that nobody else may enter; one that is there must be ours.
+pub(super) fn private_directory(path: &Path) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(e).with_context(|| format!("can't make `{}`", path.display())),
+    }
+    let there = fs::symlink_metadata(path)?;
+    if !there.is_dir() || there.uid() != rustix::process::geteuid().as_raw() {
+        bail!(
+            "`{}` is not a directory of ours; remove it, or set XDG_RUNTIME_DIR to a directory of your own",
+            path.display()
+        );
+    }
+    if there.mode() & 0o077 != 0 {
+        fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use xc_report::Reporter;
+
+    use super::RunDir;
+
+    #[test]
+    fn names_are_directory_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for good in ["default", "ci-4711", "a", "0.1_x"] {
+            assert!(RunDir::new(dir.path(), good, &Reporter::silent()).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "-x", "a/b", "ä", "ports", "a.turn", &"x".repeat(33)] {
+            assert!(RunDir::new(dir.path(), bad, &Reporter::silent()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn directories_are_private_and_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("deep/xcbuild");
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
+        let run = RunDir::new(&root, "c", &Reporter::silent()).unwrap();
+        run.create().unwrap();
+        run.create().unwrap();
+        for path in [root.clone(), run.path()] {
+            assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o700);
+        }
+        assert_eq!(RunDir::all(&root, &Reporter::silent()).unwrap(), [run]);
+
+        symlink(dir.path(), root.join("link")).unwrap();
+        let error = RunDir::new(&root, "link", &Reporter::silent()).unwrap().create().unwrap_err();
+        assert!(error.to_string().contains("is not a directory of ours"), "{error}");
+    }
+
+    #[test]
+    fn one_has_the_lock_also_after_its_file_was_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let first = run.try_lock().unwrap().unwrap();
+        assert!(run.try_lock().unwrap().is_none());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| run.lock().unwrap());
+            first.remove().unwrap();
+            let second = waiter.join().unwrap();
+            assert!(run.try_lock().unwrap().is_none());
+            drop(second);
+        });
+        assert!(run.try_lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn one_has_his_turn_also_after_its_file_was_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let file = dir.path().join("c.turn.lock");
+        run.remove_turn().unwrap();
+        assert!(!file.exists());
+        let first = run.turn().unwrap();
+        run.remove_turn().unwrap();
+        assert!(file.exists(), "somebody has his turn");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| run.turn().unwrap());
+            // As a `stop` does it that comes between two turns.
+            first.remove().unwrap();
+            let second = waiter.join().unwrap();
+            assert!(second.lock.is_current().unwrap());
+            drop(second);
+        });
+        run.remove_turn().unwrap();
+        assert!(!file.exists());
+    }
+}

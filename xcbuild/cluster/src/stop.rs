@@ -1,0 +1,125 @@
+//! Stopping a cluster: ends its processes and removes its run directory, whatever its state.
+//!
+//! The state need not be whole, nor there at all: processes are taken from it and found by their
+//! command lines, which name sockets in the run directory. So a cluster whose xcbuild was killed
+//! between starting a process and writing down its number is ended all the same. Stopping twice is
+//! no error.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use rustix::process::Signal;
+
+use super::RunDir;
+use super::network::{self, Network};
+use super::state::State;
+use xc_vm::command::recognise;
+use xc_vm::process::{self, ProcessId};
+
+/// How long an xcbuild that is changing the cluster has to undo that when asked to stop.
+const OWNER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How the words begin that name a file of the run directory in the command lines of processes
+/// beside the nodes: the DNS proxy, slirp4netns.
+const HELPER_WORDS: [&str; 3] = ["--pid-file=", "--pidfile=", "--api-socket="];
+
+/// What a stop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Whether there was a cluster, or remains of one.
+    pub existed: bool,
+    /// How many processes were ended.
+    pub processes: usize,
+}
+
+/// Stops a cluster. One that is being started or changed is stopped, too: that xcbuild is told to
+/// give up.
+///
+/// # Errors
+/// When a process can't be ended or a file not removed; all others are, even then.
+pub fn stop(run: &RunDir) -> Result<Stopped> {
+    if !run.root().exists() {
+        return Ok(Stopped { existed: false, processes: 0 });
+    }
+    let lock = match run.try_lock()? {
+        Some(lock) => lock,
+        None => {
+            interrupt_owner(run)?;
+            run.lock()?
+        }
+    };
+    let stopped = undo(run)?;
+    run.remove_turn()?;
+    lock.remove()?;
+    Ok(stopped)
+}
+
+/// Ends all processes of a cluster and removes its directory; the caller has the lock.
+pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
+    let existed = run.path().exists();
+    let processes = processes(run);
+    let failed = process::end(&processes);
+    if let Some((process, reason)) = failed.first() {
+        let more = match failed.len() {
+            1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        bail!("can't end process {} of the cluster `{}`: {reason}{more}", process.pid, run.name());
+    }
+    if let Some(network) = made_in_this_boot(run) {
+        network::take_back(&network)?;
+    }
+    run.remove()?;
+    Ok(Stopped { existed, processes: processes.len() })
+}
+
+/// The network that the state tells of, if it may still be there.
+fn made_in_this_boot(run: &RunDir) -> Option<Network> {
+    let state = State::load(run).ok().flatten()?;
+    state.is_from_another_boot().is_ok_and(|another| !another).then_some(state.network)
+}
+
+/// The living processes of a cluster, recorded or not.
+fn processes(run: &RunDir) -> Vec<ProcessId> {
+    // A state that can't be read is one reason for looking at the command lines.
+    let state = State::load(run).ok().flatten();
+    let current = state.filter(|s| s.is_from_another_boot().is_ok_and(|another| !another));
+    let recorded = current.iter().flat_map(State::processes).filter(|p| p.is_alive());
+    let found = find(run).into_iter().map(|(process, _)| process);
+    recorded.chain(found).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The processes whose command lines name files of the run directory, with that file.
+pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
+    let directory = run.path();
+    let ours = |path: PathBuf| (path.parent() == Some(&directory)).then_some(path);
+    process::find(|word| {
+        let helper = HELPER_WORDS.iter().find_map(|start| word.strip_prefix(start.as_bytes()));
+        let holder = run.namespace_file();
+        let holds = || (word == holder.as_os_str().as_bytes()).then(|| holder.clone());
+        let named = helper.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        recognise(word).or(named).and_then(ours).or_else(holds)
+    })
+}
+
+/// Asks the xcbuild that has the cluster to give up, and waits until it has.
+fn interrupt_owner(run: &RunDir) -> Result<()> {
+    let Ok(Some(state)) = State::load(run) else { return Ok(()) };
+    if Some(state.owner) == ProcessId::own() {
+        return Ok(());
+    }
+    if let Some(owner) = state.owner.hold()? {
+        owner.signal(Signal::TERM)?;
+        if !owner.wait(Instant::now() + OWNER_LIMIT) {
+            bail!(
+                "the xcbuild that has the cluster (process {}) does not give up",
+                state.owner.pid
+            );
+        }
+    }
+    Ok(())
+}

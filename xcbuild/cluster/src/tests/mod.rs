@@ -1,0 +1,152 @@
+//! The life of clusters, with real qemus that have nothing to boot: the test speaks in their
+//! nodes' place, by writing into their agent files once their control sockets answer.
+
+mod consoles;
+mod network;
+mod nodes;
+mod ports;
+mod starting;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use xc_report::Reporter;
+
+use self::ports::Ports;
+use super::watch::Watch;
+use super::{Event, Report, RunDir, StartParams, start, stop};
+use xc_net::ports::Policy;
+use xc_topology::address::{NodeId, Prefix};
+use xc_topology::fixture::node;
+use xc_vm::accel::Choice;
+use xc_vm::command::Boot;
+use xc_vm::process::end;
+use xc_vm::qmp::Qmp;
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// A cluster to be: its directory is removed, and what runs is ended, whatever the test does.
+struct Bench {
+    directory: tempfile::TempDir,
+    params: StartParams,
+    /// Held for as long as its nodes may run.
+    _ports: Ports,
+}
+
+impl Bench {
+    /// Nodes of two networks, none above 20; each cluster has ports of its own.
+    fn new(nodes: &[u8]) -> Self {
+        let ports = Ports::free();
+        let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
+        let params = StartParams {
+            network: xc_net::Wanted::This(xc_net::Kind::User),
+            net_setup: None,
+            queues: None,
+            run: RunDir::new(&directory.path().join("run"), "c", &Reporter::silent()).unwrap(),
+            logs: directory.path().join("logs"),
+            nodes: nodes.iter().map(|n| node(*n, &[0, 1])).collect(),
+            counts: None,
+            program: "qemu-system-x86_64".into(),
+            machine: "pc".into(),
+            qemu_options: vec![],
+            accel: Choice::Tcg,
+            boot: Boot { kernel: None, initrd: None, disks: vec![] },
+            prefix: Prefix::default(),
+            append: String::new(),
+            net: ports.net.clone(),
+            ports: Policy::Given,
+            dns: None,
+            parallel: None,
+            order: Default::default(),
+            keep_going: false,
+            queue: None,
+            timeout: Some(LONG),
+            overcommit: false,
+            meminfo: "/proc/meminfo".into(),
+            replace: false,
+            access: crate::key::Access::Open,
+            wait: true,
+            at_once: false,
+            qemu_options_of: Default::default(),
+        };
+        Self { directory, params, _ports: ports }
+    }
+
+    fn run(&self) -> RunDir {
+        self.params.run.clone()
+    }
+
+    /// The run directory of another cluster beside it.
+    fn run_of(&self, name: &str) -> RunDir {
+        RunDir::new(self.params.run.root(), name, &Reporter::silent()).unwrap()
+    }
+
+    /// Starts it; each node says `words` once its qemu is there.
+    fn start(&self, words: &str) -> anyhow::Result<Report> {
+        self.speaking(words, start)
+    }
+
+    /// Does something during which nodes are launched; each says that it is ready.
+    fn by_event<T>(&self, act: impl FnOnce(&StartParams, &dyn Fn(Event)) -> T) -> T {
+        self.speaking("hello\nready vm\n", act)
+    }
+
+    fn speaking<T>(&self, words: &str, act: impl FnOnce(&StartParams, &dyn Fn(Event)) -> T) -> T {
+        let run = &self.run();
+        std::thread::scope(|scope| {
+            act(&self.params, &|event| {
+                if let Event::Launched(node) = event {
+                    scope.spawn(move || speak(run, node, &agent(run, node), words));
+                }
+            })
+        })
+    }
+
+    fn started(&self) -> Report {
+        self.start("hello\nready vm\n").unwrap()
+    }
+
+    fn assert_nothing_left(&self) {
+        assert_eq!(stop::find(&self.run()), []);
+        let left: Vec<_> = std::fs::read_dir(self.params.run.root()).unwrap().flatten().collect();
+        let mut names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
+        // Which a start makes once it may be.
+        names
+            .retain(|name| name != "ports.lock" && !name.as_encoded_bytes().starts_with(b".boot-"));
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let processes = stop::find(&self.run());
+        end(&processes.into_iter().map(|(process, _)| process).collect::<Vec<_>>());
+    }
+}
+
+fn id(number: u8) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+/// The file of what a node says.
+fn agent(run: &RunDir, node: NodeId) -> PathBuf {
+    run.node(node, Path::new("/")).agent_log
+}
+
+/// Says something in a node's place: when its control socket answers, qemu has opened its files.
+fn speak(run: &RunDir, node: NodeId, file: &Path, words: &str) {
+    let paths = run.node(node, Path::new("/"));
+    let Ok(watch) = Watch::new(&[&run.path()]) else { return };
+    let deadline = Instant::now() + LONG;
+    while Qmp::connect(&paths.qmp, LONG).is_err() {
+        // A start that was given up has removed the directory.
+        if !run.path().exists() || Instant::now() > deadline {
+            return;
+        }
+        watch.wait(&[], Instant::now() + Duration::from_millis(20)).unwrap();
+    }
+    if let Ok(mut file) = OpenOptions::new().append(true).open(file) {
+        file.write_all(words.as_bytes()).unwrap();
+    }
+}

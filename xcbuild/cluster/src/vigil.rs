@@ -1,0 +1,129 @@
+//! A vigil over a node that somebody talks to: it ends when the node can't answer any more.
+//!
+//! A connection to a node whose qemu is killed need not end: where a bridge carries it, nobody is left
+//! to say so, and a kernel that has panicked keeps silent in any case. So whoever waits for a node's
+//! answer holds a vigil beside it, and gives up when that ends.
+
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::RunDir;
+use super::state::State;
+use super::status::{DEAD, process};
+use super::watch::Watch;
+use super::way_out::command;
+use super::words::panicked;
+use xc_sys::wait::{FOREVER, First, first};
+use xc_topology::address::NodeId;
+use xc_vm::command::Paths;
+use xc_vm::process::Held;
+
+/// A node that died while somebody waited for its answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{node} has died: {reason}; {logs} shows its console",
+    logs = command(.cluster, &format!("logs {}", .node.number()))
+)]
+pub struct NodeDied {
+    /// The cluster that it was in.
+    pub cluster: String,
+    /// The node.
+    pub node: NodeId,
+    /// What happened.
+    pub reason: String,
+}
+
+/// Polls readable when the node has died.
+#[derive(Debug)]
+pub struct Vigil {
+    cluster: String,
+    node: NodeId,
+    news: PipeReader,
+    /// Closed to end the vigil.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<Option<String>>>,
+}
+
+impl Vigil {
+    /// Begins it. Where its console can't be watched, since the logs were removed or the user has too
+    /// many watches (inotify(7)), panics go unnoticed, and the end of its qemu still is noticed.
+    ///
+    /// # Errors
+    /// When there is no such node, or the kernel refuses.
+    pub fn over(run: &RunDir, node: NodeId) -> Result<Self> {
+        let failed = "can't watch the node";
+        let ((news, tell), (stopped, stop)) = (pipe().context(failed)?, pipe().context(failed)?);
+        let state = State::load(run)?.context("the cluster has gone")?;
+        let paths = run.node(node, &state.logs);
+        let watch = Watch::new(&[&state.logs]).or_else(|_| Watch::new(&[])).ok();
+        let held = process(run, &state, node).map(|p| p.hold()).transpose().context(failed)?;
+        let held = held.flatten();
+        let thread = std::thread::spawn(move || {
+            let Some(held) = held else { return Some(DEAD.into()) };
+            let reason = watched(&held, watch.as_ref(), &paths, &stopped);
+            // The end of the thread is the news: its writing end is closed.
+            drop(tell);
+            reason
+        });
+        Ok(Self { cluster: run.name().into(), node, news, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Whether the node dies before a moment: connections may end a little before their node does.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        matches!(first(&[self.as_fd()], Instant::now() + time), Ok(First::Ready(_)))
+    }
+
+    /// What happened, after it polled readable.
+    pub fn why(mut self) -> NodeDied {
+        let said = self.thread.take().and_then(|thread| thread.join().ok()).flatten();
+        let cluster = std::mem::take(&mut self.cluster);
+        NodeDied { cluster, node: self.node, reason: said.unwrap_or_else(|| DEAD.into()) }
+    }
+}
+
+impl AsFd for Vigil {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.news.as_fd()
+    }
+}
+
+impl Drop for Vigil {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // It ends at once; what it has seen is of no interest any more.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Watches until the node has died, and gives the reason, or until nobody wants to know.
+fn watched(
+    held: &Held,
+    watch: Option<&Watch>,
+    paths: &Paths,
+    stopped: &PipeReader,
+) -> Option<String> {
+    loop {
+        if held.wait(Instant::now()) {
+            return Some(DEAD.into());
+        }
+        if let Some(panic) = panicked(paths) {
+            return Some(panic);
+        }
+        let until = Instant::now() + FOREVER;
+        let ended = match watch {
+            Some(watch) => {
+                let readable = watch.wait_with(&[held], &[stopped.as_fd()], until);
+                // That the user wants to stop is seen by who holds the vigil as well.
+                readable.is_err() || readable.is_ok_and(|r| r.first() == Some(&true))
+            }
+            None => !matches!(first(&[stopped.as_fd(), held.as_fd()], until), Ok(First::Ready(1))),
+        };
+        if ended {
+            return None;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Waiting for what nodes do, without polling for it in intervals: one `poll` over
+//!
+//! - an inotify descriptor on the run directory and the logs, for what nodes say on their agent
+//!   port and write to their consoles,
+//! - a pidfd for each process, for one that dies,
+//! - the descriptor that tells of the user's wish to stop.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::Errno;
+
+use xc_sys::cancel;
+use xc_vm::process::Held;
+
+/// Why a wait came to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// Files have grown, or processes have ended.
+    Changed,
+    /// The time is up.
+    TimedOut,
+}
+
+/// The files and processes that are waited for.
+#[derive(Debug)]
+pub(super) struct Watch {
+    inotify: OwnedFd,
+}
+
+impl Watch {
+    /// Watches the files in these directories from now on.
+    pub(super) fn new(directories: &[&Path]) -> Result<Self> {
+        let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
+        let inotify = inotify::init(flags).context("can't watch files (inotify)")?;
+        for directory in directories {
+            // The last tells of boot slots whose holder has gone.
+            let events = WatchFlags::MODIFY
+                | WatchFlags::CREATE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::CLOSE_WRITE;
+            inotify::add_watch(&inotify, *directory, events)
+                .with_context(|| format!("can't watch `{}`", directory.display()))?;
+        }
+        Ok(Self { inotify })
+    }
+
+    /// Waits until a file has grown or one of the processes has ended.
+    ///
+    /// # Errors
+    /// [`cancel::Cancelled`] when the user wants to stop.
+    pub(super) fn wait(&self, processes: &[&Held], deadline: Instant) -> Result<Woken> {
+        let fds: Vec<_> = processes.iter().map(|p| p.as_fd()).collect();
+        match self.poll(&fds, deadline)? {
+            Some(_) => Ok(Woken::Changed),
+            None => Ok(Woken::TimedOut),
+        }
+    }
+
+    /// The same, and until there is something to read from one of the inputs; tells from which.
+    pub(super) fn wait_with(
+        &self,
+        processes: &[&Held],
+        inputs: &[BorrowedFd<'_>],
+        deadline: Instant,
+    ) -> Result<Vec<bool>> {
+        let processes = processes.iter().map(|p| p.as_fd());
+        let fds: Vec<_> = inputs.iter().copied().chain(processes).collect();
+        let mut readable = self.poll(&fds, deadline)?.unwrap_or_default();
+        readable.truncate(inputs.len());
+        Ok(readable)
+    }
+
+    /// Waits for a file that has grown or a descriptor that is readable, and tells which are;
+    /// `None` if the time is up.
+    fn poll(&self, others: &[BorrowedFd<'_>], deadline: Instant) -> Result<Option<Vec<bool>>> {
+        let cancelled = cancel::fd().context("can't wait for signals")?;
+        loop {
+            cancel::check()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).ok();
+            let fds = [self.inotify.as_fd(), cancelled].into_iter().chain(others.iter().copied());
+            let poll_fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+            let mut fds: Vec<_> = fds.map(poll_fd).collect();
+            match poll(&mut fds, timeout.as_ref()) {
+                Ok(0) => return Ok(None),
+                Ok(_) if fds[1].revents().is_empty() => {
+                    self.drain();
+                    return Ok(Some(fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect()));
+                }
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error).context("can't wait for the nodes"),
+            }
+        }
+    }
+
+    /// Empties the descriptor: that files have changed is enough, their tails tell what.
+    fn drain(&self) {
+        let mut buffer = [0_u8; 4096];
+        while rustix::io::read(&self.inotify, &mut buffer).is_ok_and(|bytes| bytes > 0) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Watch, Woken};
+
+    #[test]
+    fn wait_ends_on_a_write_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let watch = Watch::new(&[dir.path()]).unwrap();
+        assert_eq!(watch.wait(&[], Instant::now()).unwrap(), Woken::TimedOut);
+        std::fs::write(dir.path().join("x"), "y").unwrap();
+        let late = Instant::now() + Duration::from_secs(60);
+        assert_eq!(watch.wait(&[], late).unwrap(), Woken::Changed);
+        assert_eq!(watch.wait(&[], Instant::now()).unwrap(), Woken::TimedOut);
+    }
+}

@@ -1,0 +1,131 @@
+//! From package files to one tree.
+//!
+//! A package's `data.tar` is unpacked once into the store, by a key of the package's digest; trees
+//! refer to ranges of it. Packages are unpacked in parallel.
+//!
+//! Left out of every tree are documentation and translations, which a node has nobody to read to
+//! ([`LEFT_OUT`]); the copyright files stay, as the licences want it. Then the tree is usr-merged,
+//! as the base image is, and alternatives are made.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+use rayon::prelude::*;
+
+use super::lock::{Package, PackageSet};
+use super::{Packages, alternatives, deb};
+use xc_report::timeline::span;
+use xc_store::key::KeyBuilder;
+use xc_store::store::{Action, BlobRef};
+use xc_store::tree::{self, Blob, Tree, TreePath};
+
+/// Directories that no node needs.
+const LEFT_OUT: &[&str] = &[
+    "usr/share/bash-completion",
+    "usr/share/bug",
+    "usr/share/doc",
+    "usr/share/doc-base",
+    "usr/share/fish",
+    "usr/share/gtk-doc",
+    "usr/share/help",
+    "usr/share/info",
+    "usr/share/initramfs-tools",
+    "usr/share/lintian",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/menu",
+    "usr/share/pixmaps",
+    "usr/share/zsh",
+];
+/// What stays of `usr/share/doc/PACKAGE`.
+const COPYRIGHT: &[u8] = b"copyright";
+
+/// The tree of all packages of a set, fetched before if need be; a file that two of them have is
+/// taken from the one whose name sorts last.
+///
+/// # Errors
+/// Those of [`Packages::fetch`]; a package that is damaged.
+pub fn merged_tree(packages: &Packages<'_>, set: &PackageSet) -> Result<Tree> {
+    packages.fetch(set)?;
+    let trees: Vec<Tree> =
+        set.packages.par_iter().map(|p| package_tree(packages, p)).collect::<Result<_>>()?;
+    let mut whole = Tree::new();
+    for tree in trees {
+        tree::merge(&mut whole, tree)?;
+    }
+    alternatives::apply(&mut whole)?;
+    Ok(whole)
+}
+
+/// The usr-merged tree of one package, whose file is in the store.
+///
+/// # Errors
+/// A package that is damaged or not in the store.
+pub fn package_tree(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
+    let _span = span("package", &package.name);
+    let tree = data(packages, package).with_context(|| format!("in `{}`", package.file))?;
+    Ok(tree::usr_merge(without_documentation(tree)?)?)
+}
+
+/// The package's files as they are in it.
+fn data(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
+    let store = packages.store();
+    let key = KeyBuilder::new("debian-data").digest("deb", &package.sha256).finish();
+    let known = store.action(&key)?.and_then(|a| a.blobs.get("data").copied());
+    let blob = match known {
+        Some(blob) => blob,
+        None => {
+            let blob = unpack(packages, package)?;
+            let blobs = [("data".to_owned(), blob)].into();
+            let facts = [("package".to_owned(), package.id())].into();
+            store.record(&key, &Action { blobs, facts })?;
+            blob
+        }
+    };
+    let path = store.blob(&blob.digest)?.context("a blob went missing from the store")?;
+    let blob: Arc<Blob> = Blob::open(&path)?;
+    Ok(tree::from_tar(&blob)?)
+}
+
+fn unpack(packages: &Packages<'_>, package: &Package) -> Result<BlobRef> {
+    let mut writer = packages.store().writer()?;
+    deb::copy_data(fs::File::open(packages.file(package)?)?, &mut writer)?;
+    writer.commit()
+}
+
+fn without_documentation(tree: Tree) -> Result<Tree> {
+    let left_out: Vec<TreePath> = LEFT_OUT.iter().map(TreePath::new).collect::<Result<_, _>>()?;
+    let mut kept = Tree::new();
+    for (path, entry) in tree {
+        let dropped = left_out.iter().any(|d| path == *d || path.is_below(d));
+        let copyright = path.name() == COPYRIGHT && !entry.is_directory();
+        if !dropped || copyright {
+            kept.insert(path, entry);
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_documentation;
+    use xc_store::tree::{Entry, Tree, TreePath};
+
+    #[test]
+    fn only_licences_stay_of_the_documentation() {
+        let mut tree = Tree::new();
+        for name in [
+            "usr/share/doc/jq/copyright",
+            "usr/share/doc/jq/README",
+            "usr/share/man/man1/jq.1.gz",
+            "usr/bin/jq",
+        ] {
+            tree.insert(TreePath::new(name).unwrap(), Entry::file(0o644, "x"));
+        }
+        let kept = without_documentation(tree).unwrap();
+        let files = kept.iter().filter(|(_, e)| !e.is_directory());
+        let names: Vec<String> = files.map(|(p, _)| p.to_string()).collect();
+        assert_eq!(names, ["usr/bin/jq", "usr/share/doc/jq/copyright"]);
+    }
+}

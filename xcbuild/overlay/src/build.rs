@@ -1,0 +1,255 @@
+//! Overlays to layers: look the key up, build what is missing, publish it; all at once.
+//!
+//! What the store has for layers:
+//!
+//! | key of | gives |
+//! |---|---|
+//! | a recipe (`layer`) | the blob `layer` |
+//! | an overlay's name (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
+//!
+//! A key is built by one at a time: others wait for its lock, and find the result when they have it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+
+use super::Params;
+use super::find::Source;
+use super::plan::Planned;
+use super::reason::{Reason, changes};
+use super::recipe::{Context, Ingredient, Recipe};
+use super::script::Script;
+use super::tarball;
+use xc_image::debian::Packages;
+use xc_report::timeline::span;
+use xc_store::key::{Digest, Key, KeyBuilder};
+use xc_store::store::{Action, BlobRef, Store};
+use xc_store::tree::{Tree, write_tar};
+use xc_sys::{cancel, jobs};
+
+/// Debian's name of the nodes' architecture.
+pub(super) const ARCHITECTURE: &str = "amd64";
+/// How often a layer is built whose files change meanwhile.
+const ATTEMPTS: u32 = 3;
+/// The blob of an action that is the layer.
+const LAYER: &str = "layer";
+/// The blob of an action that is the list of ingredients.
+const INGREDIENTS: &str = "ingredients";
+
+/// A layer, and how it came about.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The overlay's name.
+    pub name: String,
+    /// The tar in the store.
+    pub blob: BlobRef,
+    /// Why it was built; `None` if it was in the store.
+    pub built: Option<Reason>,
+    /// The time that it took, to look or to build.
+    pub took: Duration,
+}
+
+/// The layers of overlays, in their order.
+///
+/// # Errors
+/// The first error of any; the others are ended.
+pub fn layers(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Layer>> {
+    let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
+    jobs::map(plan, |planned| layer(planned, params, &packages))
+}
+
+/// The layer of one overlay.
+///
+/// # Errors
+/// When the overlay can't be built; the error names it.
+fn layer(planned: &Planned, params: &Params, packages: &Packages<'_>) -> Result<Layer> {
+    cancel::check()?;
+    let store = packages.store();
+    let start = Instant::now();
+    let name = &planned.overlay.name;
+    let _span = span("layer", name);
+    let found = match (&planned.overlay.source, &planned.manifest) {
+        (Source::Script(directory), _) => Script { name, directory, params, store }.layer(),
+        (Source::Tar(file), _) => from_tar(name, file, params, store),
+        (Source::Manifest(directory), Some(manifest)) => {
+            from_manifest(&Context { name, directory, manifest, params, packages })
+        }
+        (Source::Manifest(directory), None) => {
+            Err(anyhow::anyhow!("the manifest of `{}` was not read", directory.display()))
+        }
+    };
+    let (blob, built) = found.with_context(|| format!("can't build the overlay `{name}`"))?;
+    Ok(Layer { name: name.clone(), blob, built, took: start.elapsed() })
+}
+
+/// What a build would do with an overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    /// The overlay's name.
+    pub name: String,
+    /// Why it would be built; `None` if it is in the store.
+    pub reason: Option<Reason>,
+}
+
+/// What a build would do, without doing it.
+///
+/// # Errors
+/// When what an overlay names is not there.
+pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Forecast>> {
+    let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
+    let one = |planned: &Planned| -> Result<Forecast> {
+        let name = &planned.overlay.name;
+        let reason = match (&planned.overlay.source, &planned.manifest) {
+            (Source::Manifest(directory), Some(manifest)) => {
+                let context = Context { name, directory, manifest, params, packages: &packages };
+                let recipe = Recipe::of(&context)?;
+                Origin { name, store }.forecast(&recipe.key(), || recipe.ingredients())?
+            }
+            (Source::Tar(file), _) => {
+                let (key, ingredients) = tar_key(file)?;
+                Origin { name, store }.forecast(&key, || ingredients)?
+            }
+            (Source::Script(directory), _) => {
+                Script { name, directory, params, store }.forecast()?
+            }
+            _ => None,
+        };
+        Ok(Forecast { name: name.clone(), reason })
+    };
+    let named = |planned: &Planned| {
+        one(planned).with_context(|| format!("the overlay `{}`", planned.overlay.name))
+    };
+    jobs::map(plan, named)
+}
+
+fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
+    let look = || {
+        let _span = span("recipe", context.name);
+        Recipe::of(context)
+    };
+    let origin = Origin { name: context.name, store: context.packages.store() };
+    steady(|| {
+        let recipe = look()?;
+        let same = || Ok(look()?.key() == recipe.key());
+        origin.get_or_build(&recipe.key(), || recipe.ingredients(), || recipe.make(), same)
+    })
+}
+
+/// Builds again what changed while it was built, so that no key gets what belongs to another.
+fn steady(
+    build: impl Fn() -> Result<Option<(BlobRef, Option<Reason>)>>,
+) -> Result<(BlobRef, Option<Reason>)> {
+    for _ in 0..ATTEMPTS {
+        if let Some(built) = build()? {
+            return Ok(built);
+        }
+    }
+    bail!("its files changed each time while it was built; try again when they don't")
+}
+
+fn from_tar(
+    name: &str,
+    file: &Path,
+    params: &Params,
+    store: &Store,
+) -> Result<(BlobRef, Option<Reason>)> {
+    steady(|| {
+        let (key, ingredients) = tar_key(file)?;
+        let same = || Ok(tar_key(file)?.0 == key);
+        let make = || tarball::read(file, store, params.unpack_max);
+        Origin { name, store }.get_or_build(&key, || ingredients, make, same)
+    })
+}
+
+fn tar_key(file: &Path) -> Result<(Key, Vec<Ingredient>)> {
+    let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
+    let key = KeyBuilder::new("tar").digest("file", &digest).finish();
+    Ok((key, vec![Ingredient::new("tar", digest.to_string())]))
+}
+
+/// Writes a tree into the store, as the tar of a layer.
+fn put(tree: &Tree, store: &Store) -> Result<BlobRef> {
+    let _span = span("store", "write the layer");
+    let mut writer = store.writer()?;
+    write_tar(tree, &mut writer)?;
+    writer.commit()
+}
+
+/// An overlay as `--explain` knows it: what was built last under the same name.
+struct Origin<'a> {
+    name: &'a str,
+    store: &'a Store,
+}
+
+impl Origin<'_> {
+    /// The layer of a key; `None` if what it is made of is no longer what the key says.
+    fn get_or_build(
+        &self,
+        key: &Key,
+        ingredients: impl FnOnce() -> Vec<Ingredient>,
+        make: impl FnOnce() -> Result<Tree>,
+        same: impl FnOnce() -> Result<bool>,
+    ) -> Result<Option<(BlobRef, Option<Reason>)>> {
+        if let Some(blob) = self.stored(key)? {
+            return Ok(Some((blob, None)));
+        }
+        let _building = self.store.building(key)?;
+        // Another xcbuild may have built it while we waited.
+        if let Some(blob) = self.stored(key)? {
+            return Ok(Some((blob, None)));
+        }
+        let ingredients = ingredients();
+        let reason = self.reason(&ingredients)?;
+        let blob = put(&make()?, self.store)?;
+        if !same()? {
+            return Ok(None);
+        }
+        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
+        let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), facts };
+        self.store.record(key, &action)?;
+        self.remember(&ingredients)?;
+        Ok(Some((blob, Some(reason))))
+    }
+
+    fn forecast(
+        &self,
+        key: &Key,
+        ingredients: impl FnOnce() -> Vec<Ingredient>,
+    ) -> Result<Option<Reason>> {
+        if self.stored(key)?.is_some() {
+            return Ok(None);
+        }
+        self.reason(&ingredients()).map(Some)
+    }
+
+    fn stored(&self, key: &Key) -> Result<Option<BlobRef>> {
+        Ok(self.store.action(key)?.and_then(|action| action.blobs.get(LAYER).copied()))
+    }
+
+    fn latest(&self) -> Key {
+        KeyBuilder::new("latest").text("name", self.name).finish()
+    }
+
+    fn remember(&self, ingredients: &[Ingredient]) -> Result<()> {
+        let blob = self.store.put(&serde_json::to_vec(ingredients)?)?;
+        let action = Action { blobs: [(INGREDIENTS.to_owned(), blob)].into(), ..Action::default() };
+        self.store.record(&self.latest(), &action)
+    }
+
+    fn reason(&self, ingredients: &[Ingredient]) -> Result<Reason> {
+        let Some(action) = self.store.action(&self.latest())? else { return Ok(Reason::New) };
+        let blob = action.blobs.get(INGREDIENTS).map(|b| self.store.blob(&b.digest)).transpose()?;
+        let Some(path) = blob.flatten() else { return Ok(Reason::New) };
+        // What can't be read any more explains nothing, and is no reason to fail.
+        let old: Vec<Ingredient> = serde_json::from_slice(&fs::read(path)?).unwrap_or_default();
+        if old == ingredients {
+            return Ok(Reason::Lost);
+        }
+        Ok(Reason::Changed(changes(&old, ingredients)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Traces in the store.
+//!
+//! | key of | gives |
+//! |---|---|
+//! | an overlay's name (`history`) | the blob `history`: its traces by their keys, the newest first |
+//! | a trace (`traced`) | the blobs `layer` and `trace` |
+//! | a trace's stamps (`stamps`) | the blob `stamps`: what spares reading the contents again |
+//!
+//! An overlay has several traces, so that who builds with two settings in turn, or in two checkouts,
+//! builds each once.
+
+use anyhow::Result;
+use fs_err as fs;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::input::Trace;
+use super::look::Stamp;
+use super::scene::Scene;
+use super::verify::{Compared, compare};
+use crate::reason::Reason;
+use xc_store::key::{Key, KeyBuilder};
+use xc_store::store::{Action, BlobRef, Store};
+
+/// How many traces of an overlay are kept.
+const TRACES_MAX: usize = 8;
+const LAYER: &str = "layer";
+const TRACE: &str = "trace";
+const STAMPS: &str = "stamps";
+const HISTORY: &str = "history";
+
+/// What is known of an overlay's earlier runs.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    /// The keys of its traces.
+    traces: Vec<Key>,
+    /// Why the last run's result can't be used again, if so.
+    always: Option<String>,
+}
+
+/// The earlier runs of one overlay's script.
+pub struct History<'a> {
+    name: &'a str,
+    store: &'a Store,
+}
+
+/// What the history says.
+#[derive(Debug)]
+pub enum Found {
+    /// A result that is right.
+    Layer(BlobRef),
+    /// It has to be run, and why.
+    Run(Reason),
+}
+
+impl<'a> History<'a> {
+    /// The history of the overlay of that name.
+    pub fn of(name: &'a str, store: &'a Store) -> Self {
+        Self { name, store }
+    }
+
+    /// The key under which it is, which is also that of the right to add to it.
+    pub fn key(&self) -> Key {
+        KeyBuilder::new("history").text("name", self.name).finish()
+    }
+
+    /// Looks for a run whose every input is as it was.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn find(&self, scene: &Scene) -> Result<Found> {
+        let kept = self.kept()?;
+        let mut nearest: Option<Compared> = None;
+        for key in &kept.traces {
+            let Some(action) = self.store.action(key)? else { continue };
+            let (Some(layer), Some(trace)) =
+                (action.blobs.get(LAYER), self.read::<Trace>(&action, TRACE)?)
+            else {
+                continue;
+            };
+            let stamps = self.stamps(key)?;
+            let compared = compare(&trace, &stamps, scene);
+            if compared.changes.is_empty() {
+                if compared.stamps != stamps {
+                    // A store that can't be written only makes the next look longer.
+                    let _ = self.keep_stamps(key, &compared.stamps);
+                }
+                return Ok(Found::Layer(*layer));
+            }
+            let is_nearer = |n: &Compared| compared.changes.len() < n.changes.len();
+            if nearest.as_ref().is_none_or(is_nearer) {
+                nearest = Some(compared);
+            }
+        }
+        Ok(Found::Run(match (nearest, kept.always) {
+            (_, Some(why)) => Reason::Always(why),
+            (Some(compared), None) => Reason::Changed(compared.changes),
+            (None, None) if kept.traces.is_empty() => Reason::New,
+            (None, None) => Reason::Lost,
+        }))
+    }
+
+    /// Keeps a run.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn keep(&self, trace: &Trace, stamps: &[Option<Stamp>], layer: BlobRef) -> Result<()> {
+        let key = trace.key();
+        let trace = self.store.put(&serde_json::to_vec(trace)?)?;
+        let blobs = [(LAYER.to_owned(), layer), (TRACE.to_owned(), trace)].into();
+        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
+        self.store.record(&key, &Action { blobs, facts })?;
+        self.keep_stamps(&key, stamps)?;
+        let mut kept = self.kept()?;
+        kept.traces.retain(|k| *k != key);
+        kept.traces.insert(0, key);
+        kept.traces.truncate(TRACES_MAX);
+        self.write(&Kept { always: None, ..kept })
+    }
+
+    /// Keeps why a run can't be used again.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn keep_reason(&self, why: &str) -> Result<()> {
+        let kept = self.kept()?;
+        if kept.always.as_deref() == Some(why) {
+            return Ok(());
+        }
+        self.write(&Kept { always: Some(why.to_owned()), ..kept })
+    }
+
+    fn write(&self, kept: &Kept) -> Result<()> {
+        let blob = self.store.put(&serde_json::to_vec(kept)?)?;
+        let blobs = [(HISTORY.to_owned(), blob)].into();
+        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
+        self.store.record(&self.key(), &Action { blobs, facts })
+    }
+
+    fn kept(&self) -> Result<Kept> {
+        let Some(action) = self.store.action(&self.key())? else { return Ok(Kept::default()) };
+        Ok(self.read(&action, HISTORY)?.unwrap_or_default())
+    }
+
+    fn stamps(&self, key: &Key) -> Result<Vec<Option<Stamp>>> {
+        let Some(action) = self.store.action(&stamps_key(key))? else { return Ok(Vec::new()) };
+        Ok(self.read(&action, STAMPS)?.unwrap_or_default())
+    }
+
+    fn keep_stamps(&self, key: &Key, stamps: &[Option<Stamp>]) -> Result<()> {
+        let blob = self.store.put(&serde_json::to_vec(stamps)?)?;
+        let blobs = [(STAMPS.to_owned(), blob)].into();
+        self.store.record(&stamps_key(key), &Action { blobs, ..Action::default() })
+    }
+
+    /// A blob of an action. What can't be read any more is no reason to fail: the script is run.
+    fn read<T: DeserializeOwned>(&self, action: &Action, name: &str) -> Result<Option<T>> {
+        let Some(blob) = action.blobs.get(name) else { return Ok(None) };
+        let Some(path) = self.store.blob(&blob.digest)? else { return Ok(None) };
+        Ok(serde_json::from_slice(&fs::read(path)?).ok())
+    }
+}
+
+fn stamps_key(key: &Key) -> Key {
+    KeyBuilder::new("stamps").digest("of", key.digest()).finish()
+}

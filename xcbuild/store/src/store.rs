@@ -1,0 +1,429 @@
+//! The store: results by key, blobs by digest.
+//!
+//! On disk, below the store's root:
+//!
+//! ```text
+//! format                what made it: `xcbuild-store 1`
+//! lock                  shared by everybody who uses the store, exclusive for collection
+//! ac/ab/abcd…           action: what the recipe of that key gave (JSON, with its own checksum)
+//! cas/ab/abcd…          blob: bytes by their SHA-256, read-only
+//! locks/abcd…           held by the one who builds that key
+//! stat/abcd…            what the last look at a directory found ([`super::listing`])
+//! tmp/                  half-made blobs; what is left there by a crash is removed at collection
+//! ```
+//!
+//! Everything is published by temporary file, sync and rename, so that a name is there with all of
+//! its content or not at all, whoever is killed when. Two builds of one recipe race harmlessly: the
+//! second rename puts the same bytes in place of the first. An action is used only if all its blobs
+//! are there with the right size; bytes from elsewhere are checked against their digest first.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::key::{Digest, Hasher, Key};
+use crate::tree::TIMESTAMP;
+use xc_report::Reporter;
+use xc_report::timeline::span;
+use xc_sys::files::{self, Lock};
+
+const FORMAT: &str = "xcbuild-store 1\n";
+/// Blobs are shared by all builds: nobody writes to them in place.
+const BLOB_MODE: u32 = 0o444;
+const RECORD_MODE: u32 = 0o644;
+/// A record's time of use is this exact.
+const TOUCHED: Duration = Duration::from_secs(10 * 60);
+
+/// A blob that an action gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// What a recipe gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// The blobs, by a name that the kind of recipe defines (`layer`, `iso` …).
+    pub blobs: BTreeMap<String, BlobRef>,
+    /// What a person may want to know of the recipe later: `--explain` compares it.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// A store that is open for use.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    reporter: Reporter,
+    /// What the kernel says if the store can be read only.
+    read_only: Option<rustix::io::Errno>,
+    _used: Option<Lock>,
+}
+
+impl Store {
+    /// Opens the store at a path, and makes it there if need be.
+    ///
+    /// # Errors
+    /// When it can't be made, or was made by another format.
+    pub fn open(root: &Path, reporter: &Reporter) -> Result<Self> {
+        let opening = || format!("can't open the store `{}`", root.display());
+        for directory in ["ac", "cas", "tmp"] {
+            fs::create_dir_all(root.join(directory)).with_context(opening)?;
+        }
+        let used =
+            Lock::if_there_are_locks(&root.join("lock"), false, reporter).with_context(opening)?;
+        let format = root.join("format");
+        match fs::read_to_string(&format) {
+            Ok(found) if found == FORMAT => {}
+            Ok(found) => bail!(
+                "the store `{}` has the format `{}`, this xcbuild has `{}`; remove it, or name another by XCBUILD_STORE",
+                root.display(),
+                found.trim(),
+                FORMAT.trim()
+            ),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                files::write_atomic(&format, FORMAT.as_bytes()).with_context(opening)?;
+            }
+            Err(e) => return Err(e).with_context(opening),
+        }
+        let read_only = rustix::fs::access(root.join("tmp"), rustix::fs::Access::WRITE_OK).err();
+        Ok(Self { root: root.to_path_buf(), reporter: reporter.clone(), read_only, _used: used })
+    }
+
+    /// What is in a store that can't be written may be used; nothing can be built there.
+    fn check_writable(&self) -> Result<()> {
+        let Some(e) = self.read_only else { return Ok(()) };
+        bail!(
+            "the store `{}` can't be written ({e}), so nothing that it lacks can be built; name another by XCBUILD_STORE",
+            self.root.display()
+        )
+    }
+
+    /// Who is told what happens.
+    pub fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// Where the store is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the recipe of that key gave, if it was recorded and all its blobs are there.
+    ///
+    /// # Errors
+    /// When the store can't be read. A damaged record is no error: the recipe is run again.
+    pub fn action(&self, key: &Key) -> Result<Option<Action>> {
+        let path = self.path("ac", key.digest());
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let Some(action) = parse_action(&bytes) else {
+            tracing::warn!(%key, "damaged record in the store");
+            return Ok(None);
+        };
+        for blob in action.blobs.values() {
+            if !self.has(blob)? {
+                return Ok(None);
+            }
+        }
+        touch(&path);
+        Ok(Some(action))
+    }
+
+    /// Records what a recipe gave; its blobs have to be in the store.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn record(&self, key: &Key, action: &Action) -> Result<()> {
+        self.check_writable()?;
+        let body = serde_json::to_vec(action)?;
+        let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
+        bytes.extend(body);
+        let path = self.path("ac", key.digest());
+        fs::create_dir_all(files::parent(&path))?;
+        // Half-made ones are where collection looks for them.
+        let mut file = self.temporary()?;
+        fs::set_permissions(file.path(), std::fs::Permissions::from_mode(RECORD_MODE))?;
+        file.write_all(&bytes).with_context(|| format!("can't write `{}`", path.display()))?;
+        Ok(files::publish(file, &path)?)
+    }
+
+    /// Waits for the right to build that key, so that nobody builds it twice at once: who gets the
+    /// lock looks for the action again before building.
+    ///
+    /// # Errors
+    /// When the store can't be written. One without locks is used without, after a warning: both
+    /// then publish the same.
+    pub fn building(&self, key: &Key) -> Result<Option<Lock>> {
+        self.check_writable()?;
+        let path = self.root.join("locks").join(key.to_string());
+        Lock::if_there_are_locks(&path, true, &self.reporter)
+            .with_context(|| format!("can't lock `{}`", path.display()))
+    }
+
+    /// The file of a blob, if it is in the store.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<PathBuf>> {
+        let path = self.path("cas", digest);
+        Ok(path.try_exists().with_context(|| path.display().to_string())?.then_some(path))
+    }
+
+    /// A blob in the making.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn writer(&self) -> Result<BlobWriter> {
+        self.check_writable()?;
+        let directory = self.root.join("tmp");
+        let file = NamedTempFile::new_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))?;
+        Ok(BlobWriter {
+            file: BufWriter::with_capacity(1 << 18, file),
+            hasher: Hasher::default(),
+            size: 0,
+            cas: self.root.join("cas"),
+        })
+    }
+
+    /// Puts bytes into the store.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn put(&self, bytes: &[u8]) -> Result<BlobRef> {
+        let mut writer = self.writer()?;
+        writer.write_all(bytes)?;
+        writer.commit()
+    }
+
+    /// A directory for work in the store's file system; removed when dropped.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn work_directory(&self) -> Result<tempfile::TempDir> {
+        self.check_writable()?;
+        let directory = self.root.join("tmp");
+        tempfile::tempdir_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))
+    }
+
+    fn has(&self, blob: &BlobRef) -> Result<bool> {
+        let path = self.path("cas", &blob.digest);
+        match fs::metadata(&path) {
+            Ok(found) if found.len() == blob.size && is_untouched(&found) => Ok(true),
+            Ok(_) => self.restored(&path, blob),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Whether a blob that somebody has touched still is what it was; one that isn't is removed, and
+    /// built again.
+    fn restored(&self, path: &Path, blob: &BlobRef) -> Result<bool> {
+        let (digest, _) = Digest::of_reader(fs::File::open(path)?)?;
+        if digest == blob.digest {
+            // Of another user's blob we can't set the time: then it is read each time.
+            let _ = mark_untouched(path);
+            return Ok(true);
+        }
+        self.reporter
+            .warn(format_args!("{} was changed by somebody; it is built again", path.display()));
+        if self.read_only.is_none() {
+            fs::remove_file(path)?;
+        }
+        Ok(false)
+    }
+
+    fn path(&self, kind: &str, digest: &Digest) -> PathBuf {
+        sharded(&self.root.join(kind), digest)
+    }
+}
+
+/// Marks a record as used, which collection goes by; once in that time is enough. A store that
+/// can't be written is used all the same.
+fn touch(record: &Path) {
+    let now = SystemTime::now();
+    let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age > TOUCHED);
+    if fs::metadata(record).and_then(|m| m.modified()).is_ok_and(old) {
+        let _ = fs::File::open(record).and_then(|file| file.file().set_modified(now));
+    }
+}
+
+/// 256 directories, so that none grows long.
+fn sharded(directory: &Path, digest: &Digest) -> PathBuf {
+    let name = digest.to_string();
+    directory.join(&name[..2]).join(name)
+}
+
+/// A blob has other names outside the store, and root writes to read-only files. Whoever does so
+/// sets its time of change to now; that of an untouched blob is the one time of all our files.
+fn is_untouched(found: &std::fs::Metadata) -> bool {
+    u64::try_from(found.mtime()) == Ok(TIMESTAMP)
+}
+
+fn mark_untouched(path: &Path) -> io::Result<()> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TIMESTAMP);
+    fs::File::open(path)?.file().set_modified(time)
+}
+
+/// A record is its body's digest, a line end, and the body.
+pub(super) fn parse_action(bytes: &[u8]) -> Option<Action> {
+    let (digest, body) = bytes.split_at_checked(64)?;
+    let body = body.strip_prefix(b"\n")?;
+    let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
+    (Digest::of(body) == digest).then(|| serde_json::from_slice(body).ok())?
+}
+
+/// Bytes on their way into the store; nothing stays of them unless they are committed.
+#[derive(Debug)]
+pub struct BlobWriter {
+    file: BufWriter<NamedTempFile>,
+    hasher: Hasher,
+    size: u64,
+    cas: PathBuf,
+}
+
+impl BlobWriter {
+    /// Publishes the bytes under their digest.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn commit(self) -> Result<BlobRef> {
+        let Self { file, hasher, size, cas } = self;
+        let digest = hasher.finish();
+        publish(file.into_inner().map_err(io::IntoInnerError::into_error)?, &cas, &digest)?;
+        Ok(BlobRef { digest, size })
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.write_all(&bytes[..written])?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn publish(file: NamedTempFile, cas: &Path, digest: &Digest) -> Result<()> {
+    let path = sharded(cas, digest);
+    fs::create_dir_all(files::parent(&path))?;
+    fs::set_permissions(file.path(), std::fs::Permissions::from_mode(BLOB_MODE))?;
+    mark_untouched(file.path())?;
+    Ok(files::publish(file, &path)?)
+}
+
+impl Store {
+    /// Takes a finished temporary file (made in [`Store::work_directory`] or by
+    /// [`Store::temporary`]) into the store; its bytes are read once more for their digest.
+    ///
+    /// # Errors
+    /// When it can't be read, or the store can't be written.
+    pub fn adopt(&self, file: NamedTempFile) -> Result<BlobRef> {
+        let _span = span("store", "digest and publish");
+        let (digest, size) = Digest::of_reader(fs::File::open(file.path())?)?;
+        publish(file, &self.root.join("cas"), &digest)?;
+        Ok(BlobRef { digest, size })
+    }
+
+    /// A temporary file in the store's file system, to be given to [`Store::adopt`].
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn temporary(&self) -> Result<NamedTempFile> {
+        self.check_writable()?;
+        let directory = self.root.join("tmp");
+        NamedTempFile::new_in(&directory)
+            .with_context(|| format!("can't write to the store `{}`", directory.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use xc_report::Reporter;
+
+    use super::super::key::{Digest, KeyBuilder};
+    use super::{Action, Store};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn blobs_are_found_by_digest_and_uncommitted_ones_leave_nothing() {
+        let (dir, store) = store();
+        let blob = store.put(b"hello").unwrap();
+        assert_eq!(blob.digest, Digest::of(b"hello"));
+        let path = store.blob(&blob.digest).unwrap().unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"hello");
+        store.writer().unwrap().write_all(b"half").unwrap();
+        assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+        assert!(store.blob(&Digest::of(b"half")).unwrap().is_none());
+    }
+
+    #[test]
+    fn actions_need_their_blobs_and_an_intact_record() {
+        let (_dir, store) = store();
+        let key = KeyBuilder::new("test").finish();
+        assert_eq!(store.action(&key).unwrap(), None);
+        let blob = store.put(b"layer").unwrap();
+        let action = Action { blobs: [("layer".into(), blob)].into(), ..Action::default() };
+        store.record(&key, &action).unwrap();
+        assert_eq!(store.action(&key).unwrap(), Some(action.clone()));
+
+        let record = store.path("ac", key.digest());
+        let good = std::fs::read(&record).unwrap();
+        for cut in [0, 10, 64, 65, good.len() - 1] {
+            std::fs::write(&record, &good[..cut]).unwrap();
+            assert_eq!(store.action(&key).unwrap(), None, "cut at {cut}");
+        }
+        std::fs::write(&record, &good).unwrap();
+        std::fs::remove_file(store.blob(&blob.digest).unwrap().unwrap()).unwrap();
+        assert_eq!(store.action(&key).unwrap(), None);
+    }
+
+    #[test]
+    fn changed_blobs_are_not_used() {
+        let (_dir, store) = store();
+        let key = KeyBuilder::new("test").finish();
+        let blob = store.put(b"layer").unwrap();
+        let action = Action { blobs: [("layer".into(), blob)].into(), ..Action::default() };
+        store.record(&key, &action).unwrap();
+        let path = store.blob(&blob.digest).unwrap().unwrap();
+        let writable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(&path, writable).unwrap();
+        std::fs::write(&path, "layer").unwrap();
+        assert_eq!(store.action(&key).unwrap(), Some(action), "touched, not changed");
+        std::fs::write(&path, "lay3r").unwrap();
+        assert_eq!(store.action(&key).unwrap(), None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn other_formats_are_refused_with_a_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("format"), "xcbuild-store 0\n").unwrap();
+        let e = Store::open(dir.path(), &Reporter::silent()).unwrap_err().to_string();
+        assert!(e.contains("XCBUILD_STORE"), "{e}");
+    }
+}

@@ -1,0 +1,128 @@
+//! A program that has so long, and is given up when something else ends: a command on a node that
+//! may hang, or die with its node.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+
+use super::pipes::Drain;
+use super::{Exec, ExecError, Output, child_pid};
+use crate::wait::{FOREVER, First, first};
+
+/// How a program came to its end that had not all the time it wanted.
+#[derive(Debug)]
+pub enum Bounded {
+    /// By itself.
+    Ended(ExitStatus, Output),
+    /// Its time was up; what it wrote until then.
+    TimedOut(Output),
+    /// What it was held against came to its end first; what it wrote until then.
+    Broken(Output),
+}
+
+impl Exec {
+    /// Runs it, at most until the deadline, and no longer than `breaks` is not readable. Its input is
+    /// empty; it is ended as a group.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started, or the user cancels.
+    pub fn bounded(
+        mut self,
+        deadline: Instant,
+        breaks: BorrowedFd<'_>,
+    ) -> Result<Bounded, ExecError> {
+        use std::os::unix::process::CommandExt;
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.process_group(0);
+        let program = self.program();
+        let failed = |source| ExecError::Io { program: program.clone(), source };
+        let mut child = self.start()?;
+        let group = child_pid(&child);
+        let drains = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
+        let waited = pidfd_open(group, PidfdFlags::empty())
+            .map_err(Into::into)
+            .and_then(|end| first(&[end.as_fd(), breaks], deadline));
+        // Whatever it was: nothing of the group goes on, and its end is taken note of.
+        if !matches!(waited, Ok(First::Ready(0))) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let status = child.wait().map_err(failed)?;
+        let _ = kill_process_group(group, Signal::KILL);
+        let (stdout, stderr) =
+            (drains.0.finish().map_err(failed)?, drains.1.finish().map_err(failed)?);
+        let output = Output { stdout, stderr };
+        match waited.map_err(failed)? {
+            First::Ready(0) => Ok(Bounded::Ended(status, output)),
+            First::Ready(_) => Ok(Bounded::Broken(output)),
+            First::TimedOut => Ok(Bounded::TimedOut(output)),
+            First::Cancelled => Err(ExecError::Cancelled { program }),
+        }
+    }
+}
+
+/// How long a program has to leave our terminal as it was.
+const LEAVE: Duration = Duration::from_secs(2);
+
+impl Exec {
+    /// Runs it with our own terminal, input and output, no longer than `breaks` is not readable;
+    /// `None` if that ended it. It is asked to end when the user cancels as well.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it can't be started.
+    pub fn status_unless(
+        mut self,
+        breaks: BorrowedFd<'_>,
+    ) -> Result<Option<ExitStatus>, ExecError> {
+        let program = self.program();
+        let failed = |source| ExecError::Io { program: program.clone(), source };
+        let mut child = self.start()?;
+        let id = child_pid(&child);
+        let held = pidfd_open(id, PidfdFlags::empty()).map_err(|e| failed(e.into()));
+        let waited = held.and_then(|end| {
+            let waited = first(&[end.as_fd(), breaks], Instant::now() + FOREVER).map_err(failed)?;
+            if waited != First::Ready(0) {
+                let _ = kill_process(id, Signal::TERM);
+                let mut fds = [PollFd::new(&end, PollFlags::IN)];
+                let _ = poll(&mut fds, Timespec::try_from(LEAVE).ok().as_ref());
+            }
+            Ok(waited)
+        });
+        if !matches!(waited, Ok(First::Ready(0))) {
+            let _ = kill_process(id, Signal::KILL);
+        }
+        let status = child.wait().map_err(failed)?;
+        Ok((waited? != First::Ready(1)).then_some(status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use super::{Bounded, Exec};
+
+    #[test]
+    fn a_program_ends_by_itself_by_time_or_with_another() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let late = Instant::now() + Duration::from_secs(600);
+        let run = |script: &str, deadline| {
+            Exec::new("sh").args(["-c", script]).bounded(deadline, ours.as_fd()).unwrap()
+        };
+        let ended = run("echo out; echo err >&2; exit 3", late);
+        let Bounded::Ended(status, output) = ended else { panic!("{ended:?}") };
+        assert_eq!(
+            (status.code(), output.stdout, output.stderr),
+            (Some(3), b"out\n".to_vec(), b"err\n".to_vec())
+        );
+        let hangs = "echo begun; sleep 600 & wait";
+        assert!(matches!(run(hangs, Instant::now()), Bounded::TimedOut(_)));
+        (&theirs).write_all(b"x").unwrap();
+        assert!(matches!(run(hangs, late), Bounded::Broken(_)));
+    }
+}

@@ -1,0 +1,241 @@
+//! Files: publishing in one step, and locks.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::FlockOperation;
+
+use super::cancel;
+use xc_report::{Reporter, timeline};
+
+/// Writes a file so that readers see the old content or the new one, never a part: a temporary
+/// file beside it, synced, then renamed over it. Missing directories are made.
+///
+/// # Errors
+/// Whatever the file system says, with the path.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = parent(path);
+    fs::create_dir_all(directory)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(directory)
+        .map_err(|e| with_path(&e, "can't make a temporary file in", directory))?;
+    temporary.write_all(bytes).map_err(|e| with_path(&e, "can't write", path))?;
+    publish(temporary, path)
+}
+
+/// Gives a finished temporary file its name: sync, rename, sync of the directory.
+///
+/// # Errors
+/// Whatever the file system says, with the path.
+pub fn publish(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all().map_err(|e| with_path(&e, "can't sync", path))?;
+    temporary.persist(path).map_err(|e| with_path(&e.error, "can't write", path))?;
+    fs::File::open(parent(path))?.sync_all()
+}
+
+/// The directory that a path is in; `.` for a bare name.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn with_path(e: &io::Error, what: &str, path: &Path) -> io::Error {
+    io::Error::new(e.kind(), format!("{what} `{}`: {e}", path.display()))
+}
+
+/// A lock on a file, kept until dropped, or until the process ends in whatever way.
+#[derive(Debug)]
+pub struct Lock {
+    file: fs::File,
+}
+
+impl Lock {
+    /// Waits for a lock that others may share.
+    ///
+    /// # Errors
+    /// When the file can't be opened or the file system has no locks.
+    pub fn shared(path: &Path, reporter: &Reporter) -> io::Result<Self> {
+        Self::take(path, FlockOperation::LockShared, Some(reporter))
+    }
+
+    /// Waits for a lock that nobody shares.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn exclusive(path: &Path, reporter: &Reporter) -> io::Result<Self> {
+        Self::take(path, FlockOperation::LockExclusive, Some(reporter))
+    }
+
+    /// Takes a lock that nobody shares, or `None` if somebody has it.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn try_exclusive(path: &Path) -> io::Result<Option<Self>> {
+        match Self::take(path, FlockOperation::NonBlockingLockExclusive, None) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// As [`Lock::shared`] or [`Lock::exclusive`], for work that stays right without the lock and is
+    /// only done twice at worst: `None`, and a warning, where the file system has no locks.
+    ///
+    /// # Errors
+    /// When the file can't be opened.
+    pub fn if_there_are_locks(
+        path: &Path,
+        exclusive: bool,
+        reporter: &Reporter,
+    ) -> io::Result<Option<Self>> {
+        let taken =
+            if exclusive { Self::exclusive(path, reporter) } else { Self::shared(path, reporter) };
+        match taken {
+            Err(e) if is_without_locks(&e) => {
+                let place = parent(path).display();
+                static TOLD: std::sync::Once = std::sync::Once::new();
+                TOLD.call_once(|| {
+                    reporter.warn(format_args!(
+                        "the file system of `{place}` has no locks ({e}); going on without: two builds of one thing may both do the work"
+                    ));
+                });
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// Gives up being the only one, without a moment in which nobody holds the lock.
+    ///
+    /// # Errors
+    /// As for [`Lock::shared`].
+    pub fn share(&self) -> io::Result<()> {
+        Ok(rustix::fs::flock(&self.file, FlockOperation::LockShared)?)
+    }
+
+    fn take(path: &Path, how: FlockOperation, reporter: Option<&Reporter>) -> io::Result<Self> {
+        let file = lock_file(path)?;
+        let (at_once, waits) = match how {
+            FlockOperation::LockShared => (FlockOperation::NonBlockingLockShared, true),
+            FlockOperation::LockExclusive => (FlockOperation::NonBlockingLockExclusive, true),
+            other => (other, false),
+        };
+        let mut told = None;
+        loop {
+            match rustix::fs::flock(&file, at_once) {
+                Err(rustix::io::Errno::WOULDBLOCK) if waits => {
+                    told.get_or_insert_with(|| waiting(path, reporter));
+                    pause()?;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+                Ok(()) => return Ok(Self { file }),
+            }
+        }
+    }
+
+    /// Whether the locked file is still the one that has its name: who locks a file that others may
+    /// remove asks this, since a lock on a removed file keeps nobody out.
+    ///
+    /// # Errors
+    /// When the file's name or the file can't be looked at.
+    pub fn is_current(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let held = self.file.metadata()?;
+        match fs::metadata(self.file.path()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            now => now.map(|now| (now.dev(), now.ino()) == (held.dev(), held.ino())),
+        }
+    }
+
+    /// The file that is locked.
+    pub fn path(&self) -> PathBuf {
+        self.file.path().to_path_buf()
+    }
+}
+
+/// Says that somebody else is waited for, and who can say it better may say it before.
+fn waiting(path: &Path, reporter: Option<&Reporter>) -> timeline::Span {
+    if let Some(reporter) = reporter {
+        reporter.status(
+            "Waiting",
+            format_args!("for another xcbuild, which holds `{}`", path.display()),
+        );
+    }
+    timeline::span("wait", path.display())
+}
+
+/// Whether a lock can't be had because of where its file is, and not because somebody has it: a file
+/// system without locks (some of NFS), or one that can't be written.
+fn is_without_locks(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let no_locks = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL];
+    let error = e.raw_os_error().map(Errno::from_raw_os_error);
+    error.is_some_and(|e| no_locks.contains(&e))
+}
+
+/// Opens a lock's file. One that is there and can't be written is as good for a lock.
+fn lock_file(path: &Path) -> io::Result<fs::File> {
+    let made = fs::create_dir_all(parent(path)).and_then(|()| {
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+    });
+    let refused = [io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::PermissionDenied];
+    match made {
+        Err(e) if refused.contains(&e.kind()) => fs::File::open(path).map_err(|_| e),
+        other => other,
+    }
+}
+
+/// A short wait that the user's Ctrl-C ends: a lock has no event to wait for together with that.
+fn pause() -> io::Result<()> {
+    let cancelled = cancel::fd()?;
+    let mut events = [PollFd::new(&cancelled, PollFlags::IN)];
+    let time = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    let _ = rustix::event::poll(&mut events, Some(&time));
+    cancel::check().map_err(io::Error::other)
+}
+
+impl Drop for Lock {
+    /// Unlocks by itself: closing is not enough while a program that another thread is starting
+    /// still shares the descriptor, between its fork and its exec.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xc_report::Reporter;
+
+    use super::{Lock, write_atomic};
+
+    #[test]
+    fn written_files_replace_and_leave_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        let e = write_atomic(&dir.path().join("d"), b"").unwrap_err();
+        assert!(e.to_string().contains("/d`"), "{e}");
+    }
+
+    #[test]
+    fn exclusive_lock_is_held_until_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::shared(&path, &Reporter::silent()).unwrap();
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_exclusive(&path).unwrap().is_some());
+    }
+}
