@@ -7,7 +7,7 @@
 //!
 //! Reference: proc_pid_net(5); the state `0A` is TCP_LISTEN.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -27,7 +27,8 @@ pub struct Taken {
     pub holder: Holder,
 }
 
-/// Ports that are not free; the message names each, its holder and the way out.
+/// Ports that are not free; the message names each, its holder and what
+/// to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct PortsTaken(pub Vec<Taken>);
 
@@ -43,12 +44,24 @@ impl fmt::Display for PortsTaken {
         if self.0.len() > 5 {
             write!(f, "; and {} more ports", self.0.len() - 5)?;
         }
-        let variable = self.0.iter().find_map(|t| t.purpose.variable());
-        let other = variable.map(|v| format!(", choose other ports by {v}")).unwrap_or_default();
+        let other = match self.variables().as_slice() {
+            [] => String::new(),
+            names => format!(", choose other ports by {}", names.join(" and ")),
+        };
         write!(
             f,
             ". Stop that program{other}, or use a cluster name of its own (--cluster NAME), which takes free ports"
         )
+    }
+}
+
+impl PortsTaken {
+    /// The variables that choose other ports in place of these, each once.
+    fn variables(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.0.iter().filter_map(|t| t.purpose.variable()).collect();
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(*name));
+        names
     }
 }
 
@@ -303,13 +316,30 @@ mod tests {
     }
 
     #[test]
-    fn message_has_port_purpose_holder_and_way_out() {
+    fn message_has_port_purpose_holder_and_remedy() {
         let node = NodeId::new(201).unwrap();
         let holder = Holder::Process { pid: 42, name: "sshd".into() };
         let error = PortsTaken(vec![
             Taken { port: 12501, purpose: Purpose::Ssh(node), holder },
             Taken { port: 10053, purpose: Purpose::Dns, holder: Holder::User(1000) },
         ]);
-        assert_snapshot!(error, @"port 12501 on 127.0.0.1, wanted for ssh to vm-201, is taken by sshd (process 42); port 10053 on 127.0.0.1, wanted for the DNS proxy, is taken by a process of user id 1000. Stop that program, choose other ports by XCLUSTER_SSH_BASE, or use a cluster name of its own (--cluster NAME), which takes free ports");
+        assert_snapshot!(error, @"port 12501 on 127.0.0.1, wanted for ssh to vm-201, is taken by sshd (process 42); port 10053 on 127.0.0.1, wanted for the DNS proxy, is taken by a process of user id 1000. Stop that program, choose other ports by XCLUSTER_SSH_BASE and XCLUSTER_DNS_PORT, or use a cluster name of its own (--cluster NAME), which takes free ports");
+    }
+
+    #[test]
+    fn remedy_names_the_variable_of_each_purpose() {
+        let node = NodeId::new(1).unwrap();
+        let rows = [
+            (vec![Purpose::Telnet(node)], "choose other ports by XCLUSTER_TELNET_BASE,"),
+            (vec![Purpose::K8s(node)], "choose other ports by XCLUSTER_K8S_PORT,"),
+            (vec![Purpose::Dns], "choose other ports by XCLUSTER_DNS_PORT,"),
+            (vec![Purpose::Ssh(node); 3], "choose other ports by XCLUSTER_SSH_BASE,"),
+            (vec![Purpose::Api(node)], "Stop that program, or use"),
+        ];
+        for (purposes, remedy) in rows {
+            let taken = |purpose| Taken { port: 1, purpose, holder: Holder::Unknown };
+            let message = PortsTaken(purposes.into_iter().map(taken).collect()).to_string();
+            assert!(message.contains(remedy), "{message}");
+        }
     }
 }

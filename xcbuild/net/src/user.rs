@@ -84,8 +84,6 @@ pub enum Purpose {
     Api(NodeId),
     /// The DNS proxy on the host.
     Dns,
-    /// The frames of all networks but the maintenance one.
-    Multicast,
 }
 
 impl Purpose {
@@ -95,7 +93,9 @@ impl Purpose {
             Purpose::Telnet(_) => Some("XCLUSTER_TELNET_BASE"),
             Purpose::Ssh(_) => Some("XCLUSTER_SSH_BASE"),
             Purpose::K8s(_) => Some("XCLUSTER_K8S_PORT"),
-            Purpose::Api(_) | Purpose::Dns | Purpose::Multicast => None,
+            Purpose::Dns => Some("XCLUSTER_DNS_PORT"),
+            // The contract has no variable for it.
+            Purpose::Api(_) => None,
         }
     }
 }
@@ -108,7 +108,6 @@ impl fmt::Display for Purpose {
             Purpose::K8s(node) => write!(f, "port 8080 of {node}"),
             Purpose::Api(node) => write!(f, "port 6443 of {node}"),
             Purpose::Dns => f.write_str("the DNS proxy"),
-            Purpose::Multicast => f.write_str("the nodes' networks (multicast)"),
         }
     }
 }
