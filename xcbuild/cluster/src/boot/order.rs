@@ -22,7 +22,7 @@ impl FromStr for Order {
         for word in text.split(',').map(str::trim) {
             let role = word.parse()?;
             if roles.contains(&role) {
-                bail!("{word} are named twice");
+                bail!("the role `{word}` is named twice");
             }
             roles.push(role);
         }
@@ -111,7 +111,9 @@ mod tests {
         let rows = [
             ("routes", "`routes` is no role; roles are vms, routers, testers"),
             ("vms,", "`` is no role; roles are vms, routers, testers"),
-            ("vm,vms", "vms are named twice"),
+            ("vm,vms", "the role `vms` is named twice"),
+            ("routers,router", "the role `router` is named twice"),
+            ("tester,vms,tester", "the role `tester` is named twice"),
         ];
         for (text, expected) in rows {
             assert_eq!(text.parse::<Order>().unwrap_err().to_string(), expected);
