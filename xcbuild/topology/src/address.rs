@@ -3,10 +3,15 @@
 //! Network `N` is `192.168.N.0/24` and `PREFIX:192.168.N.0/120`, where PREFIX is 96 bits long in
 //! the manner of RFC 6052 (`1000::1` unless set). Node `i` has host byte `i` on each network, the
 //! host itself has 250. The MAC address of node `i` on network `N` is `00:00:00:01:NN:ii`.
+//!
+//! In saved files numbers are numbers, roles and MAC addresses are text; what is read back is
+//! checked like what a user types.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 /// Host byte of the machine that runs the cluster, on every network.
 pub const HOST_BYTE: u8 = 250;
@@ -26,6 +31,9 @@ pub enum AddressError {
     /// Not the name of a role.
     #[error("`{0}` is no role; roles are vms, routers, testers")]
     Role(String),
+    /// Not an Ethernet address.
+    #[error("`{0}` is not a MAC address such as 00:00:00:01:00:c9")]
+    Mac(String),
     /// Not a /96 IPv6 prefix in the form used here.
     #[error("IPv6 prefix `{0}` does not give an address when `:192.168.0.1` is added to it")]
     Prefix(String),
@@ -35,7 +43,8 @@ pub enum AddressError {
 }
 
 /// What a node does in the cluster; its number decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// 1–200: a cluster node.
     Vm,
@@ -89,8 +98,23 @@ impl FromStr for Role {
 }
 
 /// A node's number, 1–240.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct NodeId(u8);
+
+impl TryFrom<u8> for NodeId {
+    type Error = AddressError;
+
+    fn try_from(number: u8) -> Result<Self, AddressError> {
+        Self::new(number).ok_or_else(|| AddressError::Node(number.to_string()))
+    }
+}
+
+impl From<NodeId> for u8 {
+    fn from(node: NodeId) -> Self {
+        node.0
+    }
+}
 
 impl NodeId {
     /// The node of that number, if there can be one.
@@ -142,7 +166,7 @@ impl FromStr for NodeId {
 }
 
 /// A network's number, 0–255: the third byte of its IPv4 subnet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkId(pub u8);
 
 impl fmt::Display for NetworkId {
@@ -174,7 +198,8 @@ pub fn parse_networks(text: &str) -> Result<Vec<NetworkId>, AddressError> {
 }
 
 /// An Ethernet address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
@@ -188,6 +213,34 @@ impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl FromStr for Mac {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let byte = |part: &str| {
+            let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+            plain.then(|| u8::from_str_radix(part, 16).ok()).flatten()
+        };
+        let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| AddressError::Mac(text.into()))
+    }
+}
+
+impl TryFrom<String> for Mac {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl From<Mac> for String {
+    fn from(mac: Mac) -> Self {
+        mac.to_string()
     }
 }
 
@@ -298,6 +351,31 @@ mod tests {
         for bad in ["", "vmsss", "VM", "all", "1"] {
             let error = bad.parse::<Role>().unwrap_err().to_string();
             assert_eq!(error, format!("`{bad}` is no role; roles are vms, routers, testers"));
+        }
+    }
+
+    /// What is saved is short, the same as before there were types for it, and checked when read.
+    #[test]
+    fn saved_addresses_are_numbers_and_text() {
+        let (node, net) = (NodeId::new(201).unwrap(), NetworkId(1));
+        let saved = serde_json::json!([node, net, node.role(), Mac::of(node, net)]);
+        assert_eq!(saved.to_string(), r#"[201,1,"router","00:00:00:01:01:c9"]"#);
+        let read: (NodeId, NetworkId, Role, Mac) = serde_json::from_value(saved).unwrap();
+        assert_eq!(read, (node, net, Role::Router, Mac::of(node, net)));
+        let by_node = std::collections::BTreeMap::from([(node, 1)]);
+        let text = serde_json::to_string(&by_node).unwrap();
+        assert_eq!(text, r#"{"201":1}"#);
+        assert_eq!(
+            serde_json::from_str::<std::collections::BTreeMap<NodeId, u8>>(&text).unwrap(),
+            by_node
+        );
+        for bad in ["0", "241", "256"] {
+            assert!(serde_json::from_str::<NodeId>(bad).is_err(), "{bad}");
+        }
+        for bad in
+            ["", "00:00:00:01:01", "00:00:00:01:01:c9:00", "0:0:0:1:1:c9", "00:00:00:01:01:+9"]
+        {
+            assert!(bad.parse::<Mac>().is_err(), "{bad}");
         }
     }
 

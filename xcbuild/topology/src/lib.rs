@@ -33,6 +33,7 @@ pub use nodes::{Interface, Node, NodeError, Overrides};
 pub use parse::ParseError;
 
 use address::{NetworkId, NodeId, Role};
+use serde::{Deserialize, Serialize};
 
 /// A topology: networks, and groups of nodes on them.
 ///
@@ -61,7 +62,7 @@ impl Topology {
 }
 
 /// How many nodes a cluster has of each role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Cluster nodes, 1–200.
     pub vm: u8,
@@ -79,6 +80,24 @@ impl Default for Counts {
 }
 
 impl Counts {
+    /// How many of each role there are among nodes.
+    pub fn among(nodes: impl IntoIterator<Item = NodeId>) -> Self {
+        let mut counts = Self { vm: 0, routers: 0, testers: 0 };
+        for node in nodes {
+            let count = counts.of_mut(node.role());
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    fn of_mut(&mut self, role: Role) -> &mut u8 {
+        match role {
+            Role::Vm => &mut self.vm,
+            Role::Router => &mut self.routers,
+            Role::Tester => &mut self.testers,
+        }
+    }
+
     /// The count of one role.
     pub fn of(&self, role: Role) -> u8 {
         match role {
@@ -94,5 +113,16 @@ impl Counts {
         [Role::Vm, Role::Router, Role::Tester]
             .into_iter()
             .flat_map(move |role| NodeId::of_role(role, counts.of(role)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, NodeId};
+
+    #[test]
+    fn nodes_are_counted_by_role() {
+        let nodes = [1, 2, 200, 201, 240].map(|n| NodeId::new(n).unwrap());
+        assert_eq!(Counts::among(nodes), Counts { vm: 3, routers: 1, testers: 1 });
     }
 }
