@@ -15,8 +15,8 @@ use xc_net::multicast::Claim;
 use xc_net::ports::{self, Policy, Reserved};
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
-use xc_topology::address::{NodeId, Role};
-use xc_topology::{Interface, Node};
+use xc_topology::address::NodeId;
+use xc_topology::{Counts, Interface, Node};
 use xc_vm::accel::{self, Chosen};
 use xc_vm::command::{Accel, Boot, Disk, Machine, Port, command, netdev_id};
 use xc_vm::kernel_line::{Common, kernel_line};
@@ -91,7 +91,7 @@ pub(super) fn cluster(
     let mut state = State::new(run, fit.accel.accel, net, logs)?;
     state.fallback = fit.accel.fallback.clone();
     state.network = network;
-    state.counts = params.counts.unwrap_or_else(|| counts(&params.nodes));
+    state.counts = params.counts.unwrap_or_else(|| Counts::among(ids.iter().copied()));
     let own_dns = params.dns.as_ref().filter(|_| !served);
     state.dns = own_dns.map(|argv| dns_helper(run, params, &state, argv));
     state.waits = params.wait;
@@ -203,7 +203,7 @@ fn argv(
         })
     });
     let ports = ports.collect::<Result<Vec<_>>>()?;
-    let line = kernel_line(node, common);
+    let line = kernel_line(node, state.accel, common);
     Ok(command(node, &machine, boot, &line, &ports, &run.node(node.id, &state.logs))?)
 }
 
@@ -236,25 +236,13 @@ fn machine(params: &StartParams, state: &State) -> Machine {
 }
 
 fn common(params: &StartParams, state: &State) -> Common {
-    let (vms, routers, testers) = state.counts;
     Common {
-        vms,
-        routers,
-        testers,
+        counts: state.counts,
         prefix: params.prefix.clone(),
         dns_port: state.net.dns_port,
         key: state.key.clone(),
         append: params.append.clone(),
     }
-}
-
-/// How many vms, routers and testers there are among nodes.
-fn counts(nodes: &[Node]) -> (u8, u8, u8) {
-    let count = |role| {
-        let of_role = nodes.iter().filter(|n| n.id.role() == role).count();
-        u8::try_from(of_role).unwrap_or(u8::MAX)
-    };
-    (count(Role::Vm), count(Role::Router), count(Role::Tester))
 }
 
 /// The same files by absolute paths: qemu runs in `/`, so that it keeps no other directory busy.

@@ -22,8 +22,8 @@ use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_net::{Kind, Wanted};
 use xc_sys::cancel;
-use xc_topology::Node;
 use xc_topology::address::{NodeId, Prefix};
+use xc_topology::{Counts, Node};
 use xc_vm::accel::Choice;
 use xc_vm::command::{Accel, Boot};
 
@@ -37,7 +37,7 @@ pub struct StartParams {
     /// The nodes, in the order in which they are started.
     pub nodes: Vec<Node>,
     /// How many vms, routers and testers the nodes are told that there are; counted if not given.
-    pub counts: Option<(u8, u8, u8)>,
+    pub counts: Option<Counts>,
     /// The qemu program (`__kvm`).
     pub program: String,
     /// The machine type (`__machine`).

@@ -21,7 +21,7 @@ use super::RunDir;
 use super::network::Network;
 use super::way_out::command;
 use xc_net::user::UserNet;
-use xc_topology::{Node, Ways};
+use xc_topology::{Counts, Node, Ways};
 use xc_vm::command::Accel;
 use xc_vm::process::ProcessId;
 
@@ -75,8 +75,8 @@ pub struct State {
     /// Whether its nodes say when they are ready; those of an image of the user's don't.
     #[serde(default = "yes")]
     pub waits: bool,
-    /// How many vms, routers and testers its nodes are told that there are.
-    pub counts: (u8, u8, u8),
+    /// How many nodes of each role its nodes are told that there are.
+    pub counts: Counts,
     /// Its nodes by number.
     pub nodes: BTreeMap<u8, NodeState>,
 }
@@ -219,7 +219,7 @@ impl State {
             images: Vec::new(),
             dns: None,
             waits: true,
-            counts: (0, 0, 0),
+            counts: Counts { vm: 0, routers: 0, testers: 0 },
             nodes: BTreeMap::new(),
         })
     }

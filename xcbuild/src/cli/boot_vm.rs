@@ -31,8 +31,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables, with_window: bool) -
     let topology = topology::load(&settings)?;
     let node = topology.node(arguments.node, &settings.overrides()?)?;
     let mut params = params::params(&settings, &topology, vec![node], false)?;
-    let counts = settings.counts(&topology);
-    params.counts = Some((counts.vm, counts.routers, counts.testers));
+    params.counts = Some(settings.counts(&topology));
     params.at_once = true;
     let bar = Progress::spinner(format_args!("starting {}", arguments.node));
     life::boot_one(&params, &|event| show(&bar, &event))?;

@@ -285,9 +285,9 @@ mod tests {
     };
     use crate::kernel_line::{Common, kernel_line};
     use xc_net::user::UserNet;
-    use xc_topology::Node;
     use xc_topology::address::Prefix;
     use xc_topology::fixture::node;
+    use xc_topology::{Counts, Node};
 
     fn paths() -> Paths {
         let path = |name: &str| PathBuf::from(format!("/run/xc/default/201.{name}"));
@@ -308,10 +308,9 @@ mod tests {
         let append = "quiet".into();
         let line = kernel_line(
             node,
+            accel,
             &Common {
-                vms: 4,
-                routers: 2,
-                testers: 1,
+                counts: Counts { vm: 4, routers: 2, testers: 1 },
                 prefix: prefix.clone(),
                 dns_port,
                 key: None,
@@ -399,7 +398,7 @@ mod tests {
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -device virtio-rng-pci
         -kernel /w/bzImage
-        -append console=ttyS0 quiet cryptomgr.notests no_timer_check xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
+        -append console=ttyS0 quiet xc.nvm=4 xc.nrouters=2 xc.ntesters=1 xc.prefix=1000::1 quiet
         -netdev user,id=net0,net=192.168.0.2/24,host=192.168.0.250,dns=192.168.0.251,ipv6-net=1000::1:c0a8:2/120,ipv6-host=1000::1:c0a8:fa,ipv6-dns=1000::1:c0a8:fb,hostfwd=tcp:127.0.0.1:12002-192.168.0.2:23,hostfwd=tcp:127.0.0.1:12302-192.168.0.2:22
         -device virtio-net-pci,netdev=net0,mac=00:00:00:01:00:02,romfile=
         -chardev socket,id=console,path=/run/xc/default/201.console,server=on,wait=off,logfile=/w/log,, old/201.log
