@@ -10,14 +10,13 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use xc_report::causes;
 use xc_report::{Reporter, Sink};
 
-use xc_sys::cancel;
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
 const READER_GONE: i32 = 141;
@@ -148,7 +147,7 @@ pub struct Stream(());
 /// So much a pipe takes at once when it says that it takes something: PIPE_BUF.
 const AT_ONCE: usize = 4096;
 /// How long a reader has after a cancel.
-const LAST_CHANCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// The stream; not to a terminal, which bytes would upset.
@@ -160,12 +159,12 @@ impl Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let out = io::stdout().lock();
-        let stop = cancel::fd()?;
-        let ready = PollFlags::OUT;
-        let mut fds = [PollFd::new(&out, ready), PollFd::new(&stop, PollFlags::IN)];
-        poll(&mut fds, None)?;
-        if fds[0].revents().is_empty() && poll(&mut fds[..1], Some(&LAST_CHANCE))? == 0 {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        let wait = |mode| Waiter::new(mode).writable(&out);
+        if let Woken::Cancelled = wait(CancelMode::Honour).wait()? {
+            let until = Instant::now() + LAST_CHANCE;
+            if let Woken::TimedOut = wait(CancelMode::Ignore).until(until).wait()? {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
         }
         Ok(rustix::io::write(&out, &bytes[..bytes.len().min(AT_ONCE)])?)
     }

@@ -8,12 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-
 use super::Frame;
 use super::pcap::Stream;
 use super::pcapng::{Direction, Interface};
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 use xc_topology::address::Mac;
 
 /// How long a place is still read that goes on and on after the recording's end.
@@ -171,18 +169,14 @@ fn wait(
     stop: BorrowedFd<'_>,
     last: &mut Option<Instant>,
 ) -> io::Result<bool> {
-    loop {
-        let mut fds = [PollFd::new(&reader, PollFlags::IN), PollFd::new(&stop, PollFlags::IN)];
-        match poll(&mut fds, None) {
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-            Ok(_) if fds[1].revents().is_empty() => return Ok(true),
-            Ok(_) => {
-                let last = *last.get_or_insert_with(|| Instant::now() + LAST_WORDS);
-                return Ok(!fds[0].revents().is_empty() && Instant::now() < last);
-            }
-        }
+    // That the user cancels is for whoever records: it shuts `stop`.
+    let mut waiter = Waiter::new(CancelMode::Ignore).readable(&reader).readable(&stop);
+    let Woken::Ready(ready) = waiter.wait()? else { return Ok(false) };
+    if !ready.has(1) {
+        return Ok(true);
     }
+    let last = *last.get_or_insert_with(|| Instant::now() + LAST_WORDS);
+    Ok(ready.has(0) && Instant::now() < last)
 }
 
 fn timed_frame(frame: Frame, timed: bool) -> Frame {

@@ -17,7 +17,7 @@ use super::status::{DEAD, process};
 use super::watch::Watch;
 use super::way_out::command;
 use super::words::panicked;
-use xc_sys::wait::{FOREVER, First, first};
+use xc_sys::wait::{CancelMode, FOREVER, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 use xc_vm::process::Held;
@@ -74,7 +74,9 @@ impl Vigil {
 
     /// Whether the node dies before a moment: connections may end a little before their node does.
     pub fn ends_within(&self, time: Duration) -> bool {
-        matches!(first(&[self.as_fd()], Instant::now() + time), Ok(First::Ready(_)))
+        let until = Instant::now() + time;
+        let mut waiter = Waiter::new(CancelMode::Honour).readable(self).until(until);
+        matches!(waiter.wait(), Ok(Woken::Ready(_)))
     }
 
     /// What happened, after it polled readable.
@@ -120,7 +122,10 @@ fn watched(
                 // That the user wants to stop is seen by who holds the vigil as well.
                 readable.is_err() || readable.is_ok_and(|r| r.first() == Some(&true))
             }
-            None => !matches!(first(&[stopped.as_fd(), held.as_fd()], until), Ok(First::Ready(1))),
+            None => {
+                let mut waiter = Waiter::new(CancelMode::Honour).readable(stopped).readable(held);
+                !matches!(waiter.wait(), Ok(Woken::Ready(ready)) if !ready.has(0))
+            }
         };
         if ended {
             return None;

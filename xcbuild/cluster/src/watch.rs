@@ -9,12 +9,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use anyhow::{Context, Result, bail};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use rustix::io::Errno;
 
-use xc_sys::cancel;
+use xc_sys::cancel::Cancelled;
+use xc_sys::wait::{self, CancelMode, Waiter};
 use xc_vm::process::Held;
 
 /// Why a wait came to its end.
@@ -52,7 +51,7 @@ impl Watch {
     /// Waits until a file has grown or one of the processes has ended.
     ///
     /// # Errors
-    /// [`cancel::Cancelled`] when the user wants to stop.
+    /// [`Cancelled`] when the user wants to stop.
     pub(super) fn wait(&self, processes: &[&Held], deadline: Instant) -> Result<Woken> {
         let fds: Vec<_> = processes.iter().map(|p| p.as_fd()).collect();
         match self.poll(&fds, deadline)? {
@@ -78,22 +77,14 @@ impl Watch {
     /// Waits for a file that has grown or a descriptor that is readable, and tells which are;
     /// `None` if the time is up.
     fn poll(&self, others: &[BorrowedFd<'_>], deadline: Instant) -> Result<Option<Vec<bool>>> {
-        let cancelled = cancel::fd().context("can't wait for signals")?;
-        loop {
-            cancel::check()?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).ok();
-            let fds = [self.inotify.as_fd(), cancelled].into_iter().chain(others.iter().copied());
-            let poll_fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-            let mut fds: Vec<_> = fds.map(poll_fd).collect();
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(0) => return Ok(None),
-                Ok(_) if fds[1].revents().is_empty() => {
-                    self.drain();
-                    return Ok(Some(fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect()));
-                }
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error).context("can't wait for the nodes"),
+        let waiter = Waiter::new(CancelMode::Honour).readable(&self.inotify);
+        let mut waiter = waiter.all_readable(others.iter().copied()).until(deadline);
+        match waiter.wait().context("can't wait for the nodes")? {
+            wait::Woken::TimedOut => Ok(None),
+            wait::Woken::Cancelled => bail!(Cancelled),
+            wait::Woken::Ready(ready) => {
+                self.drain();
+                Ok(Some((1..=others.len()).map(|place| ready.has(place)).collect()))
             }
         }
     }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cluster::{self, ClusterName};
 use crate::settings::{Settings, Variables, set_options};
@@ -14,8 +13,8 @@ use crate::ui;
 use xc_capture::source::LAST_WORDS;
 use xc_capture::{Limits, SNAPLEN, Source, Summary, pcap, record};
 use xc_cluster::capture::{Place, open};
-use xc_sys::cancel;
 use xc_sys::packet::PacketSocket;
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 
 /// Write the frames of networks, or of nodes' links, to a pcapng file until Ctrl-C
 ///
@@ -135,20 +134,16 @@ pub fn help(arguments: &Helper) -> Result<ExitCode> {
 /// Waits for a frame; false when the reader has gone, or an end is wanted and what was seen by then is
 /// written or the time for it over, which is kept in `last`.
 fn wait(socket: &PacketSocket, last: &mut Option<Instant>) -> io::Result<bool> {
-    let (out, stop) = (io::stdout(), cancel::fd()?);
-    // Without flags, only that the reader has gone is told.
-    let mut fds = [
-        PollFd::new(socket, PollFlags::IN),
-        PollFd::new(&out, PollFlags::empty()),
-        PollFd::new(&stop, PollFlags::IN),
-    ];
-    poll(&mut fds, None)?;
-    if !fds[1].revents().is_empty() {
-        return Ok(false);
-    }
-    if fds[2].revents().is_empty() {
-        return Ok(true);
+    let out = io::stdout();
+    let wait = |mode| Waiter::new(mode).readable(socket).hung_up(&out);
+    if let Woken::Ready(ready) = wait(CancelMode::Honour).wait()? {
+        return Ok(!ready.has(1));
     }
     let last = *last.get_or_insert_with(|| Instant::now() + LAST_WORDS);
-    Ok(!fds[0].revents().is_empty() && Instant::now() < last)
+    let now = Instant::now();
+    // What is there by now is all that is wanted.
+    match wait(CancelMode::Ignore).until(now).wait()? {
+        Woken::Ready(ready) => Ok(!ready.has(1) && now < last),
+        Woken::TimedOut | Woken::Cancelled => Ok(false),
+    }
 }

@@ -14,7 +14,7 @@ use xc_cluster::{RunDir, console, status};
 use xc_overlay::manifest::test::Case;
 use xc_sys::cancel::Cancelled;
 use xc_sys::exec::{Bounded, Output};
-use xc_sys::wait::{First, first};
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::process::{Held, ProcessId};
 
@@ -162,10 +162,10 @@ impl Bench {
             if !matches!(verdict, Verdict::Failed(_)) {
                 return Ok((verdict, output));
             }
-            match first(&[vigil.as_fd()], next)? {
-                First::TimedOut => {}
-                First::Ready(_) => return Ok(self.died(vigil)),
-                First::Cancelled => bail!(Cancelled),
+            match Waiter::new(CancelMode::Honour).readable(&vigil).until(next).wait()? {
+                Woken::TimedOut => {}
+                Woken::Ready(_) => return Ok(self.died(vigil)),
+                Woken::Cancelled => bail!(Cancelled),
             }
         }
     }

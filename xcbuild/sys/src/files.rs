@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FlockOperation;
 
-use super::cancel;
+use super::cancel::Cancelled;
+use super::wait::{CancelMode, Waiter, Woken};
 use xc_report::{Reporter, timeline};
+
+/// How long after a try a held lock is tried again.
+const RETRY_LOCK: Duration = Duration::from_millis(50);
 
 /// Writes a file so that readers see the old content or the new one, never a part: a temporary
 /// file beside it, synced, then renamed over it. Missing directories are made.
@@ -190,11 +194,11 @@ fn lock_file(path: &Path) -> io::Result<fs::File> {
 
 /// A short wait that the user's Ctrl-C ends: a lock has no event to wait for together with that.
 fn pause() -> io::Result<()> {
-    let cancelled = cancel::fd()?;
-    let mut events = [PollFd::new(&cancelled, PollFlags::IN)];
-    let time = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-    let _ = rustix::event::poll(&mut events, Some(&time));
-    cancel::check().map_err(io::Error::other)
+    let until = Instant::now() + RETRY_LOCK;
+    match Waiter::new(CancelMode::Honour).until(until).wait()? {
+        Woken::Cancelled => Err(io::Error::other(Cancelled)),
+        Woken::Ready(_) | Woken::TimedOut => Ok(()),
+    }
 }
 
 impl Drop for Lock {

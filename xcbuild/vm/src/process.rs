@@ -12,10 +12,11 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 
 /// How long a process has after SIGTERM before SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -90,16 +91,8 @@ impl Held {
 
     /// Waits until the process has ended or the time is up, and tells whether it has ended.
     pub fn wait(&self, deadline: Instant) -> bool {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).ok();
-            let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(count) => return count > 0,
-                Err(Errno::INTR) => {}
-                Err(_) => return false,
-            }
-        }
+        let mut waiter = Waiter::new(CancelMode::Ignore).readable(&self.fd).until(deadline);
+        matches!(waiter.wait(), Ok(Woken::Ready(_)))
     }
 }
 

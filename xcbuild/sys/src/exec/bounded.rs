@@ -1,16 +1,16 @@
 //! A program that has so long, and is given up when something else ends: a command on a node that
 //! may hang, or die with its node.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
 use super::pipes::Drain;
 use super::{Exec, ExecError, Output, child_pid};
-use crate::wait::{FOREVER, First, first};
+use crate::wait::{CancelMode, Waiter, Woken};
 
 /// How a program came to its end that had not all the time it wanted.
 #[derive(Debug)]
@@ -44,9 +44,9 @@ impl Exec {
         let drains = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
         let waited = pidfd_open(group, PidfdFlags::empty())
             .map_err(Into::into)
-            .and_then(|end| first(&[end.as_fd(), breaks], deadline));
+            .and_then(|end| first_end(&end, breaks, Some(deadline)));
         // Whatever it was: nothing of the group goes on, and its end is taken note of.
-        if !matches!(waited, Ok(First::Ready(0))) {
+        if !matches!(waited, Ok(FirstEnd::Program)) {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let status = child.wait().map_err(failed)?;
@@ -55,10 +55,10 @@ impl Exec {
             (drains.0.finish().map_err(failed)?, drains.1.finish().map_err(failed)?);
         let output = Output { stdout, stderr };
         match waited.map_err(failed)? {
-            First::Ready(0) => Ok(Bounded::Ended(status, output)),
-            First::Ready(_) => Ok(Bounded::Broken(output)),
-            First::TimedOut => Ok(Bounded::TimedOut(output)),
-            First::Cancelled => Err(ExecError::Cancelled { program }),
+            FirstEnd::Program => Ok(Bounded::Ended(status, output)),
+            FirstEnd::Breaks => Ok(Bounded::Broken(output)),
+            FirstEnd::Time => Ok(Bounded::TimedOut(output)),
+            FirstEnd::Cancel => Err(ExecError::Cancelled { program }),
         }
     }
 }
@@ -82,20 +82,43 @@ impl Exec {
         let id = child_pid(&child);
         let held = pidfd_open(id, PidfdFlags::empty()).map_err(|e| failed(e.into()));
         let waited = held.and_then(|end| {
-            let waited = first(&[end.as_fd(), breaks], Instant::now() + FOREVER).map_err(failed)?;
-            if waited != First::Ready(0) {
+            let waited = first_end(&end, breaks, None).map_err(failed)?;
+            if waited != FirstEnd::Program {
                 let _ = kill_process(id, Signal::TERM);
-                let mut fds = [PollFd::new(&end, PollFlags::IN)];
-                let _ = poll(&mut fds, Timespec::try_from(LEAVE).ok().as_ref());
+                let until = Instant::now() + LEAVE;
+                let _ = Waiter::new(CancelMode::Ignore).readable(&end).until(until).wait();
             }
             Ok(waited)
         });
-        if !matches!(waited, Ok(First::Ready(0))) {
+        if !matches!(waited, Ok(FirstEnd::Program)) {
             let _ = kill_process(id, Signal::KILL);
         }
         let status = child.wait().map_err(failed)?;
-        Ok((waited? != First::Ready(1)).then_some(status))
+        Ok((waited? != FirstEnd::Breaks).then_some(status))
     }
+}
+
+/// What came to its end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstEnd {
+    Program,
+    Breaks,
+    Time,
+    Cancel,
+}
+
+fn first_end(
+    program: &impl AsFd,
+    breaks: BorrowedFd<'_>,
+    deadline: Option<Instant>,
+) -> io::Result<FirstEnd> {
+    let waiter = Waiter::new(CancelMode::Honour).readable(program).readable(&breaks);
+    Ok(match waiter.until(deadline).wait()? {
+        Woken::Ready(ready) if ready.has(0) => FirstEnd::Program,
+        Woken::Ready(_) => FirstEnd::Breaks,
+        Woken::TimedOut => FirstEnd::Time,
+        Woken::Cancelled => FirstEnd::Cancel,
+    })
 }
 
 #[cfg(test)]

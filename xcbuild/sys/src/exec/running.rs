@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use rustix::process::{PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::error::tail;
 use super::{Exec, ExecError, child_pid};
-use crate::wait::readable;
+use crate::wait::{CancelMode, Waiter};
 
 impl Exec {
     /// Starts it in a process group of its own, to be read while it runs.
@@ -43,7 +43,8 @@ impl Running {
         let _ = kill_process_group(id, Signal::TERM);
         if let Ok(process) = pidfd_open(id, PidfdFlags::empty()) {
             // After a cancel it has its time as well. What is left then is ended as it is dropped.
-            let _ = readable(process.as_fd(), Instant::now() + within);
+            let until = Instant::now() + within;
+            let _ = Waiter::new(CancelMode::Ignore).readable(&process).until(until).wait();
         }
     }
 

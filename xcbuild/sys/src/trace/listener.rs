@@ -4,11 +4,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
-
 use super::Flow;
 use super::calls::{Call, Stopped};
 use super::task::Task;
+use crate::wait::{CancelMode, Waiter, Woken};
 
 /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` of linux/seccomp.h.
 const SYNC_WAKE_UP: u64 = 1;
@@ -23,14 +22,12 @@ pub fn serve(
     mut end: impl FnMut(),
 ) -> io::Result<()> {
     set_flags(listener);
+    // A cancel ends the program, and with it the listener.
+    let mut waiter = Waiter::new(CancelMode::Ignore).readable(listener);
     loop {
-        let mut events = [PollFd::new(listener, PollFlags::IN)];
-        match poll(&mut events, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            other => other?,
-        };
-        if !events[0].revents().contains(PollFlags::IN) {
-            return Ok(());
+        match waiter.wait()? {
+            Woken::Ready(ready) if ready.has_input(0) => {}
+            _ => return Ok(()),
         }
         let Some((id, task, stopped)) = receive(listener)? else { continue };
         // A program that we may not look into hides what it reads.
