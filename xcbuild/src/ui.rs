@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-pub use xc_report::causes;
+use xc_cluster::hint::hints;
 use xc_report::{Reporter, Sink};
 
 use xc_sys::wait::{CancelMode, Waiter, Woken};
@@ -97,6 +97,12 @@ pub fn hint(text: impl Display) {
 /// A line of a log that a program of ours keeps on its stderr.
 pub fn log(line: impl Display) {
     say(&line.to_string());
+}
+
+/// An error with all its causes, and then what helps.
+pub fn causes(error: &anyhow::Error) -> String {
+    let hints = hints(error).map(|hint| format!("; {hint}"));
+    hints.fold(xc_report::causes(error), |text, hint| text + &hint)
 }
 
 /// Says why the program failed, with all causes.

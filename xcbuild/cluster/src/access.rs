@@ -16,7 +16,6 @@ use anyhow::{Context, Result, bail};
 
 use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::vigil::{NodeDied, Vigil};
-use super::way_out::{absent, command};
 use super::{RunDir, status};
 use xc_sys::exec::{Bounded, Exec, Output};
 use xc_sys::wait::FOREVER;
@@ -197,7 +196,7 @@ impl Reach {
     pub fn of(run: &RunDir) -> Result<Self> {
         let status = status(run)?;
         if status.alive() == 0 {
-            bail!(absent(run.name()));
+            bail!(run.name().not_running());
         }
         let mut reach = Self { answering: Vec::new(), silent: Vec::new() };
         for n in &status.nodes {
@@ -220,13 +219,13 @@ impl Reach {
 
 /// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.
 fn unanswered(run: &RunDir, node: &NodeStatus) -> Option<String> {
-    let way_out = |verb| command(run.name(), &format!("{verb} {}", node.number));
+    let command = |verb| run.name().command(format_args!("{verb} {}", node.number));
     match node.condition {
-        NodeCondition::Paused => Some(format!("is paused; {} lets it go on", way_out("cont"))),
+        NodeCondition::Paused => Some(format!("is paused; {} lets it go on", command("cont"))),
         NodeCondition::Waiting => Some("waits for its turn to boot".into()),
         NodeCondition::Dead => {
             let why = node.failure.as_deref().unwrap_or(DEAD);
-            Some(format!("does not run: {why}; {} starts it", way_out("restart")))
+            Some(format!("does not run: {why}; {} starts it", command("restart")))
         }
         NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => None,
     }
@@ -347,7 +346,7 @@ mod tests {
     fn ssh_checks_and_reads_nothing_of_the_users() {
         let (node, run) = (
             NodeId::new(201).unwrap(),
-            RunDir::new("/r".as_ref(), "c", &Reporter::silent()).unwrap(),
+            RunDir::new("/r".as_ref(), &"c".parse().unwrap(), &Reporter::silent()).unwrap(),
         );
         let target = Target {
             node,

@@ -17,7 +17,6 @@ use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use super::state::State;
 use super::tail::{Tail, end_of};
 use super::watch::Watch;
-use super::way_out::absent;
 use super::words::{how_it_ended, panicked};
 use super::{RunDir, status};
 use xc_sys::files::Lock;
@@ -37,7 +36,7 @@ const PAST: usize = 20;
 /// When the cluster has no such node.
 pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
     let Some(state) = State::load(run)? else {
-        bail!(absent(run.name()));
+        bail!(run.name().not_running());
     };
     if !state.nodes.contains_key(&node.number()) {
         bail!("{node} is not in the cluster");

@@ -57,7 +57,7 @@ mod tests {
     fn keys_are_their_owners_alone_and_never_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let [one, other] = ["a", "b"].map(|name| {
-            let run = RunDir::new(dir.path(), name, &Reporter::silent()).unwrap();
+            let run = RunDir::new(dir.path(), &name.parse().unwrap(), &Reporter::silent()).unwrap();
             run.create().unwrap();
             let key = make(&run).unwrap();
             let mode = std::fs::metadata(path(&run)).unwrap().permissions().mode();

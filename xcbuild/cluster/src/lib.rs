@@ -40,7 +40,7 @@
 //! | [`capture`] | where frames of its networks are seen |
 //! | [`network`] | what carries the networks: planned, made, undone |
 //! | [`stop`], [`status`] | the end, and the truth |
-//! | [`way_out`] | the commands that errors name |
+//! | [`name`], [`hint`] | names of clusters; the commands that hints name, errors with hints |
 //! | [`key`] | who gets in by ssh |
 //! | [`dnscheck`] | which step of the way of a name fails |
 //! | [`access`], [`vigil`], [`check`] | commands on nodes, also when those die; and whether the networks work |
@@ -58,11 +58,13 @@ pub mod corefile;
 pub mod dns;
 pub mod dnscheck;
 mod helper;
+pub mod hint;
 pub mod key;
 pub mod life;
 pub mod link;
 pub mod live;
 pub mod memory;
+pub mod name;
 pub mod network;
 mod plan;
 pub mod queries;
@@ -75,9 +77,10 @@ pub mod stop;
 mod tail;
 pub mod vigil;
 mod watch;
-pub mod way_out;
 mod words;
 
+pub use hint::{ClusterError, ErrorKind, Hint};
+pub use name::{ClusterName, NameError};
 pub use rundir::RunDir;
 pub use start::{Event, Report, StartParams, start};
 pub use status::{Status, status};

@@ -18,7 +18,6 @@ use super::state::State;
 use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::tail::length;
 use super::watch::Watch;
-use super::way_out::{self, absent};
 use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
 use xc_topology::address::NodeId;
 use xc_vm::process::{self, ProcessId};
@@ -217,7 +216,7 @@ pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status>
 /// The directory of a cluster that exists.
 fn existing(run: &RunDir) -> Result<std::path::PathBuf> {
     if !run.state_file().exists() {
-        bail!(absent(run.name()));
+        bail!(run.name().not_running());
     }
     Ok(run.path())
 }
@@ -237,7 +236,7 @@ pub(super) fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
             state.save(run)?;
             Ok((lock, state))
         }
-        _ => bail!(absent(run.name())),
+        _ => bail!(run.name().not_running()),
     }
 }
 
@@ -294,7 +293,7 @@ fn written_now(file: &Path) -> Result<()> {
 fn command(run: &RunDir, state: &State, node: NodeId, command: &str) -> Result<()> {
     known(state, &[node])?;
     if status::process(run, state, node).is_none() {
-        let restart = way_out::command(run.name(), &format!("restart {}", node.number()));
+        let restart = run.name().command(format_args!("restart {}", node.number()));
         bail!("{node} does not run: {DEAD}; {restart} starts it");
     }
     let mut qmp = Qmp::connect(&run.node(node, &state.logs).qmp, QMP_LIMIT)?;

@@ -13,7 +13,7 @@ use fs_err as fs;
 
 use super::status::{NodeCondition, NodeStatus};
 use super::watch::Watch;
-use super::{Event, RunDir, StartParams, Status, status};
+use super::{ClusterName, Event, RunDir, StartParams, Status, status};
 use xc_topology::Node;
 use xc_vm::command::Accel;
 use xc_vm::process::{Held, ProcessId};
@@ -89,15 +89,15 @@ struct Running {
 }
 
 impl Running {
-    fn of(cluster: &Status, own: &str) -> Self {
+    fn of(cluster: &Status, own: &ClusterName) -> Self {
         let qemu = cluster.accel.map_or(0, qemu_mib);
         let left = |node: &NodeStatus| {
             let all = u64::from(node.memory_mib) + qemu;
             left(all, node.condition, node.usage.map(|used| used.memory_mib))
         };
         let promised = cluster.nodes.iter().map(left).sum();
-        let alive = if cluster.cluster == own { 0 } else { cluster.alive() };
-        Self { name: cluster.cluster.clone(), alive, promised }
+        let alive = if cluster.cluster == *own { 0 } else { cluster.alive() };
+        Self { name: cluster.cluster.to_string(), alive, promised }
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn check(
     let mut host = Memory::parse(&meminfo)
         .with_context(|| format!("`{}` has no MemAvailable", params.meminfo.display()))?;
     let (leaving, staying): (Vec<_>, Vec<_>) =
-        clusters(run)?.into_iter().partition(|c| replaced && c.cluster == run.name());
+        clusters(run)?.into_iter().partition(|c| replaced && c.cluster == *run.name());
     let given_back = leaving.iter().flat_map(|cluster| &cluster.nodes);
     host.available += given_back.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
     let running: Vec<_> = staying.iter().map(|c| Running::of(c, run.name())).collect();

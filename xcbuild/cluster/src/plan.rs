@@ -282,7 +282,7 @@ fn reserved(run: &RunDir) -> Result<Reserved> {
             state.nodes.keys().filter(|_| forwards).filter_map(|n| NodeId::new(*n)).collect();
         let tcp = ports::wanted(&state.net, &nodes, state.dns.is_some());
         let all = tcp.into_iter().map(|(port, _)| port).chain([state.net.mcast_port]);
-        reserved.extend(all.map(|port| (port, state.cluster.clone())));
+        reserved.extend(all.map(|port| (port, state.cluster.to_string())));
     }
     Ok(reserved)
 }

@@ -11,19 +11,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
+use crate::ClusterName;
 use xc_report::Reporter;
 use xc_sys::files::Lock;
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 
-/// The longest name of a cluster: sockets in its directory have short paths.
-const NAME_MAX: usize = 32;
-
 /// The run directory of one cluster; it need not exist.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     root: PathBuf,
-    name: String,
+    name: ClusterName,
     reporter: Reporter,
 }
 
@@ -39,19 +37,10 @@ impl RunDir {
     /// The directory of the cluster of that name below `root`.
     ///
     /// # Errors
-    /// When the name could not be a directory's or is too long.
-    pub fn new(root: &Path, name: &str, reporter: &Reporter) -> Result<Self> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        let good = name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(plain);
-        // The lock of `a.turn` would be the file of turns of `a`.
-        let taken = name == "ports" || name.ends_with(".turn");
-        if !good || name.len() > NAME_MAX || taken {
-            bail!(
-                "`{name}` can't be a cluster's name: up to {NAME_MAX} letters, digits, `-`, `_` and `.`, a letter or digit first, not `ports`, not `….turn`"
-            );
-        }
+    /// When the current directory, from which `root` may start, is not known.
+    pub fn new(root: &Path, name: &ClusterName, reporter: &Reporter) -> Result<Self> {
         let root = std::path::absolute(root).context("can't tell where the run directory is")?;
-        Ok(Self { root, name: name.into(), reporter: reporter.clone() })
+        Ok(Self { root, name: name.clone(), reporter: reporter.clone() })
     }
 
     /// The directories of all clusters below `root`.
@@ -66,7 +55,7 @@ impl RunDir {
         let directories = entries.flatten().filter(|e| e.path().is_dir());
         let names = directories.filter_map(|e| e.file_name().into_string().ok());
         let mut all: Vec<_> =
-            names.filter_map(|name| Self::new(root, &name, reporter).ok()).collect();
+            names.filter_map(|name| Self::new(root, &name.parse().ok()?, reporter).ok()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
@@ -80,7 +69,7 @@ impl RunDir {
     }
 
     /// The cluster's name.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &ClusterName {
         &self.name
     }
 
@@ -91,7 +80,7 @@ impl RunDir {
 
     /// The directory itself.
     pub fn path(&self) -> PathBuf {
-        self.root.join(&self.name)
+        self.root.join(self.name.as_str())
     }
 
     /// The state file.
@@ -261,23 +250,12 @@ mod tests {
     use super::RunDir;
 
     #[test]
-    fn names_are_directory_names() {
-        let dir = tempfile::tempdir().unwrap();
-        for good in ["default", "ci-4711", "a", "0.1_x"] {
-            assert!(RunDir::new(dir.path(), good, &Reporter::silent()).is_ok(), "{good}");
-        }
-        for bad in ["", ".", "..", "-x", "a/b", "ä", "ports", "a.turn", &"x".repeat(33)] {
-            assert!(RunDir::new(dir.path(), bad, &Reporter::silent()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn directories_are_private_and_ours() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("deep/xcbuild");
         std::fs::create_dir_all(&root).unwrap();
         std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
-        let run = RunDir::new(&root, "c", &Reporter::silent()).unwrap();
+        let run = RunDir::new(&root, &"c".parse().unwrap(), &Reporter::silent()).unwrap();
         run.create().unwrap();
         run.create().unwrap();
         for path in [root.clone(), run.path()] {
@@ -286,14 +264,17 @@ mod tests {
         assert_eq!(RunDir::all(&root, &Reporter::silent()).unwrap(), [run]);
 
         symlink(dir.path(), root.join("link")).unwrap();
-        let error = RunDir::new(&root, "link", &Reporter::silent()).unwrap().create().unwrap_err();
+        let error = RunDir::new(&root, &"link".parse().unwrap(), &Reporter::silent())
+            .unwrap()
+            .create()
+            .unwrap_err();
         assert!(error.to_string().contains("is not a directory of ours"), "{error}");
     }
 
     #[test]
     fn one_has_the_lock_also_after_its_file_was_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
         let first = run.try_lock().unwrap().unwrap();
         assert!(run.try_lock().unwrap().is_none());
         std::thread::scope(|scope| {
@@ -309,7 +290,7 @@ mod tests {
     #[test]
     fn one_has_his_turn_also_after_its_file_was_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
         let file = dir.path().join("c.turn.lock");
         run.remove_turn().unwrap();
         assert!(!file.exists());

@@ -16,8 +16,7 @@ use super::memory::{self, NoRoom};
 use super::plan::{self, Fit};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{Phase, State};
-use super::way_out::command;
-use super::{RunDir, Status, dns, network, stop};
+use super::{ClusterName, RunDir, Status, dns, network, stop};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_net::{Kind, Wanted};
@@ -149,16 +148,16 @@ pub enum StartError {
     )]
     Running {
         /// Its name.
-        cluster: String,
+        cluster: ClusterName,
         /// How many of its nodes are alive.
         alive: usize,
     },
     /// Somebody starts or stops it right now.
     #[error(
         "the cluster `{0}` is being started or stopped by another xcbuild; wait for it, or end it by {stop}",
-        stop = command(.0, "stop")
+        stop = .0.command("stop")
     )]
-    Busy(String),
+    Busy(ClusterName),
 }
 
 /// Starts a cluster and returns when all its nodes are ready.
@@ -175,7 +174,7 @@ pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
 fn start_now(params: &StartParams, fit: &Fit, progress: &dyn Fn(Event)) -> Result<Report> {
     let run = &params.run;
     let Some(lock) = run.try_lock()? else {
-        bail!(StartError::Busy(run.name().into()));
+        bail!(StartError::Busy(run.name().clone()));
     };
     let admitted = refuse_running(run, params.replace)
         .and_then(|()| memory::check(run, params, fit.accel(), true));
@@ -208,7 +207,7 @@ fn refuse_running(run: &RunDir, replace: bool) -> Result<()> {
     // One whose state can't be read is no hindrance: what is left of it is ended.
     let alive = super::status(run).map_or(0, |status| status.alive());
     if alive > 0 && !replace {
-        bail!(StartError::Running { cluster: run.name().into(), alive });
+        bail!(StartError::Running { cluster: run.name().clone(), alive });
     }
     Ok(())
 }

@@ -17,9 +17,8 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::RunDir;
 use super::network::Network;
-use super::way_out::command;
+use super::{ClusterName, RunDir};
 use xc_net::user::UserNet;
 use xc_topology::{Counts, Node, Ways};
 use xc_vm::command::Accel;
@@ -44,7 +43,7 @@ pub struct State {
     /// The format of the file.
     pub format: u32,
     /// The cluster's name.
-    pub cluster: String,
+    pub cluster: ClusterName,
     /// The machine's boot in which the cluster was started.
     pub boot_id: String,
     /// The xcbuild that started it, or changed it last: who has the lock while it is taken.
@@ -205,7 +204,7 @@ impl State {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             format: FORMAT,
-            cluster: run.name().into(),
+            cluster: run.name().clone(),
             boot_id: boot_id()?,
             owner: ProcessId::own().context("/proc does not show this process")?,
             phase: Phase::Starting,
@@ -235,7 +234,7 @@ impl State {
             bytes => bytes?,
         };
         let damaged = || {
-            let stop = command(run.name(), "stop");
+            let stop = run.name().command("stop");
             format!("`{}` is damaged; {stop} ends the cluster all the same", path.display())
         };
         let state: Self = serde_json::from_slice(&bytes).with_context(damaged)?;
@@ -301,7 +300,7 @@ mod tests {
     #[test]
     fn what_is_saved_is_loaded_and_nothing_else_is_left() {
         let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
         assert_eq!(State::load(&run).unwrap(), None);
         run.create().unwrap();
         let mut state = State::new(&run, Accel::Tcg, UserNet::default(), "/logs".into()).unwrap();
@@ -317,7 +316,7 @@ mod tests {
     #[test]
     fn damaged_and_foreign_states_are_told() {
         let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), "c", &Reporter::silent()).unwrap();
+        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
         run.create().unwrap();
         let mut state = State::new(&run, Accel::Tcg, UserNet::default(), "/logs".into()).unwrap();
         state.format += 1;

@@ -12,7 +12,7 @@ use super::network::Network;
 use super::state::{InterfaceState, NodeState, Phase, State};
 use super::tail::length;
 use super::words::{Agent, panicked};
-use super::{RunDir, key, stop};
+use super::{ClusterName, RunDir, key, stop};
 use xc_net::user::UserNet;
 use xc_topology::Ways;
 use xc_topology::address::{MAINTENANCE, NodeId, ipv4};
@@ -142,7 +142,7 @@ impl NodeStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Its name.
-    pub cluster: String,
+    pub cluster: ClusterName,
     /// Whether there is one.
     pub exists: bool,
     /// Whether its start was broken off, by a kill or a power cut.
@@ -219,7 +219,7 @@ pub fn status(run: &RunDir) -> Result<Status> {
 
 fn none(run: &RunDir) -> Status {
     Status {
-        cluster: run.name().into(),
+        cluster: run.name().clone(),
         exists: false,
         interrupted: false,
         of_another_boot: false,

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::RunDir;
 use super::state::State;
 use super::status::{DEAD, process};
 use super::watch::Watch;
-use super::way_out::command;
 use super::words::panicked;
+use super::{ClusterName, RunDir};
 use xc_sys::wait::{CancelMode, FOREVER, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
@@ -26,11 +25,11 @@ use xc_vm::process::Held;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{node} has died: {reason}; {logs} shows its console",
-    logs = command(.cluster, &format!("logs {}", .node.number()))
+    logs = .cluster.command(format_args!("logs {}", .node.number()))
 )]
 pub struct NodeDied {
     /// The cluster that it was in.
-    pub cluster: String,
+    pub cluster: ClusterName,
     /// The node.
     pub node: NodeId,
     /// What happened.
@@ -40,7 +39,7 @@ pub struct NodeDied {
 /// Polls readable when the node has died.
 #[derive(Debug)]
 pub struct Vigil {
-    cluster: String,
+    cluster: ClusterName,
     node: NodeId,
     news: PipeReader,
     /// Closed to end the vigil.
@@ -69,7 +68,7 @@ impl Vigil {
             drop(tell);
             reason
         });
-        Ok(Self { cluster: run.name().into(), node, news, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cluster: run.name().clone(), node, news, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Whether the node dies before a moment: connections may end a little before their node does.

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables, with_window: bool) -
     params.counts = Some(settings.counts(&topology));
     params.at_once = true;
     let bar = Progress::spinner(format_args!("starting {}", arguments.node));
-    life::boot_one(&params, &|event| show(&bar, &event))?;
+    life::boot_one(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
     drop(bar);
     ui::status("Started", arguments.node);
     let terminal = Terminal::of(&settings.variables).filter(|_| with_window);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_capture::source::LAST_WORDS;
@@ -27,7 +27,7 @@ use xc_sys::wait::{CancelMode, Waiter, Woken};
   xcbuild capture 1 -w - | wireshark -k -i -        live")]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// The file; - is stdout, for a pipe
     #[arg(short = 'w', long = "write", value_name = "FILE")]
     file: PathBuf,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::topology;
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
@@ -18,7 +18,7 @@ use xc_topology::Topology;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Every cluster node with every tester, not only the first of each group
     #[arg(long)]
     all: bool,

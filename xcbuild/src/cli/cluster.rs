@@ -17,7 +17,7 @@ use xc_topology::address::{MAINTENANCE, NodeId};
 
 /// Which cluster.
 #[derive(Debug, Clone, clap::Args, Serialize)]
-pub struct ClusterName {
+pub struct ClusterOption {
     /// The cluster's name [default: default]
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
@@ -102,7 +102,7 @@ pub fn clusters(all: &[Status]) -> String {
             Status { interrupted: true, .. } => "broken off",
             _ => "",
         };
-        [s.cluster.clone(), nodes, kind, ssh, groups, state.to_owned()]
+        [s.cluster.to_string(), nodes, kind, ssh, groups, state.to_owned()]
     };
     aligned(["CLUSTER", "ALIVE", "NET", "SSH", "MULTICAST", ""], all.iter().map(row))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::queries::Queries;
@@ -17,7 +17,7 @@ use xc_topology::address::NodeId;
 #[derive(Debug, clap::Args)]
 pub struct LogsArguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Go on with what it writes, until it ends
     #[arg(long, short)]
     follow: bool,
@@ -29,7 +29,7 @@ pub struct LogsArguments {
 #[derive(Debug, clap::Args)]
 pub struct ConsoleArguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// The node, as in 1 or vm-001
     node: NodeId,
 }
@@ -66,7 +66,7 @@ pub fn attach(arguments: &ConsoleArguments, variables: Variables) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
+fn run_directory(name: &ClusterOption, mut variables: Variables) -> Result<RunDir> {
     set_options(&mut variables, name);
     cluster::run_directory(&Settings::resolve(variables)?)
 }

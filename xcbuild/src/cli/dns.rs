@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use xc_dns::{Config, Name, Server, Sink, Upstreams};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::topology::{HOST, ZONE};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
@@ -42,7 +42,7 @@ enum Verb {
 #[derive(Debug, clap::Args)]
 struct CheckOptions {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Ask the servers for this name, in place of who serves the root
     #[arg(long, value_name = "NAME", default_value = ".")]
     name: String,

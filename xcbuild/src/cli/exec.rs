@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::RunDir;
@@ -20,7 +20,7 @@ use xc_topology::address::{NodeId, Role};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// On all nodes [default]
     #[arg(long, conflicts_with_all = ["role", "nodes"])]
     all: bool,

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
-use xc_cluster::Status;
 use xc_cluster::link::{self, Change};
 use xc_cluster::status;
 use xc_cluster::status::LinkStatus;
-use xc_cluster::way_out::absent;
+use xc_cluster::{ClusterError, ClusterName, ErrorKind, Status};
 use xc_topology::Netem;
 use xc_topology::address::{NetworkId, NodeId};
 use xc_topology::impairment::End;
@@ -31,7 +30,7 @@ use xc_topology::impairment::End;
   xcbuild link                                 all links")]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Take the link up
     #[arg(long, conflicts_with = "down", requires = "network")]
     up: bool,
@@ -156,8 +155,8 @@ fn show(arguments: &Arguments, status: &Status) -> Result<ExitCode> {
         .collect();
     if links.is_empty() {
         match arguments.node.filter(|_| status.exists) {
-            Some(node) => bail!("there is no such link of {node}; `xcbuild link` shows all"),
-            None => bail!(absent(&status.cluster)),
+            Some(node) => bail!(no_such_link(&status.cluster, node)),
+            None => bail!(status.cluster.not_running()),
         }
     }
     if arguments.json {
@@ -166,6 +165,12 @@ fn show(arguments: &Arguments, status: &Status) -> Result<ExitCode> {
     }
     ui::result(table(&links));
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_such_link(cluster: &ClusterName, node: NodeId) -> ClusterError {
+    let problem = format_args!("there is no such link of {node}");
+    let all = cluster.command("link").hint("shows all");
+    ClusterError::new(ErrorKind::Conflict, problem).with_hint(all)
 }
 
 fn table(links: &[(&str, &LinkStatus)]) -> String {
@@ -180,4 +185,19 @@ fn table(links: &[(&str, &LinkStatus)]) -> String {
         [(*node).to_owned(), link.network.to_string(), carrier, sends, receives]
     };
     cluster::aligned(["NODE", "NETWORK", "LINK", "OUT", "IN"], links.iter().map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::no_such_link;
+    use xc_topology::address::NodeId;
+
+    #[test]
+    fn hints_are_about_the_cluster_that_was_asked() {
+        let error = no_such_link(&"ci".parse().unwrap(), NodeId::new(201).unwrap());
+        assert_eq!(
+            crate::ui::causes(&error.into()),
+            "there is no such link of vm-201; `xcbuild link --cluster=ci` shows all"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::start::show;
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
@@ -19,7 +19,7 @@ const WAIT: u64 = 300;
 #[derive(Debug, clap::Args)]
 pub struct Nodes {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// The nodes, as in 1 or vm-001
     #[arg(required = true, value_name = "N")]
     nodes: Vec<NodeId>,
@@ -29,7 +29,7 @@ pub struct Nodes {
 #[derive(Debug, clap::Args)]
 pub struct Waiting {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// How many seconds to wait
     #[arg(long, value_name = "SECONDS", default_value_t = WAIT)]
     timeout: u64,
@@ -46,7 +46,7 @@ pub fn restart(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let run = run_directory(&arguments.cluster, variables)?;
     let nodes = cluster::distinct(&arguments.nodes);
     let bar = Progress::sized("restarting", nodes.len() as u64, false);
-    life::restart(&run, &nodes, None, &|event| show(&bar, &event))?;
+    life::restart(&run, &nodes, None, &|event| show(run.name(), &bar, &event))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +59,7 @@ pub fn reset(arguments: &Nodes, variables: Variables) -> Result<ExitCode> {
     let nodes = cluster::distinct(&arguments.nodes);
     let bar = Progress::sized("resetting", nodes.len() as u64, false);
     for node in nodes {
-        life::reset(&run, node, None, &|event| show(&bar, &event))?;
+        life::reset(&run, node, None, &|event| show(run.name(), &bar, &event))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,7 +101,7 @@ pub fn wait(arguments: &Waiting, variables: Variables) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_directory(name: &ClusterName, mut variables: Variables) -> Result<RunDir> {
+fn run_directory(name: &ClusterOption, mut variables: Variables) -> Result<RunDir> {
     set_options(&mut variables, name);
     cluster::run_directory(&Settings::resolve(variables)?)
 }

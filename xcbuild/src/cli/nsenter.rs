@@ -72,7 +72,7 @@ fn of_number(index: u8, variables: &Variables) -> Result<Vec<String>> {
 fn of_cluster(name: Option<&str>, variables: Variables) -> Result<Vec<String>> {
     let settings = Settings::resolve(variables)?;
     let run = match name {
-        Some(name) => RunDir::new(&settings.places.run, name, &crate::ui::reporter())?,
+        Some(name) => RunDir::new(&settings.places.run, &name.parse()?, &crate::ui::reporter())?,
         None => run_directory(&settings)?,
     };
     let status = status(&run)?;

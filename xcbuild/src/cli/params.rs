@@ -12,7 +12,6 @@ use xc_cluster::StartParams;
 use xc_cluster::boot::order::Order;
 use xc_cluster::dns::COREDNS;
 use xc_cluster::key::Access;
-use xc_cluster::way_out::DEFAULT;
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_topology::{Node, Topology};
@@ -67,8 +66,8 @@ pub fn params(
 
 /// Scripts that call plain ssh rely on the cluster that has no name of its own.
 fn access(settings: &Settings) -> Result<Access> {
-    Ok(match (settings.variables.get("__access"), settings.cluster.name.as_str()) {
-        (Some("open"), _) | (None, DEFAULT) => Access::Open,
+    Ok(match (settings.variables.get("__access"), settings.cluster.name.is_default()) {
+        (Some("open"), _) | (None, true) => Access::Open,
         (Some("key"), _) | (None, _) => Access::Key,
         (Some(other), _) => anyhow::bail!("--access={other}: open or key is expected"),
     })
@@ -127,8 +126,8 @@ fn ports(settings: &Settings) -> Policy {
     const BASES: [&str; 4] =
         ["XCLUSTER_SSH_BASE", "XCLUSTER_TELNET_BASE", "XCLUSTER_K8S_PORT", "XCLUSTER_DNS_PORT"];
     let chosen = BASES.iter().any(|name| settings.variables.get(name).is_some());
-    match (settings.cluster.name.as_str(), chosen) {
-        (DEFAULT, _) => Policy::Given,
+    match (settings.cluster.name.is_default(), chosen) {
+        (true, _) => Policy::Given,
         (_, true) => Policy::FirstFree,
         (_, false) => Policy::Beside,
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::rsh::ended;
 use crate::settings::{Settings, Variables, set_options};
 use xc_cluster::access::Target;
@@ -21,7 +21,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Copy to the node: LOCAL is then the source and REMOTE the target
     #[arg(long)]
     to: bool,

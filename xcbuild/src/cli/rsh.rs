@@ -4,7 +4,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use anyhow::Result;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::access::{SSH_LOST, Target};
@@ -15,7 +15,7 @@ use xc_topology::address::NodeId;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Leave it running and return at once
     #[arg(long, requires = "command")]
     bg: bool,

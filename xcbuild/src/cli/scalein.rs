@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::life::scale_in;
@@ -14,7 +14,7 @@ use xc_topology::address::NodeId;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// The nodes, as in 5 or vm-005
     #[arg(required = true, value_name = "N")]
     nodes: Vec<NodeId>,

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let nodes = ids.iter().map(|id| topology.node(*id, &overrides));
     let params = params::params(&settings, &topology, nodes.collect::<Result<_, _>>()?, false)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
-    let scaled = scale_out(&params, &|event| show(&bar, &event))?;
+    let scaled = scale_out(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
     drop(bar);
     ui::result(cluster::table(&scaled.status));
     judge(&scaled.failed)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::topology;
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
@@ -39,7 +39,7 @@ struct Show {
     #[arg(long)]
     live: bool,
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::terminal::Terminal;
 use super::{params, topology};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui::{self, Progress};
 use xc_cluster::boot::NodeFailed;
-use xc_cluster::{Event, Report};
+use xc_cluster::{ClusterName, Event, Report};
 use xc_sys::exec::own_program;
 use xc_topology::address::NodeId;
 
@@ -40,7 +40,7 @@ pub struct NodeSize {
 pub struct StartOptions {
     #[command(flatten)]
     #[serde(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// How many cluster nodes, 1 and up [default: the topology's]
     #[arg(long, value_name = "N")]
     nvm: Option<String>,
@@ -167,7 +167,12 @@ pub fn judge(failed: &[NodeFailed]) -> Result<()> {
 ///
 /// # Errors
 /// When it can't be opened.
-pub fn window(terminal: Terminal, settings: &Settings, cluster: &str, node: NodeId) -> Result<()> {
+pub fn window(
+    terminal: Terminal,
+    settings: &Settings,
+    cluster: &ClusterName,
+    node: NodeId,
+) -> Result<()> {
     let command = on_node("console", settings, cluster, node)?;
     terminal.open(&node.to_string(), &command, false)
 }
@@ -180,7 +185,7 @@ pub fn window(terminal: Terminal, settings: &Settings, cluster: &str, node: Node
 pub fn on_node(
     verb: &str,
     settings: &Settings,
-    cluster: &str,
+    cluster: &ClusterName,
     node: NodeId,
 ) -> Result<Vec<String>> {
     let program = own_program().context("can't tell where xcbuild itself is")?;
@@ -204,7 +209,7 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
     let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides()?)?;
     let params = params::params(settings, &topology, nodes, replace)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
-    let report = xc_cluster::start(&params, &|event| show(&bar, &event))?;
+    let report = xc_cluster::start(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
     drop(bar);
     let nodes = report.status.nodes.len() - report.failed.len();
     let seconds = report.boot_time.as_secs_f32();
@@ -213,7 +218,7 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
 }
 
 /// Shows a step of a start, or of whatever else boots nodes.
-pub fn show(bar: &Progress, event: &Event) {
+pub fn show(cluster: &ClusterName, bar: &Progress, event: &Event) {
     match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
@@ -240,14 +245,30 @@ pub fn show(bar: &Progress, event: &Event) {
             bar.advance(1);
             ui::status("Ready", format_args!("{node} after {:.1} s", after.as_secs_f32()));
         }
-        Event::Warning(node, what) => ui::warn(format_args!(
-            "{node}: {what}; `xcbuild logs {}` shows its console",
-            node.number()
-        )),
+        Event::Warning(node, what) => ui::warn(node_warning(cluster, *node, what)),
         Event::Failed(failed) => {
             bar.advance(1);
             ui::warn(failed);
         }
         Event::Unwinding => ui::status("Undoing", "what was started"),
+    }
+}
+
+/// Something wrong with a node, and what shows more.
+fn node_warning(cluster: &ClusterName, node: NodeId, what: &str) -> String {
+    let logs = cluster.command(format_args!("logs {}", node.number()));
+    format!("{node}: {what}; {logs} shows its console")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::node_warning;
+    use xc_topology::address::NodeId;
+
+    #[test]
+    fn warnings_of_nodes_name_their_cluster() {
+        let node = NodeId::new(201).unwrap();
+        let text = node_warning(&"ci".parse().unwrap(), node, "lost a link");
+        assert_eq!(text, "vm-201: lost a link; `xcbuild logs --cluster=ci 201` shows its console");
     }
 }

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::top::model::Sample;
 use crate::ui;
 use xc_cluster::status::NodeCondition;
-use xc_cluster::way_out::{absent, command};
 use xc_cluster::{RunDir, live, status};
 use xc_sys::cancel;
 
@@ -22,7 +21,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     #[command(flatten)]
     form: Form,
 }
@@ -66,21 +65,21 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         ui::result(status.contract_lines());
     }
     if !status.exists {
-        ui::warn(absent(name));
+        ui::warn(ui::causes(&name.not_running().into()));
     } else if status.of_another_boot {
         ui::warn(format_args!(
             "this host has booted since the cluster was started, and nothing of it runs; {} cleans up",
-            command(name, "stop")
+            name.command("stop")
         ));
     } else if status.interrupted {
         ui::warn(format_args!(
             "the start of this cluster was broken off; {} cleans up",
-            command(name, "stop")
+            name.command("stop")
         ));
     }
     let failed = status.nodes.iter().filter(|node| node.condition == NodeCondition::Failed);
     for (node, failure) in failed.filter_map(|n| Some((n, n.failure.as_ref()?))) {
-        let logs = command(name, &format!("logs {}", node.number));
+        let logs = name.command(format_args!("logs {}", node.number));
         ui::warn(format_args!("{} has failed: {failure}; {logs}", node.name));
     }
     if status.dns == Some(false) && status.alive() > 0 {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::{RunDir, stop};
@@ -13,7 +13,7 @@ use xc_cluster::{RunDir, stop};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Stop all clusters of the user on this host
     #[arg(long, conflicts_with = "cluster")]
     all: bool,

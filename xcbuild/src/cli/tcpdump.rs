@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::access::Target;
@@ -23,7 +23,7 @@ const DIRECTORY: &str = "/tmp";
        xcbuild tcpdump --get N IFACE…")]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// Begin a capture on an interface; what follows is given to tcpdump
     #[arg(long, required_unless_present = "get", conflicts_with = "get")]
     start: bool,

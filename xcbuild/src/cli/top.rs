@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use crate::settings::{Settings, Variables, set_options};
 use crate::top::draw::{View, draw};
 use crate::top::model::{self, Sample};
@@ -25,7 +25,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
 }
 
 /// Runs the verb.

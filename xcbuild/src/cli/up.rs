@@ -12,7 +12,6 @@ use super::{base, check, cluster, images, mkcdrom, tools, topology};
 use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::check::{Outcome, Pairs};
-use xc_cluster::way_out::command;
 use xc_cluster::{RunDir, stop};
 use xc_image::cdrom::Options;
 use xc_store::store::Store;
@@ -69,7 +68,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     ui::result(cluster::checks(&outcomes));
     judge(&report.failed)?;
     check::judge(&outcomes)?;
-    let [rsh, look, stop] = ["rsh 1", "status --table", "stop"].map(|w| command(run.name(), w));
+    let [rsh, look, stop] =
+        ["rsh 1", "status --table", "stop"].map(|line| run.name().command(line));
     ui::hint(format_args!("go on with {rsh}, {look}, {stop}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::cluster::{self, ClusterName};
+use super::cluster::{self, ClusterOption};
 use super::start::on_node;
 use super::terminal::Terminal;
 use crate::settings::{Settings, Variables, set_options};
@@ -17,7 +17,7 @@ use xc_topology::address::NodeId;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    cluster: ClusterName,
+    cluster: ClusterOption,
     /// The node, as in 1 or vm-001
     node: NodeId,
 }

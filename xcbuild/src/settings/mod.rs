@@ -17,6 +17,7 @@ pub use environment::{of_process, set_options};
 pub use number::bytes;
 pub use xc_overlay::Variables;
 
+use xc_cluster::{ClusterName, NameError};
 use xc_topology::address::Prefix;
 
 /// The name of the base image's kernel in `XCLUSTER_HOME`.
@@ -96,7 +97,7 @@ pub struct ClusterSettings {
     /// How many nodes.
     pub counts: Counts,
     /// `__cluster`: the cluster's name, `default` unless set.
-    pub name: String,
+    pub name: ClusterName,
     /// `__machine`: qemu's machine type.
     pub machine: String,
     /// `__mem`: MiB of memory a node, if set.
@@ -272,17 +273,12 @@ fn cluster(v: &Variables) -> Result<ClusterSettings, SettingsError> {
     })
 }
 
-/// The name becomes that of a directory with sockets in it, whose paths are short.
-fn cluster_name(v: &Variables) -> Result<String, SettingsError> {
-    let name = v.or("__cluster", "default");
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if name.len() <= 32 && name.bytes().all(plain) && !name.starts_with('-') {
-        return Ok(name);
-    }
-    Err(SettingsError::Bad {
+fn cluster_name(v: &Variables) -> Result<ClusterName, SettingsError> {
+    let Some(name) = v.get("__cluster") else { return Ok(ClusterName::default()) };
+    name.parse().map_err(|e: NameError| SettingsError::Bad {
         name: "__cluster".into(),
-        value: name,
-        expected: "a cluster's name is up to 32 letters, digits, `-` and `_`".into(),
+        value: name.into(),
+        expected: e.to_string(),
     })
 }
 
@@ -324,7 +320,7 @@ mod tests {
             (&[home, ("__mtu", "900")], "__mtu=900: a number from 1280 to 65521 is expected"),
             (
                 &[home, ("__cluster", "a/b")],
-                "__cluster=a/b: a cluster's name is up to 32 letters, digits, `-` and `_`",
+                "__cluster=a/b: a cluster's name is up to 32 letters, digits, `-`, `_` and `.`, the first a letter, a digit or `_`; not `ports`, and no `.lock` or `.turn` at the end",
             ),
             (
                 &[home, ("PREFIX", "10::")],

@@ -190,7 +190,7 @@ pub(super) mod tests {
     /// A cluster of three nodes of which one has died, and the same a second later.
     pub(in crate::top) fn samples() -> (Sample, Sample) {
         let status = |cpu_ms| Status {
-            cluster: "ci-1".into(),
+            cluster: "ci-1".parse().unwrap(),
             exists: true,
             interrupted: false,
             of_another_boot: false,

@@ -24,7 +24,6 @@ use anyhow::{Context, Result, bail};
 use super::link::{netdev, netdev_value};
 use super::state::{InterfaceState, NodeState, State};
 use super::{RunDir, status};
-use crate::way_out::absent;
 use dump::Dump;
 pub use place::Place;
 use xc_capture::pcapng::Interface;
@@ -104,7 +103,7 @@ pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
     let running = status(run)?;
     let state = State::load(run)?.filter(|_| running.alive() > 0);
     let Some(state) = state else {
-        bail!(absent(run.name()));
+        bail!(run.name().not_running());
     };
     let alive = running.nodes.iter().filter(|n| n.is_alive()).map(|n| n.number);
     let mut opening =

@@ -25,7 +25,6 @@ use super::access::Target;
 use super::check::Verdict;
 use super::state::State;
 use super::{RunDir, Status, status};
-use crate::way_out::absent;
 use xc_net::Kind;
 use xc_sys::exec::Exec;
 use xc_topology::address::{HOST_BYTE, MAINTENANCE, Prefix, ipv4, ipv6};
@@ -67,7 +66,7 @@ pub struct Names {
 pub fn walk(run: &RunDir, prefix: &Prefix, names: &Names) -> Result<Vec<Step>> {
     let now = status(run)?;
     let Some(state) = State::load(run)?.filter(|_| now.exists) else {
-        bail!(absent(run.name()));
+        bail!(run.name().not_running());
     };
     let mut walk = Walk { run, state: &state, now: &now, prefix, names, steps: Vec::new() };
     walk.upstreams();

@@ -43,7 +43,12 @@ impl Bench {
             network: xc_net::Wanted::This(xc_net::Kind::User),
             net_setup: None,
             queues: None,
-            run: RunDir::new(&directory.path().join("run"), "c", &Reporter::silent()).unwrap(),
+            run: RunDir::new(
+                &directory.path().join("run"),
+                &"c".parse().unwrap(),
+                &Reporter::silent(),
+            )
+            .unwrap(),
             logs: directory.path().join("logs"),
             nodes: nodes.iter().map(|n| node(*n, &[0, 1])).collect(),
             counts: None,
@@ -79,7 +84,7 @@ impl Bench {
 
     /// The run directory of another cluster beside it.
     fn run_of(&self, name: &str) -> RunDir {
-        RunDir::new(self.params.run.root(), name, &Reporter::silent()).unwrap()
+        RunDir::new(self.params.run.root(), &name.parse().unwrap(), &Reporter::silent()).unwrap()
     }
 
     /// Starts it; each node says `words` once its qemu is there.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Bench, LONG, agent, id};
 use crate::boot::NodeFailed;
+use crate::hint::hints;
 use crate::status::NodeCondition;
 use crate::{life, status, stop};
 use xc_topology::fixture::node;
@@ -15,8 +16,10 @@ use xc_vm::process::{ProcessId, end};
 fn nodes_come_and_go() {
     let mut bench = Bench::new(&[1]);
     let run = &bench.run();
-    let refused = life::scale_in(run, &[id(1)]).unwrap_err().to_string();
-    assert_eq!(refused, "the cluster `c` does not run; `xcbuild start --cluster=c` starts one");
+    let refused = life::scale_in(run, &[id(1)]).unwrap_err();
+    assert_eq!(refused.to_string(), "the cluster `c` does not run");
+    let hint = hints(&refused).next().unwrap().to_string();
+    assert_eq!(hint, "`xcbuild start --cluster=c` starts one");
     bench.by_event(life::boot_one).unwrap();
     bench.params.nodes = vec![node(5, &[0, 1]), node(6, &[0, 1])];
     let now = bench.by_event(life::scale_out).unwrap();

@@ -47,7 +47,7 @@ fn cluster_from_start_to_stop() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let again = bench.start("").unwrap_err();
-    let running = StartError::Running { cluster: "c".into(), alive: 2 };
+    let running = StartError::Running { cluster: "c".parse().unwrap(), alive: 2 };
     assert_eq!(again.downcast_ref(), Some(&running));
     assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 2 });
     assert_eq!(stop(&run).unwrap(), Stopped { existed: false, processes: 0 });

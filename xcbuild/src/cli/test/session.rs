@@ -17,7 +17,7 @@ use crate::testing::junit::{self, Suite};
 use crate::testing::run::Bench;
 use crate::ui;
 use xc_cluster::start::StartError;
-use xc_cluster::{self as clusters, Event, RunDir, StartParams, Status, stop};
+use xc_cluster::{self as clusters, ClusterName, Event, RunDir, StartParams, Status, stop};
 use xc_sys::cancel;
 use xc_topology::Topology;
 use xc_topology::show::View;
@@ -41,7 +41,8 @@ impl Session {
         let name = &unit.settings.cluster.name;
         let error = anyhow!(
             "xcbuild has panicked while it tested on cluster `{name}`, which may still run: \
-             `xcbuild stop --cluster={name}` ends it"
+             {stop} ends it",
+            stop = name.command("stop")
         );
         Self { suites: lost(unit, "xcbuild has panicked"), broken: vec![error] }
     }
@@ -79,7 +80,7 @@ pub fn run(unit: &Unit, arguments: &Arguments) -> Session {
 /// What keeps it from being begun.
 fn whole(unit: &Unit, arguments: &Arguments, session: &mut Session) -> Result<bool> {
     let name = &unit.settings.cluster.name;
-    let kept = arguments.artifacts.as_deref().map(|dir| Artifacts::create(dir, name));
+    let kept = arguments.artifacts.as_deref().map(|dir| Artifacts::create(dir, name.as_str()));
     let kept = kept.transpose()?;
     let frames = Frames::plan(unit, arguments, kept.as_ref())?;
     let run = cluster::run_directory(&unit.settings)?;
@@ -123,10 +124,9 @@ fn stays(keep: When, good: bool) -> bool {
     !cancel::requested() && keep.keeps(good)
 }
 
-fn left_running(name: &str) {
-    ui::hint(format_args!(
-        "the cluster goes on: `xcbuild rsh --cluster={name} 1` looks into it, `xcbuild stop --cluster={name}` ends it"
-    ));
+fn left_running(name: &ClusterName) {
+    let [rsh, stop] = ["rsh 1", "stop"].map(|line| name.command(line));
+    ui::hint(format_args!("the cluster goes on: {rsh} looks into it, {stop} ends it"));
 }
 
 /// Starts the cluster; several do so at once, so each line has the cluster's name. `undone` is set
@@ -148,7 +148,7 @@ fn start(settings: &Settings, topology: &Topology, undone: &Cell<bool>) -> Resul
 }
 
 /// Shows a step of a start: what is worth a line where several start at once.
-fn show_event(name: &str, event: Event) {
+fn show_event(name: &ClusterName, event: Event) {
     match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))

@@ -30,7 +30,7 @@ pub fn lost(unit: &Unit, reason: &str) -> Vec<Suite> {
 pub fn suite(unit: &Unit, overlay: &str, status: Option<&Status>) -> Suite {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut properties = vec![
-        ("cluster".to_owned(), unit.settings.cluster.name.clone()),
+        ("cluster".to_owned(), unit.settings.cluster.name.to_string()),
         ("topology".to_owned(), unit.topology.name.clone()),
         ("overlays".to_owned(), unit.overlays.join(" ")),
         ("xcbuild".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),

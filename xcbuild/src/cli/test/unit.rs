@@ -8,6 +8,7 @@ use super::Arguments;
 use crate::cli::{overlays, topology};
 use crate::settings::{Settings, Variables};
 use crate::ui;
+use xc_cluster::ClusterName;
 use xc_overlay::manifest::test::{Case, Where};
 use xc_overlay::plan::Planned;
 use xc_topology::Topology;
@@ -91,12 +92,15 @@ fn unit(
     let topology = topology::load(&Settings::resolve(variables.clone())?)?;
     let cases: Vec<&Case> = tested.iter().flat_map(|t| &t.cases).collect();
     set_counts(&mut variables, &topology, &cases);
-    let given = arguments.cluster.cluster.clone();
-    let name = given.unwrap_or_else(|| free_name(&tested, taken));
+    let given = arguments.cluster.cluster.as_ref().is_some_and(|name| !name.is_empty());
+    let free = free_name(&tested, taken)?;
     let mut settings = Settings::resolve(variables)?;
     // Set here and not in the variables: what overlays are built with stays the same for each run.
-    settings.places.cdrom = settings.places.tmp.join(format!("cluster-{name}.iso"));
-    settings.cluster.name = name;
+    if !given {
+        settings.cluster.name = free;
+    }
+    let iso = format!("cluster-{}.iso", settings.cluster.name);
+    settings.places.cdrom = settings.places.tmp.join(iso);
     let base = arguments.base.iter().filter(|name| !name.is_empty()).cloned();
     let overlays = base.chain(named.iter().cloned()).chain(settings.build.always.clone());
     let overlays = overlays.collect();
@@ -142,7 +146,7 @@ fn set_counts(variables: &mut Variables, topology: &Topology, cases: &[&Case]) {
 }
 
 /// A name that no other run has: `test-OVL-PID`.
-fn free_name(tested: &[Tested], taken: &mut BTreeSet<String>) -> String {
+fn free_name(tested: &[Tested], taken: &mut BTreeSet<String>) -> Result<ClusterName> {
     let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
     let first = tested.first().map_or("", |t| t.name.as_str());
     let name: String = first.chars().filter(plain).take(NAME_MAX).collect();
@@ -153,6 +157,7 @@ fn free_name(tested: &[Tested], taken: &mut BTreeSet<String>) -> String {
         n => format!("test-{:.12}{n}-{process}", name),
     });
     let free = { names }.find(|name| !taken.contains(name)).unwrap_or_default();
-    taken.insert(free.clone());
-    free
+    let name = free.parse()?;
+    taken.insert(free);
+    Ok(name)
 }
