@@ -18,6 +18,7 @@ use super::status::{DEAD, NodeCondition, NodeStatus};
 use super::vigil::{NodeDied, Vigil};
 use super::{RunDir, status};
 use xc_sys::exec::{Bounded, Exec, Output};
+use xc_sys::jobs;
 use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
 
@@ -315,21 +316,17 @@ pub fn on_all(
     command: &[String],
     done: &(dyn Fn(NodeId, Result<(ExitStatus, Output), NodeDied>) + Sync),
 ) -> Result<()> {
-    std::thread::scope(|scope| {
-        let one = |target: &'_ Target| -> Result<()> {
-            let ended = match target.capture(command) {
-                Ok(ended) => Ok(ended),
-                Err(error) => Err(error.downcast::<NodeDied>()?),
-            };
-            done(target.node, ended);
-            Ok(())
+    let one = |target: &Target| -> Result<()> {
+        let ended = match target.capture(command) {
+            Ok(ended) => Ok(ended),
+            Err(error) => Err(error.downcast::<NodeDied>()?),
         };
-        let threads: Vec<_> = targets.iter().map(|t| scope.spawn(move || one(t))).collect();
-        let ended = threads.into_iter().map(|t| {
-            t.join().unwrap_or_else(|_| bail!("the thread that served a node has panicked"))
-        });
-        ended.collect::<Vec<_>>().into_iter().collect()
-    })
+        done(target.node, ended);
+        Ok(())
+    };
+    let lost = |_| bail!("the thread that served a node has panicked");
+    let ended = jobs::map(targets, targets.len(), one);
+    ended.into_iter().try_for_each(|result| result.unwrap_or_else(lost))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct Layer {
 /// The first error of any; the others are ended.
 pub fn layers(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<Layer>> {
     let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
-    jobs::map(plan, |planned| layer(planned, params, &packages))
+    jobs::try_map(plan, |planned| layer(planned, params, &packages))
 }
 
 /// The layer of one overlay.
@@ -121,7 +121,7 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
     let named = |planned: &Planned| {
         one(planned).with_context(|| format!("the overlay `{}`", planned.overlay.name))
     };
-    jobs::map(plan, named)
+    jobs::try_map(plan, named)
 }
 
 fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {

@@ -14,6 +14,7 @@ use xc_cluster::{RunDir, console, status};
 use xc_overlay::manifest::test::Case;
 use xc_sys::cancel::Cancelled;
 use xc_sys::exec::{Bounded, Output};
+use xc_sys::jobs;
 use xc_sys::wait::{CancelMode, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::process::{Held, ProcessId};
@@ -68,15 +69,13 @@ impl Bench {
         tell: &(dyn Fn(&Outcome) + Sync),
     ) -> Result<Vec<Outcome>> {
         let wanted = self.nodes.iter().filter(|(id, _)| case.nodes.iter().any(|w| w.is(**id)));
-        let done: Vec<Result<Outcome>> = std::thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for (id, node) in wanted {
-                threads.push(scope.spawn(move || self.one(overlay, case, *id, node, tell)));
-            }
-            let lost = || bail!("the thread that tested a node has panicked");
-            threads.into_iter().map(|t| t.join().unwrap_or_else(|_| lost())).collect()
+        let wanted: Vec<_> = wanted.collect();
+        let done = jobs::map(&wanted, wanted.len(), |(id, node)| {
+            self.one(overlay, case, **id, node, tell)
         });
-        let mut outcomes = done.into_iter().collect::<Result<Vec<_>>>()?;
+        let lost = |_| bail!("the thread that tested a node has panicked");
+        let done = done.into_iter().map(|result| result.unwrap_or_else(lost));
+        let mut outcomes = done.collect::<Result<Vec<_>>>()?;
         let absent = case.nodes.iter().filter(|w| !self.nodes.keys().any(|id| w.is(*id)));
         for place in absent {
             let verdict = Verdict::Skipped(format!("the cluster has no node `{place}`"));

@@ -27,6 +27,7 @@ use super::RunDir;
 use super::access::{Reach, Target};
 use super::state::{InterfaceState, NodeState, State};
 use super::vigil::NodeDied;
+use xc_sys::jobs;
 use xc_topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
 use xc_topology::path::Way;
 use xc_topology::{Group, Topology};
@@ -81,19 +82,11 @@ pub fn check(
     let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
     let plan = Plan { topology, pairs, nodes };
     let probed = targets.iter().map(|t| (t, plan.probes(t.node, names))).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let run = |target: &'_ Target, probes: &'_ [Probe]| on_node(target, probes);
-        let threads: Vec<_> = probed
-            .iter()
-            .map(|(target, probes)| scope.spawn(move || run(target, probes)))
-            .collect();
-        let mut all: Vec<_> = silent.iter().map(|(node, why)| unanswered(*node, why)).collect();
-        for thread in threads {
-            let outcomes = thread.join();
-            all.extend(outcomes.unwrap_or_else(|_| anyhow::bail!("a check has panicked"))?);
-        }
-        Ok(all)
-    })
+    let mut all: Vec<_> = silent.iter().map(|(node, why)| unanswered(*node, why)).collect();
+    for outcomes in jobs::map(&probed, probed.len(), |(target, probes)| on_node(target, probes)) {
+        all.extend(outcomes.unwrap_or_else(|_| anyhow::bail!("a check has panicked"))?);
+    }
+    Ok(all)
 }
 
 /// That a node can't even be asked.

@@ -5,12 +5,8 @@ mod session;
 mod suites;
 mod unit;
 
-use std::iter;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Result, bail};
 use clap_complete::ArgValueCompleter;
@@ -29,6 +25,7 @@ use xc_cluster::capture::Place;
 use xc_image::cdrom::Options as IsoOptions;
 use xc_store::store::Store;
 use xc_sys::files::write_atomic;
+use xc_sys::jobs;
 
 /// Build overlays, start a cluster, run the overlays' tests on its nodes, and stop it
 ///
@@ -144,32 +141,10 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
         let options = IsoOptions::default();
         mkcdrom::build(&unit.settings, &store, &unit.overlays, &options, false)?;
     }
-    let at_once = usize::from(arguments.parallel.unwrap_or(1));
-    let sessions = side_by_side(&units, at_once, &|unit| session::run(unit, arguments));
+    let limit = usize::from(arguments.parallel.unwrap_or(1));
+    let sessions = jobs::map(&units, limit, |unit| session::run(unit, arguments));
     let all = sessions.into_iter().zip(&units);
     finish(arguments, all.map(|(s, unit)| s.unwrap_or_else(|_| Session::panicked(unit))).collect())
-}
-
-/// Does something with items, so many at once, and gives what came of them in their order. One that
-/// panics keeps no other from its turn.
-fn side_by_side<T: Sync, R: Send>(
-    items: &[T],
-    at_once: usize,
-    run: &(dyn Fn(&T) -> R + Sync),
-) -> Vec<thread::Result<R>> {
-    let waiting = Mutex::new(items.iter().enumerate());
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let one = |item| catch_unwind(AssertUnwindSafe(|| run(item)));
-    let worker =
-        || iter::from_fn(|| next().map(|(place, item)| (place, one(item)))).collect::<Vec<_>>();
-    let mut done: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(worker)).collect();
-        let ended =
-            |worker: ScopedJoinHandle<'_, _>| worker.join().unwrap_or_else(|p| resume_unwind(p));
-        workers.into_iter().flat_map(ended).collect()
-    });
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Writes and prints what came of all.
@@ -234,16 +209,9 @@ fn table(suites: &[Suite]) -> String {
 mod tests {
     use anyhow::anyhow;
 
-    use super::{last_of, side_by_side};
+    use super::last_of;
     use xc_sys::cancel::Cancelled;
     use xc_sys::cancel::fixture::after_a_cancel;
-
-    #[test]
-    fn one_that_panics_keeps_no_other_from_its_turn() {
-        let done = side_by_side(&[1, 0, 2, 3], 2, &|number| 6 / number);
-        let done: Vec<_> = done.into_iter().map(Result::ok).collect();
-        assert_eq!(done, [Some(6), None, Some(3), Some(2)]);
-    }
 
     #[test]
     fn a_cancel_decides_the_exit_code_and_hides_no_other_error() {
