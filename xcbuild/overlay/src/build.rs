@@ -7,7 +7,7 @@
 //! | a recipe (`layer`) | the blob `layer` |
 //! | an overlay's name (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
 //!
-//! A key is built by one at a time: others wait for its lock, and find the result when they have it.
+//! A key is built by one process at a time: [`Store::get_or_try_build`].
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -192,25 +192,22 @@ impl Origin<'_> {
         make: impl FnOnce() -> Result<Tree>,
         same: impl FnOnce() -> Result<bool>,
     ) -> Result<Option<(BlobRef, Option<Reason>)>> {
-        if let Some(blob) = self.stored(key)? {
-            return Ok(Some((blob, None)));
-        }
-        let _building = self.store.building(key)?;
-        // Another xcbuild may have built it while we waited.
-        if let Some(blob) = self.stored(key)? {
-            return Ok(Some((blob, None)));
-        }
-        let ingredients = ingredients();
-        let reason = self.reason(&ingredients)?;
-        let blob = put(&make()?, self.store)?;
-        if !same()? {
+        let mut why = None;
+        let build = || {
+            let ingredients = ingredients();
+            let reason = self.reason(&ingredients)?;
+            let blob = put(&make()?, self.store)?;
+            if !same()? {
+                return Ok(None);
+            }
+            why = Some((reason, ingredients));
+            Ok(Some(Action::of_blob(LAYER, blob).with_fact("overlay", self.name)))
+        };
+        let Some((action, _)) = self.store.get_or_try_build(key, &[LAYER], build)? else {
             return Ok(None);
-        }
-        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
-        let action = Action { blobs: [(LAYER.to_owned(), blob)].into(), facts };
-        self.store.record(key, &action)?;
-        self.remember(&ingredients)?;
-        Ok(Some((blob, Some(reason))))
+        };
+        let reason = why.map(|(reason, ingredients)| self.remember(&ingredients).map(|()| reason));
+        Ok(Some((action.blob(LAYER)?, reason.transpose()?)))
     }
 
     fn forecast(
@@ -234,8 +231,7 @@ impl Origin<'_> {
 
     fn remember(&self, ingredients: &[Ingredient]) -> Result<()> {
         let blob = self.store.put(&serde_json::to_vec(ingredients)?)?;
-        let action = Action { blobs: [(INGREDIENTS.to_owned(), blob)].into(), ..Action::default() };
-        self.store.record(&self.latest(), &action)
+        self.store.record(&self.latest(), &Action::of_blob(INGREDIENTS, blob))
     }
 
     fn reason(&self, ingredients: &[Ingredient]) -> Result<Reason> {

@@ -19,9 +19,9 @@ use super::Params;
 use super::find::SCRIPT_NAME;
 use super::reason::Reason;
 use super::tarball;
-use super::trace::{Found, History, Scene, Watcher, exact_time, file_time, finish, shows};
+use super::trace::{History, Scene, Watcher, exact_time, file_time, finish, shows};
 use xc_report::timeline::span;
-use xc_store::store::{BlobRef, Store};
+use xc_store::store::{BlobRef, Lookup, Store};
 use xc_store::tree::write_tar;
 use xc_sys::exec::{Exec, failure};
 use xc_sys::trace::{self, Ended, Options, Watched};
@@ -64,19 +64,19 @@ impl Script<'_> {
             let done = self.run(&scene, &history, false)?;
             return Ok((done.layer, Some(Reason::Always("tracing is off".into()))));
         }
-        let looking = span("verify", self.name);
-        if let Found::Layer(layer) = history.find(&scene)? {
-            return Ok((layer, None));
-        }
-        drop(looking);
-        let _building = self.store.building(&history.key())?;
-        // Another xcbuild may have run it while we waited.
-        let reason = match history.find(&scene)? {
-            Found::Layer(layer) => return Ok((layer, None)),
-            Found::Run(reason) => reason,
+        let find = || {
+            let _span = span("verify", self.name);
+            Ok(match history.find(&scene)? {
+                Lookup::Hit(layer) => Lookup::Hit((layer, None)),
+                Lookup::Miss(reason) => Lookup::Miss(reason),
+            })
         };
-        let done = self.run(&scene, &history, true)?;
-        Ok((done.layer, Some(done.always.map_or(reason, Reason::Always))))
+        let run = |reason| {
+            let done = self.run(&scene, &history, true)?;
+            Ok((done.layer, Some(done.always.map_or(reason, Reason::Always))))
+        };
+        let (done, _) = self.store.find_or_build(&history.key(), find, run)?;
+        Ok(done)
     }
 
     /// Why the script would be run, without running it.
@@ -89,8 +89,8 @@ impl Script<'_> {
         }
         let scene = Scene::of(self.directory, self.params, self.store);
         Ok(match History::of(self.name, self.store).find(&scene)? {
-            Found::Layer(_) => None,
-            Found::Run(reason) => Some(reason),
+            Lookup::Hit(_) => None,
+            Lookup::Miss(reason) => Some(reason),
         })
     }
 

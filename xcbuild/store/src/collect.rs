@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::key::Digest;
-use super::store::{Action, parse_action};
+use super::store::{Action, decode};
 use xc_sys::files::Lock;
 
 /// What was used within that time stays, whatever the size.
@@ -65,7 +65,7 @@ impl Contents {
     pub fn of(root: &Path) -> Result<Self> {
         let mut contents = Self::default();
         for (path, metadata) in files(&root.join("ac"))? {
-            let action = parse_action(&fs::read(&path)?);
+            let action = decode(&fs::read(&path)?);
             contents.records.push(Record { path, used: metadata.modified()?, action });
         }
         for (path, metadata) in files(&root.join("cas"))? {

@@ -40,6 +40,8 @@ use xc_store::tree::{self, Content, Kind, Tree, TreePath};
 pub const VOLUME_ID: &str = "xcbase";
 /// Raised when the way from inputs to image changes.
 const FORMAT: u64 = 1;
+/// The blobs of the action.
+const BLOBS: [&str; 4] = ["files", "initramfs", "iso", "kernel"];
 
 /// A program of ours that goes into the root tree.
 #[derive(Debug, Clone, Copy)]
@@ -93,17 +95,16 @@ pub fn build(recipe: &Recipe<'_>, packages: &Packages<'_>) -> Result<BaseImage> 
         }
     };
     let key = key(recipe, &sets, own.as_ref())?;
-    if let Some(action) = store.action(&key)? {
-        return found(store, &action, sets.root, true);
-    }
-    store.reporter().status("Building", "the base image");
-    let kernel = match own {
-        Some(kernel) => kernel,
-        None => kernel::from_package(&merged_tree(packages, &sets.kernel)?)?,
+    let build = || {
+        store.reporter().status("Building", "the base image");
+        let kernel = match own {
+            Some(kernel) => kernel,
+            None => kernel::from_package(&merged_tree(packages, &sets.kernel)?)?,
+        };
+        make(recipe, packages, &sets, kernel)
     };
-    let action = make(recipe, packages, &sets, kernel)?;
-    store.record(&key, &action)?;
-    found(store, &action, sets.root, false)
+    let (action, outcome) = store.get_or_build(&key, &BLOBS, build)?;
+    found(store, &action, sets.root, outcome.is_cached())
 }
 
 /// The packages of the root tree, which overlays' packages are resolved over.
@@ -213,8 +214,9 @@ fn write_iso(root: &Tree, store: &Store) -> Result<BlobRef> {
 /// The image that a record of the store describes.
 fn found(store: &Store, action: &Action, packages: PackageSet, cached: bool) -> Result<BaseImage> {
     let file = |name: &str| {
-        let blob = action.blobs.get(name).with_context(|| format!("no {name} in the record"))?;
-        store.blob(&blob.digest)?.with_context(|| format!("the {name} went missing from the store"))
+        store
+            .blob(&action.blob(name)?.digest)?
+            .with_context(|| format!("the {name} went missing from the store"))
     };
     Ok(BaseImage {
         kernel: file("kernel")?,

@@ -105,21 +105,12 @@ pub fn build(layers: &[NamedLayer], options: &Options<'_>, store: &Store) -> Res
     }
     let extras = extras(options)?;
     let key = key(layers, options, &extras)?;
-    let stored = || -> Result<Option<BlobRef>> {
-        Ok(store.action(&key)?.and_then(|a| a.blobs.get(ISO).copied()))
+    let build = || {
+        let _span = span("iso", "build");
+        Ok(Action::of_blob(ISO, write(layers, options, &extras, store)?))
     };
-    if let Some(blob) = stored()? {
-        return Ok(Cdrom { blob, cached: true });
-    }
-    let _building = store.building(&key)?;
-    if let Some(blob) = stored()? {
-        return Ok(Cdrom { blob, cached: true });
-    }
-    let _span = span("iso", "build");
-    let blob = write(layers, options, &extras, store)?;
-    let blobs = [(ISO.to_owned(), blob)].into();
-    store.record(&key, &Action { blobs, ..Action::default() })?;
-    Ok(Cdrom { blob, cached: false })
+    let (action, outcome) = store.get_or_build(&key, &[ISO], build)?;
+    Ok(Cdrom { blob: action.blob(ISO)?, cached: outcome.is_cached() })
 }
 
 /// What goes to the top of the ISO.

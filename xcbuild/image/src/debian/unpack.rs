@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use fs_err as fs;
-use rayon::prelude::*;
 
 use super::lock::{Package, PackageSet};
 use super::{Packages, alternatives, deb};
@@ -19,6 +18,7 @@ use xc_report::timeline::span;
 use xc_store::key::KeyBuilder;
 use xc_store::store::{Action, BlobRef};
 use xc_store::tree::{self, Blob, Tree, TreePath};
+use xc_sys::jobs;
 
 /// Directories that no node needs.
 const LEFT_OUT: &[&str] = &[
@@ -38,6 +38,8 @@ const LEFT_OUT: &[&str] = &[
     "usr/share/pixmaps",
     "usr/share/zsh",
 ];
+/// The blob of the action.
+const DATA: &str = "data";
 /// What stays of `usr/share/doc/PACKAGE`.
 const COPYRIGHT: &[u8] = b"copyright";
 
@@ -48,8 +50,8 @@ const COPYRIGHT: &[u8] = b"copyright";
 /// Those of [`Packages::fetch`]; a package that is damaged.
 pub fn merged_tree(packages: &Packages<'_>, set: &PackageSet) -> Result<Tree> {
     packages.fetch(set)?;
-    let trees: Vec<Tree> =
-        set.packages.par_iter().map(|p| package_tree(packages, p)).collect::<Result<_>>()?;
+    // Each takes the lock of its key, which rayon's threads must not: see `jobs`.
+    let trees = jobs::try_map(&set.packages, |package| package_tree(packages, package))?;
     let mut whole = Tree::new();
     for tree in trees {
         tree::merge(&mut whole, tree)?;
@@ -72,18 +74,13 @@ pub fn package_tree(packages: &Packages<'_>, package: &Package) -> Result<Tree> 
 fn data(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
     let store = packages.store();
     let key = KeyBuilder::new("debian-data").digest("deb", &package.sha256).finish();
-    let known = store.action(&key)?.and_then(|a| a.blobs.get("data").copied());
-    let blob = match known {
-        Some(blob) => blob,
-        None => {
-            let blob = unpack(packages, package)?;
-            let blobs = [("data".to_owned(), blob)].into();
-            let facts = [("package".to_owned(), package.id())].into();
-            store.record(&key, &Action { blobs, facts })?;
-            blob
-        }
+    let build = || {
+        let blob = unpack(packages, package)?;
+        Ok(Action::of_blob(DATA, blob).with_fact("package", package.id()))
     };
-    let path = store.blob(&blob.digest)?.context("a blob went missing from the store")?;
+    let (action, _) = store.get_or_build(&key, &[DATA], build)?;
+    let path =
+        store.blob(&action.blob(DATA)?.digest)?.context("a blob went missing from the store")?;
     let blob: Arc<Blob> = Blob::open(&path)?;
     Ok(tree::from_tar(&blob)?)
 }

@@ -20,7 +20,7 @@ use super::scene::Scene;
 use super::verify::{Compared, compare};
 use crate::reason::Reason;
 use xc_store::key::{Key, KeyBuilder};
-use xc_store::store::{Action, BlobRef, Store};
+use xc_store::store::{Action, BlobRef, Lookup, Store};
 
 /// How many traces of an overlay are kept.
 const TRACES_MAX: usize = 8;
@@ -44,15 +44,6 @@ pub struct History<'a> {
     store: &'a Store,
 }
 
-/// What the history says.
-#[derive(Debug)]
-pub enum Found {
-    /// A result that is right.
-    Layer(BlobRef),
-    /// It has to be run, and why.
-    Run(Reason),
-}
-
 impl<'a> History<'a> {
     /// The history of the overlay of that name.
     pub fn of(name: &'a str, store: &'a Store) -> Self {
@@ -64,11 +55,11 @@ impl<'a> History<'a> {
         KeyBuilder::new("history").text("name", self.name).finish()
     }
 
-    /// Looks for a run whose every input is as it was.
+    /// Looks for a run whose every input is as it was: its layer, or why the script has to be run.
     ///
     /// # Errors
     /// When the store can't be read.
-    pub fn find(&self, scene: &Scene) -> Result<Found> {
+    pub fn find(&self, scene: &Scene) -> Result<Lookup<BlobRef, Reason>> {
         let kept = self.kept()?;
         let mut nearest: Option<Compared> = None;
         for key in &kept.traces {
@@ -85,14 +76,14 @@ impl<'a> History<'a> {
                     // A store that can't be written only makes the next look longer.
                     let _ = self.keep_stamps(key, &compared.stamps);
                 }
-                return Ok(Found::Layer(*layer));
+                return Ok(Lookup::Hit(*layer));
             }
             let is_nearer = |n: &Compared| compared.changes.len() < n.changes.len();
             if nearest.as_ref().is_none_or(is_nearer) {
                 nearest = Some(compared);
             }
         }
-        Ok(Found::Run(match (nearest, kept.always) {
+        Ok(Lookup::Miss(match (nearest, kept.always) {
             (_, Some(why)) => Reason::Always(why),
             (Some(compared), None) => Reason::Changed(compared.changes),
             (None, None) if kept.traces.is_empty() => Reason::New,

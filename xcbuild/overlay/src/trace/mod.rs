@@ -55,7 +55,7 @@ mod verify;
 mod watch;
 
 pub use finish::{finish, shows};
-pub use history::{Found, History};
+pub use history::History;
 pub use input::Trace;
 pub use scene::Scene;
 pub use verify::{exact_time, file_time};

@@ -17,47 +17,31 @@
 //! second rename puts the same bytes in place of the first. An action is used only if all its blobs
 //! are there with the right size; bytes from elsewhere are checked against their digest first.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+mod blobs;
+mod building;
+mod record;
+
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
-use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
-use super::key::{Digest, Hasher, Key};
+pub use self::blobs::BlobWriter;
+pub use self::building::{Lookup, Outcome};
+pub use self::record::{Action, BlobRef};
+pub(crate) use self::record::{decode, encode};
+use crate::key::{Digest, Key};
 use crate::tree::TIMESTAMP;
 use xc_report::Reporter;
-use xc_report::timeline::span;
 use xc_sys::files::{self, Lock};
 
 const FORMAT: &str = "xcbuild-store 1\n";
-/// Blobs are shared by all builds: nobody writes to them in place.
-const BLOB_MODE: u32 = 0o444;
 const RECORD_MODE: u32 = 0o644;
 /// A record's time of use is this exact.
 const TOUCHED: Duration = Duration::from_secs(10 * 60);
-
-/// A blob that an action gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlobRef {
-    /// SHA-256 of its bytes.
-    pub digest: Digest,
-    /// Its length in bytes.
-    pub size: u64,
-}
-
-/// What a recipe gave.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Action {
-    /// The blobs, by a name that the kind of recipe defines (`layer`, `iso` …).
-    pub blobs: BTreeMap<String, BlobRef>,
-    /// What a person may want to know of the recipe later: `--explain` compares it.
-    pub facts: BTreeMap<String, String>,
-}
 
 /// A store that is open for use.
 #[derive(Debug)]
@@ -129,7 +113,7 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        let Some(action) = parse_action(&bytes) else {
+        let Some(action) = decode::<Action>(&bytes) else {
             tracing::warn!(%key, "damaged record in the store");
             return Ok(None);
         };
@@ -148,9 +132,7 @@ impl Store {
     /// When the store can't be written.
     pub fn record(&self, key: &Key, action: &Action) -> Result<()> {
         self.check_writable()?;
-        let body = serde_json::to_vec(action)?;
-        let mut bytes = format!("{}\n", Digest::of(&body)).into_bytes();
-        bytes.extend(body);
+        let bytes = encode(action)?;
         let path = self.path("ac", key.digest());
         fs::create_dir_all(files::parent(&path))?;
         // Half-made ones are where collection looks for them.
@@ -160,19 +142,6 @@ impl Store {
         Ok(files::publish(file, &path)?)
     }
 
-    /// Waits for the right to build that key, so that nobody builds it twice at once: who gets the
-    /// lock looks for the action again before building.
-    ///
-    /// # Errors
-    /// When the store can't be written. One without locks is used without, after a warning: both
-    /// then publish the same.
-    pub fn building(&self, key: &Key) -> Result<Option<Lock>> {
-        self.check_writable()?;
-        let path = self.root.join("locks").join(key.to_string());
-        Lock::if_there_are_locks(&path, true, &self.reporter)
-            .with_context(|| format!("can't lock `{}`", path.display()))
-    }
-
     /// The file of a blob, if it is in the store.
     ///
     /// # Errors
@@ -180,44 +149,6 @@ impl Store {
     pub fn blob(&self, digest: &Digest) -> Result<Option<PathBuf>> {
         let path = self.path("cas", digest);
         Ok(path.try_exists().with_context(|| path.display().to_string())?.then_some(path))
-    }
-
-    /// A blob in the making.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub fn writer(&self) -> Result<BlobWriter> {
-        self.check_writable()?;
-        let directory = self.root.join("tmp");
-        let file = NamedTempFile::new_in(&directory)
-            .with_context(|| format!("can't write to the store `{}`", directory.display()))?;
-        Ok(BlobWriter {
-            file: BufWriter::with_capacity(1 << 18, file),
-            hasher: Hasher::default(),
-            size: 0,
-            cas: self.root.join("cas"),
-        })
-    }
-
-    /// Puts bytes into the store.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub fn put(&self, bytes: &[u8]) -> Result<BlobRef> {
-        let mut writer = self.writer()?;
-        writer.write_all(bytes)?;
-        writer.commit()
-    }
-
-    /// A directory for work in the store's file system; removed when dropped.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub fn work_directory(&self) -> Result<tempfile::TempDir> {
-        self.check_writable()?;
-        let directory = self.root.join("tmp");
-        tempfile::tempdir_in(&directory)
-            .with_context(|| format!("can't write to the store `{}`", directory.display()))
     }
 
     fn has(&self, blob: &BlobRef) -> Result<bool> {
@@ -279,91 +210,15 @@ fn mark_untouched(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.file().set_modified(time)
 }
 
-/// A record is its body's digest, a line end, and the body.
-pub(super) fn parse_action(bytes: &[u8]) -> Option<Action> {
-    let (digest, body) = bytes.split_at_checked(64)?;
-    let body = body.strip_prefix(b"\n")?;
-    let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
-    (Digest::of(body) == digest).then(|| serde_json::from_slice(body).ok())?
-}
-
-/// Bytes on their way into the store; nothing stays of them unless they are committed.
-#[derive(Debug)]
-pub struct BlobWriter {
-    file: BufWriter<NamedTempFile>,
-    hasher: Hasher,
-    size: u64,
-    cas: PathBuf,
-}
-
-impl BlobWriter {
-    /// Publishes the bytes under their digest.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub fn commit(self) -> Result<BlobRef> {
-        let Self { file, hasher, size, cas } = self;
-        let digest = hasher.finish();
-        publish(file.into_inner().map_err(io::IntoInnerError::into_error)?, &cas, &digest)?;
-        Ok(BlobRef { digest, size })
-    }
-}
-
-impl Write for BlobWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hasher.write_all(&bytes[..written])?;
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn publish(file: NamedTempFile, cas: &Path, digest: &Digest) -> Result<()> {
-    let path = sharded(cas, digest);
-    fs::create_dir_all(files::parent(&path))?;
-    fs::set_permissions(file.path(), std::fs::Permissions::from_mode(BLOB_MODE))?;
-    mark_untouched(file.path())?;
-    Ok(files::publish(file, &path)?)
-}
-
-impl Store {
-    /// Takes a finished temporary file (made in [`Store::work_directory`] or by
-    /// [`Store::temporary`]) into the store; its bytes are read once more for their digest.
-    ///
-    /// # Errors
-    /// When it can't be read, or the store can't be written.
-    pub fn adopt(&self, file: NamedTempFile) -> Result<BlobRef> {
-        let _span = span("store", "digest and publish");
-        let (digest, size) = Digest::of_reader(fs::File::open(file.path())?)?;
-        publish(file, &self.root.join("cas"), &digest)?;
-        Ok(BlobRef { digest, size })
-    }
-
-    /// A temporary file in the store's file system, to be given to [`Store::adopt`].
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub fn temporary(&self) -> Result<NamedTempFile> {
-        self.check_writable()?;
-        let directory = self.root.join("tmp");
-        NamedTempFile::new_in(&directory)
-            .with_context(|| format!("can't write to the store `{}`", directory.display()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
     use xc_report::Reporter;
 
-    use super::super::key::{Digest, KeyBuilder};
     use super::{Action, Store};
+    use crate::key::{Digest, KeyBuilder};
 
-    fn store() -> (tempfile::TempDir, Store) {
+    pub(super) fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
         (dir, store)
