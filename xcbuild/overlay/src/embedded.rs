@@ -1,6 +1,6 @@
-//! The overlays and templates that the binary carries.
+//! The overlays and templates that are embedded in the binary.
 //!
-//! They are written out once, to `embedded/<digest>/` in the store's directory, since scripts, links
+//! They are written out once, to a directory of the store by their digest, since scripts, links
 //! and `ovld` need paths. The name has the content's digest, so that another xcbuild has another
 //! directory; it appears by one rename, so that it is there whole or not at all.
 
@@ -11,17 +11,18 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use xc_store::key::Digest;
+use xc_store::store::{Directory, StoreLayout};
 
-/// What of the repository is carried.
+/// A part of the repository that is embedded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carried {
+pub enum Embedded {
     /// `ovl/`: a directory per overlay.
     Overlays,
     /// `templates/`: a directory per template.
     Templates,
 }
 
-impl Carried {
+impl Embedded {
     fn tar(self) -> &'static [u8] {
         match self {
             Self::Overlays => include_bytes!(concat!(env!("OUT_DIR"), "/ovl.tar")),
@@ -29,13 +30,14 @@ impl Carried {
         }
     }
 
-    /// The directory with the content, below that one; written if it isn't there yet.
+    /// The directory with the content, in that store; written if it isn't there yet.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn directory(self, below: &Path) -> Result<PathBuf> {
+    pub fn directory(self, store: &StoreLayout) -> Result<PathBuf> {
         let tar = self.tar();
-        let path = below.join("embedded").join(&Digest::of(tar).to_string()[..16]);
+        let name = &Digest::of(tar).to_string()[..16];
+        let path = store.directory(Directory::Embedded).join(name);
         if !path.is_dir() {
             write_out(tar, &path)
                 .with_context(|| format!("can't write our own files to `{}`", path.display()))?;
@@ -61,18 +63,19 @@ fn write_out(tar: &[u8], path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Carried;
+    use super::{Directory, Embedded, StoreLayout};
 
     #[test]
     fn written_once_with_modes() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let overlays = Carried::Overlays.directory(dir.path()).unwrap();
+        let store = StoreLayout::new(dir.path());
+        let overlays = Embedded::Overlays.directory(&store).unwrap();
         let mode = |p: &str| std::fs::metadata(overlays.join(p)).unwrap().permissions().mode();
         assert_eq!(mode("iptools/ovl.toml") & 0o777, 0o644);
         assert_eq!(mode("iptools/default/bin/iptools_test") & 0o777, 0o755);
-        assert_eq!(Carried::Overlays.directory(dir.path()).unwrap(), overlays);
-        let names = std::fs::read_dir(dir.path().join("embedded")).unwrap().count();
+        assert_eq!(Embedded::Overlays.directory(&store).unwrap(), overlays);
+        let names = std::fs::read_dir(store.directory(Directory::Embedded)).unwrap().count();
         assert_eq!(names, 1);
     }
 }

@@ -99,7 +99,7 @@ mod tests {
     use xc_report::Reporter;
 
     use super::read;
-    use xc_store::store::Store;
+    use xc_store::store::{Directory, Store};
     use xc_store::tree::{Entry, Tree, TreePath, write_tar};
 
     fn sample() -> Tree {
@@ -168,7 +168,7 @@ mod tests {
             std::fs::write(&path, &form).unwrap();
             let e = format!("{:#}", read(&path, &store, Some(1 << 20)).unwrap_err());
             assert!(e.contains("/x.tar`: it becomes more than 1048576 bytes"), "{e}");
-            assert_eq!(std::fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+            assert_eq!(std::fs::read_dir(store.directory(Directory::Work)).unwrap().count(), 0);
             // With leave to be so big it is read: zeros are an empty tar.
             assert!(read(&path, &store, Some(1 << 23)).unwrap().is_empty());
         }

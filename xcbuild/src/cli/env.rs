@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use crate::settings::{Settings, Variables};
 use crate::ui;
-use xc_overlay::embedded::Carried;
+use xc_overlay::embedded::Embedded;
+use xc_store::store::StoreLayout;
 
 /// Print every setting as NAME=value, for eval $(xcbuild env)
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ pub fn run(_: &Arguments, variables: Variables) -> Result<ExitCode> {
     let mut contract = settings.contract();
     // Scripts look into the directories on it: without a user's own, into that of our overlays.
     if settings.places.overlays.is_empty()
-        && let Ok(ours) = Carried::Overlays.directory(&settings.places.store)
+        && let Ok(ours) = Embedded::Overlays.directory(&StoreLayout::new(&settings.places.store))
         && let Some((_, value)) = contract.iter_mut().find(|(name, _)| *name == "XCLUSTER_OVLPATH")
     {
         *value = ours.display().to_string();

@@ -8,7 +8,8 @@ use anyhow::Result;
 use crate::settings::{Settings, Variables};
 use crate::ui;
 use xc_overlay::create::{DEFAULT, create};
-use xc_overlay::embedded::Carried;
+use xc_overlay::embedded::Embedded;
+use xc_store::store::StoreLayout;
 
 /// Make a new overlay from a template, and print its directory
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub fn run(arguments: &Arguments, variables: Variables) -> Result<ExitCode> {
     let settings = Settings::resolve(variables)?;
     let first = settings.places.overlays.first().cloned();
     let directory = arguments.ovldir.clone().or(first).unwrap_or_else(|| PathBuf::from("."));
-    let templates = Carried::Templates.directory(&settings.places.store)?;
+    let templates = Embedded::Templates.directory(&StoreLayout::new(&settings.places.store))?;
     let made = create(&templates, &arguments.template, &arguments.name, &directory)?;
     ui::result(made.display());
     ui::hint(format_args!("xcbuild mkcdrom network-topology {}", made.display()));

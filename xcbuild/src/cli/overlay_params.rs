@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use xc_overlay::embedded::Carried;
+use xc_overlay::embedded::Embedded;
 use xc_overlay::find::from_root;
 use xc_overlay::params::is_passed;
 use xc_overlay::{Params, Search};
@@ -40,7 +40,7 @@ const PATHS: &[&str] = &[
 /// # Errors
 /// When our own overlays can't be written to the store's directory.
 pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) -> Result<Params> {
-    let ours = Carried::Overlays.directory(store.root())?;
+    let ours = Embedded::Overlays.directory(store.layout())?;
     let mut script_environment = script_environment(settings, program);
     if settings.places.overlays.is_empty() {
         script_environment.insert("XCLUSTER_OVLPATH".into(), ours.display().to_string());

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::settings::Settings;
-use xc_overlay::embedded::Carried;
+use xc_overlay::embedded::Embedded;
 use xc_overlay::{Search, Source};
+use xc_store::store::StoreLayout;
 
 /// The places of `XCLUSTER_OVLPATH`, then our own overlays.
 ///
 /// # Errors
 /// When our own can't be written to the store's directory.
 pub fn search(settings: &Settings) -> Result<Search> {
-    let ours = Carried::Overlays.directory(&settings.places.store)?;
+    let ours = Embedded::Overlays.directory(&StoreLayout::new(&settings.places.store))?;
     let current = std::env::current_dir().context("can't tell the current directory")?;
     Ok(Search::new(settings.places.overlays.iter().cloned().chain([ours]), &current))
 }

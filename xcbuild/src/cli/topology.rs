@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::settings::Settings;
-use xc_overlay::embedded::Carried;
+use xc_overlay::embedded::Embedded;
 use xc_overlay::topology;
+use xc_store::store::StoreLayout;
 use xc_sys::files;
 use xc_topology::Topology;
 use xc_topology::address::{HOST_BYTE, MAINTENANCE, ipv4, ipv6};
@@ -36,7 +37,10 @@ pub fn load(settings: &Settings) -> Result<Topology> {
     }
     // An overlay of that name in the shell tool's form, as in its users' collections: `TOPOLOGY` is a
     // matter of its script, and nodes and networks are what is set (`Envsettings`), or the usual.
-    let ours = Carried::Overlays.directory(&settings.places.store)?.join(OVERLAY).join(DIRECTORY);
+    let ours = Embedded::Overlays
+        .directory(&StoreLayout::new(&settings.places.store))?
+        .join(OVERLAY)
+        .join(DIRECTORY);
     let is_ours = ours.join(format!("{name}.toml")).is_file();
     let mut topology = topology::load(&ours, if is_ours { name } else { DEFAULT }, variables)?;
     if !is_ours {

@@ -183,9 +183,9 @@ fn write(
     let file = store.temporary()?;
     {
         let _span = span("iso", "write");
-        image.write_to_file(file.as_file()).with_context(|| {
-            format!("can't write the ISO into the store `{}`", store.root().display())
-        })?;
+        image
+            .write_to_file(file.as_file())
+            .with_context(|| format!("can't write the ISO into the store `{}`", store.layout()))?;
     }
     store.adopt(file)
 }

@@ -17,7 +17,7 @@ use super::{deb, status};
 use xc_report::timeline::span;
 #[cfg(test)]
 use xc_store::key::Digest;
-use xc_store::store::Store;
+use xc_store::store::{Directory, Store};
 use xc_sys::files::{self, Lock};
 
 /// The packages that something needs.
@@ -177,7 +177,7 @@ impl<'s> Packages<'s> {
 
     /// apt's state, ours alone until the lock is dropped.
     fn apt(&self) -> Result<(Apt, Lock)> {
-        let directory = self.store.root().join("apt");
+        let directory = self.store.directory(Directory::Apt);
         fs::create_dir_all(&directory)?;
         let busy = Lock::exclusive(&directory.join("lock"), self.store.reporter())?;
         Ok((Apt::open(directory, &self.architecture)?, busy))
@@ -274,11 +274,13 @@ fn is_package(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::deb::tests::package as deb;
-    use super::super::merged_tree;
+    use super::super::unpack::data_key;
+    use super::super::{merged_tree, package_tree};
     use super::{
-        Digest, LockFile, Package, PackageSet, Packages, Request, Store, is_package, question,
+        Digest, Directory, Lock, LockFile, Package, PackageSet, Packages, Request, Store,
+        is_package, question,
     };
-    use xc_report::Reporter;
+    use xc_report::{Message, Recorder, Reporter};
     use xc_store::tree::{Entry, Tree, TreePath, write_tar};
 
     #[test]
@@ -340,7 +342,7 @@ mod tests {
                 "usr/sbin/iptables-nft"
             ]
         );
-        assert!(!store.root().join("apt").exists(), "apt was asked");
+        assert!(!store.directory(Directory::Apt).exists(), "apt was asked");
 
         // Another process writes it, or a person.
         let other = PackageSet::new(set.packages[1..].to_vec());
@@ -350,6 +352,30 @@ mod tests {
         std::fs::write(&lock_file, "").unwrap();
         let damaged = packages.resolve(&request).unwrap_err().to_string();
         assert!(damaged.starts_with("can't use the lock file"), "{damaged}");
+    }
+
+    #[test]
+    fn a_package_is_unpacked_by_one_process_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let recorder = Recorder::default();
+        let store = Store::open(&place.path().join("store"), &recorder.reporter()).unwrap();
+        let packages = Packages::new(&store, &place.path().join("xcbuild.lock"), "amd64");
+        let package = stored(&store, "one", "bin/one");
+        let lock = store.directory(Directory::Locks).join(data_key(&package).to_string());
+        let held = Lock::exclusive(&lock, &Reporter::silent()).unwrap();
+        let waits = || {
+            let messages = recorder.messages();
+            messages.iter().any(|m| matches!(m, Message::Status("Waiting", _)))
+        };
+        std::thread::scope(|scope| {
+            let unpacking = scope.spawn(|| package_tree(&packages, &package));
+            while !waits() {
+                assert!(!unpacking.is_finished(), "unpacked without the lock");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            drop(held);
+            assert_eq!(unpacking.join().unwrap().unwrap().len(), 3);
+        });
     }
 
     #[test]

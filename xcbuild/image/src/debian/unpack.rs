@@ -15,7 +15,7 @@ use fs_err as fs;
 use super::lock::{Package, PackageSet};
 use super::{Packages, alternatives, deb};
 use xc_report::timeline::span;
-use xc_store::key::KeyBuilder;
+use xc_store::key::{Key, KeyBuilder};
 use xc_store::store::{Action, BlobRef};
 use xc_store::tree::{self, Blob, Tree, TreePath};
 use xc_sys::jobs;
@@ -73,16 +73,20 @@ pub fn package_tree(packages: &Packages<'_>, package: &Package) -> Result<Tree> 
 /// The package's files as they are in it.
 fn data(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
     let store = packages.store();
-    let key = KeyBuilder::new("debian-data").digest("deb", &package.sha256).finish();
     let build = || {
         let blob = unpack(packages, package)?;
         Ok(Action::of_blob(DATA, blob).with_fact("package", package.id()))
     };
-    let (action, _) = store.get_or_build(&key, &[DATA], build)?;
+    let (action, _) = store.get_or_build(&data_key(package), &[DATA], build)?;
     let path =
         store.blob(&action.blob(DATA)?.digest)?.context("a blob went missing from the store")?;
     let blob: Arc<Blob> = Blob::open(&path)?;
     Ok(tree::from_tar(&blob)?)
+}
+
+/// The key of a package's unpacked files.
+pub(super) fn data_key(package: &Package) -> Key {
+    KeyBuilder::new("debian-data").digest("deb", &package.sha256).finish()
 }
 
 fn unpack(packages: &Packages<'_>, package: &Package) -> Result<BlobRef> {

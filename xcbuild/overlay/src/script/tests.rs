@@ -7,7 +7,7 @@ use xc_report::Reporter;
 
 use super::Script;
 use crate::Params;
-use xc_store::store::Store;
+use xc_store::store::{Directory, Store};
 use xc_store::tree::{Blob, Tree, from_tar};
 
 /// An overlay `o` with a script, and a store.
@@ -60,7 +60,7 @@ impl Place {
         let (directory, params, store) = self.script_of();
         let script = Script { name: "o", directory: &directory, params, store };
         let built = script.layer().map_err(|e| xc_report::causes(&e));
-        let left = std::fs::read_dir(store.root().join("tmp")).unwrap().count();
+        let left = std::fs::read_dir(store.directory(Directory::Work)).unwrap().count();
         assert_eq!(left, 0, "the working directory is gone");
         let (layer, reason) = built?;
         let path = store.blob(&layer.digest).unwrap().unwrap();

@@ -8,7 +8,7 @@ use super::variables::GENERAL;
 use super::watch::Ignored;
 use crate::Params;
 use crate::params::is_passed;
-use xc_store::store::Store;
+use xc_store::store::{Directory, Store, StoreLayout};
 
 /// Variables that are places, besides those of the search path.
 const PLACES: &[&str] =
@@ -35,7 +35,7 @@ impl Scene {
     /// The scene of an overlay.
     pub fn of(directory: &Path, params: &Params, store: &Store) -> Self {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let carried = store.root().join("embedded");
+        let carried = store.directory(Directory::Embedded);
         let mut list = vec![("OVERLAY".to_owned(), directory.to_path_buf())];
         for (at, place) in params.search.places.iter().enumerate() {
             let ours = place.starts_with(&carried);
@@ -51,7 +51,7 @@ impl Scene {
         Self {
             places: Places::new(list),
             variables,
-            store: real(store.root()),
+            store: real(store.layout().root()),
             carried: real(&carried),
             program: environment.get("XCLUSTER").map(|p| real(Path::new(p))),
         }
@@ -60,11 +60,12 @@ impl Scene {
     /// What of the machine is of no account for a run in that directory.
     pub fn ignored(&self, work: &Path) -> Ignored {
         let work = work.canonicalize().unwrap_or_else(|_| work.to_path_buf());
+        let store = StoreLayout::new(&self.store);
         let mut but = self.places.roots();
         but.retain(|place| place.starts_with(&self.store));
         but.push(self.carried.clone());
         Ignored {
-            results: vec![self.store.join("ac"), self.store.join("cas")],
+            results: vec![store.directory(Directory::Records), store.directory(Directory::Blobs)],
             below: vec![self.store.clone(), work.clone()],
             work,
             but,

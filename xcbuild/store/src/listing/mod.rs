@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use self::index::{Index, Record};
 use self::walk::{Found, Stat, look, walk};
 use super::key::{Digest, Hasher, KeyBuilder};
-use super::store::Store;
+use super::store::{Directory, Store};
 use xc_report::timeline::span;
 
 pub use self::walk::FoundKind;
@@ -97,7 +97,7 @@ impl Listing {
         began: SystemTime,
         store: &Store,
     ) -> Result<Self> {
-        let index = store.root().join("stat").join(index.to_string());
+        let index = store.directory(Directory::Listings).join(index.to_string());
         let old = Index::read(&index);
         if let Some((digest, digests)) = old.as_ref().and_then(|i| i.unchanged(&found)) {
             return Ok(Self { root, found, digests, digest });

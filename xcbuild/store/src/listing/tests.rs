@@ -8,7 +8,7 @@ use xc_report::Reporter;
 use super::Listing;
 use super::index::Index;
 use crate::key::Digest;
-use crate::store::Store;
+use crate::store::{Directory, Store};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -42,7 +42,7 @@ impl Place {
 
     fn index(&self) -> PathBuf {
         let name = Digest::of(self.root().as_os_str().as_encoded_bytes()).to_string();
-        self.store.root().join("stat").join(name)
+        self.store.directory(Directory::Listings).join(name)
     }
 
     /// The index as if all that is in it were old when it was read.

@@ -112,7 +112,7 @@ impl Store {
     /// two builds then publish the same.
     fn lock_for_build(&self, key: &Key) -> Result<Option<Lock>> {
         self.check_writable()?;
-        let path = self.root.join("locks").join(key.to_string());
+        let path = self.layout.key_lock(key);
         Lock::if_there_are_locks(&path, true, &self.reporter)
             .with_context(|| format!("can't lock `{}`", path.display()))
     }

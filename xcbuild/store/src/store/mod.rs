@@ -19,10 +19,11 @@
 
 mod blobs;
 mod building;
+mod layout;
 mod record;
 
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -31,10 +32,10 @@ use fs_err as fs;
 
 pub use self::blobs::BlobWriter;
 pub use self::building::{Lookup, Outcome};
+pub use self::layout::{Directory, StoreLayout};
 pub use self::record::{Action, BlobRef};
 pub(crate) use self::record::{decode, encode};
-use crate::key::{Digest, Key};
-use crate::tree::TIMESTAMP;
+use crate::key::Key;
 use xc_report::Reporter;
 use xc_sys::files::{self, Lock};
 
@@ -46,7 +47,7 @@ const TOUCHED: Duration = Duration::from_secs(10 * 60);
 /// A store that is open for use.
 #[derive(Debug)]
 pub struct Store {
-    root: PathBuf,
+    layout: StoreLayout,
     reporter: Reporter,
     /// What the kernel says if the store can be read only.
     read_only: Option<rustix::io::Errno>,
@@ -59,28 +60,17 @@ impl Store {
     /// # Errors
     /// When it can't be made, or was made by another format.
     pub fn open(root: &Path, reporter: &Reporter) -> Result<Self> {
-        let opening = || format!("can't open the store `{}`", root.display());
-        for directory in ["ac", "cas", "tmp"] {
-            fs::create_dir_all(root.join(directory)).with_context(opening)?;
+        let layout = StoreLayout::new(root);
+        let opening = || format!("can't open the store `{layout}`");
+        for directory in [Directory::Records, Directory::Blobs, Directory::Work] {
+            fs::create_dir_all(layout.directory(directory)).with_context(opening)?;
         }
         let used =
-            Lock::if_there_are_locks(&root.join("lock"), false, reporter).with_context(opening)?;
-        let format = root.join("format");
-        match fs::read_to_string(&format) {
-            Ok(found) if found == FORMAT => {}
-            Ok(found) => bail!(
-                "the store `{}` has the format `{}`, this xcbuild has `{}`; remove it, or name another by XCBUILD_STORE",
-                root.display(),
-                found.trim(),
-                FORMAT.trim()
-            ),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                files::write_atomic(&format, FORMAT.as_bytes()).with_context(opening)?;
-            }
-            Err(e) => return Err(e).with_context(opening),
-        }
-        let read_only = rustix::fs::access(root.join("tmp"), rustix::fs::Access::WRITE_OK).err();
-        Ok(Self { root: root.to_path_buf(), reporter: reporter.clone(), read_only, _used: used })
+            Lock::if_there_are_locks(&layout.lock(), false, reporter).with_context(opening)?;
+        check_format(&layout)?;
+        let work = layout.directory(Directory::Work);
+        let read_only = rustix::fs::access(work, rustix::fs::Access::WRITE_OK).err();
+        Ok(Self { layout, reporter: reporter.clone(), read_only, _used: used })
     }
 
     /// What is in a store that can't be written may be used; nothing can be built there.
@@ -88,7 +78,7 @@ impl Store {
         let Some(e) = self.read_only else { return Ok(()) };
         bail!(
             "the store `{}` can't be written ({e}), so nothing that it lacks can be built; name another by XCBUILD_STORE",
-            self.root.display()
+            self.layout
         )
     }
 
@@ -97,9 +87,14 @@ impl Store {
         &self.reporter
     }
 
-    /// Where the store is.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// Where its parts are.
+    pub fn layout(&self) -> &StoreLayout {
+        &self.layout
+    }
+
+    /// One of its directories.
+    pub fn directory(&self, directory: Directory) -> PathBuf {
+        self.layout.directory(directory)
     }
 
     /// What the recipe of that key gave, if it was recorded and all its blobs are there.
@@ -107,7 +102,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read. A damaged record is no error: the recipe is run again.
     pub fn action(&self, key: &Key) -> Result<Option<Action>> {
-        let path = self.path("ac", key.digest());
+        let path = self.layout.record(key);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -133,7 +128,7 @@ impl Store {
     pub fn record(&self, key: &Key, action: &Action) -> Result<()> {
         self.check_writable()?;
         let bytes = encode(action)?;
-        let path = self.path("ac", key.digest());
+        let path = self.layout.record(key);
         fs::create_dir_all(files::parent(&path))?;
         // Half-made ones are where collection looks for them.
         let mut file = self.temporary()?;
@@ -141,45 +136,23 @@ impl Store {
         file.write_all(&bytes).with_context(|| format!("can't write `{}`", path.display()))?;
         Ok(files::publish(file, &path)?)
     }
+}
 
-    /// The file of a blob, if it is in the store.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub fn blob(&self, digest: &Digest) -> Result<Option<PathBuf>> {
-        let path = self.path("cas", digest);
-        Ok(path.try_exists().with_context(|| path.display().to_string())?.then_some(path))
-    }
-
-    fn has(&self, blob: &BlobRef) -> Result<bool> {
-        let path = self.path("cas", &blob.digest);
-        match fs::metadata(&path) {
-            Ok(found) if found.len() == blob.size && is_untouched(&found) => Ok(true),
-            Ok(_) => self.restored(&path, blob),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(e.into()),
+/// Refuses a store of another format; a new one gets ours.
+fn check_format(layout: &StoreLayout) -> Result<()> {
+    let format = layout.format();
+    match fs::read_to_string(&format) {
+        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) => bail!(
+            "the store `{layout}` has the format `{}`, this xcbuild has `{}`; remove it, or name another by XCBUILD_STORE",
+            found.trim(),
+            FORMAT.trim()
+        ),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            files::write_atomic(&format, FORMAT.as_bytes())
+                .with_context(|| format!("can't open the store `{layout}`"))
         }
-    }
-
-    /// Whether a blob that somebody has touched still is what it was; one that isn't is removed, and
-    /// built again.
-    fn restored(&self, path: &Path, blob: &BlobRef) -> Result<bool> {
-        let (digest, _) = Digest::of_reader(fs::File::open(path)?)?;
-        if digest == blob.digest {
-            // Of another user's blob we can't set the time: then it is read each time.
-            let _ = mark_untouched(path);
-            return Ok(true);
-        }
-        self.reporter
-            .warn(format_args!("{} was changed by somebody; it is built again", path.display()));
-        if self.read_only.is_none() {
-            fs::remove_file(path)?;
-        }
-        Ok(false)
-    }
-
-    fn path(&self, kind: &str, digest: &Digest) -> PathBuf {
-        sharded(&self.root.join(kind), digest)
+        Err(e) => Err(e).with_context(|| format!("can't open the store `{layout}`")),
     }
 }
 
@@ -193,29 +166,12 @@ fn touch(record: &Path) {
     }
 }
 
-/// 256 directories, so that none grows long.
-fn sharded(directory: &Path, digest: &Digest) -> PathBuf {
-    let name = digest.to_string();
-    directory.join(&name[..2]).join(name)
-}
-
-/// A blob has other names outside the store, and root writes to read-only files. Whoever does so
-/// sets its time of change to now; that of an untouched blob is the one time of all our files.
-fn is_untouched(found: &std::fs::Metadata) -> bool {
-    u64::try_from(found.mtime()) == Ok(TIMESTAMP)
-}
-
-fn mark_untouched(path: &Path) -> io::Result<()> {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TIMESTAMP);
-    fs::File::open(path)?.file().set_modified(time)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
     use xc_report::Reporter;
 
-    use super::{Action, Store};
+    use super::{Action, Directory, Store};
     use crate::key::{Digest, KeyBuilder};
 
     pub(super) fn store() -> (tempfile::TempDir, Store) {
@@ -226,13 +182,13 @@ mod tests {
 
     #[test]
     fn blobs_are_found_by_digest_and_uncommitted_ones_leave_nothing() {
-        let (dir, store) = store();
+        let (_dir, store) = store();
         let blob = store.put(b"hello").unwrap();
         assert_eq!(blob.digest, Digest::of(b"hello"));
         let path = store.blob(&blob.digest).unwrap().unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"hello");
         store.writer().unwrap().write_all(b"half").unwrap();
-        assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(store.directory(Directory::Work)).unwrap().count(), 0);
         assert!(store.blob(&Digest::of(b"half")).unwrap().is_none());
     }
 
@@ -246,7 +202,7 @@ mod tests {
         store.record(&key, &action).unwrap();
         assert_eq!(store.action(&key).unwrap(), Some(action.clone()));
 
-        let record = store.path("ac", key.digest());
+        let record = store.layout.record(&key);
         let good = std::fs::read(&record).unwrap();
         for cut in [0, 10, 64, 65, good.len() - 1] {
             std::fs::write(&record, &good[..cut]).unwrap();
