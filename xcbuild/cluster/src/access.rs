@@ -201,7 +201,7 @@ impl Reach {
         }
         let mut reach = Self { answering: Vec::new(), silent: Vec::new() };
         for n in &status.nodes {
-            let Some(node) = NodeId::new(n.number) else { continue };
+            let node = n.number;
             match unanswered(run, n) {
                 Some(reason) => reach.silent.push((node, reason)),
                 None => reach.answering.push(Target {
@@ -220,7 +220,7 @@ impl Reach {
 
 /// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.
 fn unanswered(run: &RunDir, node: &NodeStatus) -> Option<String> {
-    let command = |verb| run.name().command(format_args!("{verb} {}", node.number));
+    let command = |verb| run.name().command(format_args!("{verb} {}", node.number.number()));
     match node.condition {
         NodeCondition::Paused => Some(format!("is paused; {} lets it go on", command("cont"))),
         NodeCondition::Waiting => Some("waits for its turn to boot".into()),

@@ -38,7 +38,7 @@ pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
     let Some(state) = State::load(run)? else {
         bail!(run.name().not_running());
     };
-    if !state.nodes.contains_key(&node.number()) {
+    if !state.nodes.contains_key(&node) {
         bail!("{node} is not in the cluster");
     }
     Ok(run.node(node, &state.logs).console_log)
@@ -190,7 +190,7 @@ fn watch(log: &Path) -> Result<Watch> {
 
 fn held(run: &RunDir, node: NodeId) -> Result<Option<Held>> {
     let status = status(run)?;
-    let pid = status.nodes.iter().find(|n| n.number == node.number()).and_then(|n| n.pid);
+    let pid = status.nodes.iter().find(|n| n.number == node).and_then(|n| n.pid);
     Ok(pid.and_then(ProcessId::of).map(ProcessId::hold).transpose()?.flatten())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::state::State;
+use super::state::{DnsProgram, State};
 use super::tail::end_of;
 use super::{RunDir, corefile, helper};
 
@@ -23,18 +23,19 @@ const QUESTION: &[u8] =
 /// What its log is named after.
 const NAME: &str = "dns";
 
-/// The option of the proxy that has it become a CoreDNS of the user's, who says so in its own words.
-pub const COREDNS: &str = "--coredns=";
-
 /// Starts the cluster's DNS proxy, if it has one, and returns when its ports are bound.
 ///
 /// # Errors
 /// When it ends instead, or takes too long; with what it said.
 pub(super) fn start(run: &RunDir, state: &mut State) -> Result<()> {
-    let words = state.dns.as_ref().map(|d| d.argv.as_slice()).unwrap_or_default();
-    let coredns = words.iter().any(|word| word.starts_with(COREDNS));
-    let ready = if coredns { corefile::READY } else { "ready" };
-    helper::start(run, state, (NAME, "the DNS proxy"), ready, |state| state.dns.as_mut()).map(drop)
+    let Some(dns) = &state.dns else { return Ok(()) };
+    let ready = match dns.service.program {
+        DnsProgram::Own => "ready",
+        DnsProgram::CoreDns(_) => corefile::READY,
+    };
+    let names = (NAME, "the DNS proxy");
+    helper::start(run, state, names, ready, |s| s.dns.as_mut().map(|dns| &mut dns.helper))?;
+    Ok(())
 }
 
 /// Whether a DNS server answers on 127.0.0.1 at that port.

@@ -87,6 +87,10 @@ pub enum ErrorKind {
     NotRunning,
     /// A node is dead, paused, or in a state where it can't do what was asked.
     NodeUnavailable,
+    /// What is saved of a cluster can't be understood.
+    Damaged,
+    /// What is saved of a cluster is another version's.
+    OtherVersion,
     /// What was asked for is there already, or its parts are not.
     Conflict,
 }
@@ -121,11 +125,16 @@ pub fn hints(error: &anyhow::Error) -> impl Iterator<Item = &Hint> {
     error.chain().filter_map(|cause| cause.downcast_ref::<ClusterError>()).flat_map(|e| &e.hints)
 }
 
+/// What kind of failure an error or one of its causes is.
+pub fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
+    error.chain().find_map(|cause| cause.downcast_ref::<ClusterError>()).map(|e| e.kind)
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
 
-    use super::{ErrorKind, hints};
+    use super::{ErrorKind, hints, kind};
     use crate::ClusterName;
 
     fn name(text: &str) -> ClusterName {
@@ -155,6 +164,7 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::NotRunning);
             assert_eq!(error.to_string(), format!("the cluster `{cluster}` does not run"));
             let error = Err::<(), _>(error).context("context").unwrap_err();
+            assert_eq!(kind(&error), Some(ErrorKind::NotRunning));
             assert_eq!(hints(&error).map(ToString::to_string).collect::<Vec<_>>(), [expected]);
         }
     }

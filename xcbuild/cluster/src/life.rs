@@ -49,7 +49,7 @@ fn scale_out_now(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Scale
     let run = &params.run;
     let (_lock, mut state) = taken(run)?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    if let Some(there) = ids.iter().find(|id| state.nodes.contains_key(&id.number())) {
+    if let Some(there) = ids.iter().find(|id| state.nodes.contains_key(id)) {
         bail!(
             "{there} is in the cluster already; `xcbuild scalein {}` takes it out",
             there.number()
@@ -112,10 +112,10 @@ pub fn restart(
     known(&state, nodes)?;
     end(run, &state, nodes)?;
     for id in nodes {
-        state.nodes.entry(id.number()).and_modify(|node| node.restarts += 1);
+        state.nodes.entry(*id).and_modify(|node| node.restarts += 1);
     }
     tell_of_changes(&state, progress);
-    let limits = Limits::new(state.accel, timeout).waiting(state.waits);
+    let limits = Limits::new(state.accel, timeout).waiting(state.reports_ready);
     let ways: Vec<_> = nodes.iter().map(|id| (*id, Way::Launch)).collect();
     boot::nodes(run, &mut state, &ways, &limits, progress)?;
     nodes.iter().try_for_each(|id| link::restore(run, &mut state, *id))
@@ -140,7 +140,7 @@ pub fn reset(
     // What was on its console until now is of another boot.
     written_now(&run.node(node, &state.logs).agent_log)?;
     set_paused(run, &mut state, node, false)?;
-    let limits = Limits::new(state.accel, timeout).waiting(state.waits);
+    let limits = Limits::new(state.accel, timeout).waiting(state.reports_ready);
     boot::nodes(run, &mut state, &[(node, Way::Reset(said))], &limits, progress)?;
     link::restore(run, &mut state, node)
 }
@@ -179,12 +179,11 @@ pub fn wait(run: &RunDir, nodes: &[NodeId], timeout: Duration) -> Result<Status>
     let owner = state.owner.hold()?;
     loop {
         let now = status(run)?;
-        let unknown = |id: &&NodeId| !now.nodes.iter().any(|n| n.number == id.number());
+        let unknown = |id: &&NodeId| !now.nodes.iter().any(|n| n.number == **id);
         if let Some(id) = nodes.iter().find(unknown) {
             bail!(not_in_cluster(*id, now.nodes.iter().map(|n| n.number)));
         }
-        let wanted =
-            |n: &&NodeStatus| nodes.is_empty() || nodes.iter().any(|id| id.number() == n.number);
+        let wanted = |n: &&NodeStatus| nodes.is_empty() || nodes.contains(&n.number);
         let waited: Vec<_> = now.nodes.iter().filter(wanted).collect();
         let bad =
             |n: &&&NodeStatus| matches!(n.condition, NodeCondition::Dead | NodeCondition::Failed);
@@ -241,14 +240,14 @@ pub(super) fn taken(run: &RunDir) -> Result<(ClusterLock, State)> {
 }
 
 pub(super) fn known(state: &State, nodes: &[NodeId]) -> Result<()> {
-    match nodes.iter().find(|id| !state.nodes.contains_key(&id.number())) {
+    match nodes.iter().find(|id| !state.nodes.contains_key(id)) {
         None => Ok(()),
         Some(id) => bail!(not_in_cluster(*id, state.nodes.keys().copied())),
     }
 }
 
-fn not_in_cluster(node: NodeId, there: impl Iterator<Item = u8>) -> String {
-    let names: Vec<_> = there.map(|number| number.to_string()).collect();
+fn not_in_cluster(node: NodeId, there: impl Iterator<Item = NodeId>) -> String {
+    let names: Vec<_> = there.map(|node| node.number().to_string()).collect();
     format!("{node} is not in the cluster; its nodes are {}", names.join(", "))
 }
 
@@ -264,11 +263,11 @@ fn end(run: &RunDir, state: &State, nodes: &[NodeId]) -> Result<()> {
 /// Ends nodes and forgets them.
 fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
     end(run, state, nodes)?;
-    let leaving = nodes.iter().filter_map(|id| Some((*id, state.nodes.get(&id.number())?)));
+    let leaving = nodes.iter().filter_map(|id| Some((*id, state.nodes.get(id)?)));
     let interfaces = leaving.flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i)));
     network::drop_taps(&mut state.network, interfaces)?;
     for id in nodes {
-        state.nodes.remove(&id.number());
+        state.nodes.remove(id);
         let paths = run.node(*id, &state.logs);
         let lock = console::lock_of(&paths.console);
         for file in [paths.console, paths.qmp, paths.agent_log, lock] {
@@ -302,7 +301,7 @@ fn command(run: &RunDir, state: &State, node: NodeId, command: &str) -> Result<(
 }
 
 fn set_paused(run: &RunDir, state: &mut State, node: NodeId, paused: bool) -> Result<()> {
-    if let Some(node) = state.nodes.get_mut(&node.number()) {
+    if let Some(node) = state.nodes.get_mut(&node) {
         node.paused = paused;
     }
     state.save(run)

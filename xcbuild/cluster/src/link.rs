@@ -14,11 +14,11 @@ use serde_json::json;
 use super::RunDir;
 use super::access::Target;
 use super::life::{QMP_LIMIT, known, taken};
-use super::state::{InterfaceState, NodeState, State};
+use super::state::{InterfaceState, State};
 use super::status::LinkStatus;
 use super::tail::length;
 use xc_sys::exec::Output;
-use xc_topology::address::{MAINTENANCE, NetworkId, NodeId};
+use xc_topology::address::{MAINTENANCE, Mac, NetworkId, NodeId};
 use xc_topology::impairment::{End, inbound, inbound_link, queue};
 use xc_topology::{Netem, Ways};
 use xc_vm::qmp::Qmp;
@@ -69,20 +69,20 @@ pub fn change(
 
 /// Makes the links of a node that has booted what they were before.
 pub(super) fn restore(run: &RunDir, state: &mut State, node: NodeId) -> Result<()> {
-    let Some(there) = state.nodes.get(&node.number()) else { return Ok(()) };
+    let Some(there) = state.nodes.get(&node) else { return Ok(()) };
     let interfaces = there.interfaces.clone();
     let lost = || interfaces.iter().filter(|i| i.impaired_at.is_some());
     let down = || interfaces.iter().filter(|i| i.down);
-    if lost().next().is_some() && down().any(|i| i.network == MAINTENANCE.0) {
+    if lost().next().is_some() && down().any(|i| i.network == MAINTENANCE) {
         set_carrier(run, state, node, MAINTENANCE, true)?;
     }
     let failed = || format!("{node} is up, but its links are not what they were");
     for link in lost() {
         let ways = (&link.impaired_at_boot, &link.impaired);
-        impair(run, state, node, NetworkId(link.network), ways).with_context(failed)?;
+        impair(run, state, node, link.network, ways).with_context(failed)?;
     }
     for link in down() {
-        set_carrier(run, state, node, NetworkId(link.network), false).with_context(failed)?;
+        set_carrier(run, state, node, link.network, false).with_context(failed)?;
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ fn refuse_the_unreachable(
             node.number()
         );
     }
-    let there = state.nodes.get(&node.number()).context("a node that is not there")?;
+    let there = state.nodes.get(&node).context("a node that is not there")?;
     if there.paused {
         bail!("{node} is paused; `xcbuild cont {}` lets it go on", node.number());
     }
@@ -148,8 +148,8 @@ fn refuse_the_unreachable(
 
 fn interface(state: &State, node: NodeId, network: NetworkId) -> Result<&InterfaceState> {
     known(state, &[node])?;
-    let there = state.nodes.get(&node.number()).map_or(&[][..], |n| &n.interfaces);
-    if let Some(interface) = there.iter().find(|i| i.network == network.0) {
+    let there = state.nodes.get(&node).map_or(&[][..], |n| &n.interfaces);
+    if let Some(interface) = there.iter().find(|i| i.network == network) {
         return Ok(interface);
     }
     let networks: Vec<_> = there.iter().map(|i| i.network.to_string()).collect();
@@ -163,9 +163,9 @@ fn change_interface(
     network: NetworkId,
     how: impl FnOnce(&mut InterfaceState),
 ) -> Result<()> {
-    let there = state.nodes.get_mut(&node.number()).map(|n| &mut n.interfaces);
+    let there = state.nodes.get_mut(&node).map(|n| &mut n.interfaces);
     let mut all = there.into_iter().flatten();
-    how(all.find(|i| i.network == network.0).context("a link that is not there")?);
+    how(all.find(|i| i.network == network).context("a link that is not there")?);
     state.save(run)
 }
 
@@ -177,29 +177,25 @@ fn set_carrier(
     network: NetworkId,
     up: bool,
 ) -> Result<()> {
-    let mac = interface(state, node, network)?.mac.clone();
-    let there = state.nodes.get(&node.number()).context("a node that is not there")?;
-    let id = netdev(there, &mac).with_context(|| {
-        format!("can't tell what carries network {network} of {node}: no `-device` has {mac}")
-    })?;
+    let id = netdev(node, interface(state, node, network)?)?.to_owned();
     let mut qmp = Qmp::connect(&run.node(node, &state.logs).qmp, QMP_LIMIT)
         .with_context(|| format!("{node} does not run"))?;
     qmp.execute("set_link", json!({ "name": id, "up": up }))?;
     change_interface(run, state, node, network, |link| link.down = !up)
 }
 
-/// The id of the `-netdev` that carries the card with that address.
-pub(super) fn netdev(node: &NodeState, mac: &str) -> Option<String> {
-    let mac = format!("mac={mac}");
-    let device = node.argv.iter().find(|word| word.split(',').any(|part| part == mac))?;
-    device.split(',').find_map(|part| part.strip_prefix("netdev=")).map(ToOwned::to_owned)
-}
-
-/// The value of the `-netdev` with that id.
-pub(super) fn netdev_value<'a>(node: &'a NodeState, id: &str) -> Option<&'a str> {
-    let id = format!("id={id}");
-    let values = node.argv.windows(2).filter(|words| words[0] == "-netdev").map(|words| &words[1]);
-    values.map(String::as_str).find(|value| value.split(',').any(|part| part == id))
+/// The id by which qemu knows what carries an interface of a node.
+///
+/// # Errors
+/// When a script of the user's has wired it in a way that does not tell.
+pub(super) fn netdev(node: NodeId, interface: &InterfaceState) -> Result<&str> {
+    interface.netdev.as_deref().with_context(|| {
+        let InterfaceState { network, mac, .. } = interface;
+        format!(
+            "can't tell what carries network {network} of {node}: the script of __net_setup gave \
+             no `-device` the address {mac}"
+        )
+    })
 }
 
 /// Has a node's kernel, which impairs a link one way, do it another way.
@@ -210,7 +206,7 @@ fn impair(
     network: NetworkId,
     (before, ways): (&Ways, &Ways),
 ) -> Result<()> {
-    let script = script(&interface(state, node, network)?.mac, network, before, ways);
+    let script = script(interface(state, node, network)?.mac, network, before, ways);
     let said = length(&run.node(node, &state.logs).agent_log);
     let (status, output) = Target::find(run, node)?.capture(&[script])?;
     if !status.success() {
@@ -236,7 +232,7 @@ fn why(output: &Output, ways: &Ways) -> String {
 }
 
 /// The shell script that does it in the node. Only queues that are ours are taken off.
-fn script(mac: &str, network: NetworkId, before: &Ways, ways: &Ways) -> String {
+fn script(mac: Mac, network: NetworkId, before: &Ways, ways: &Ways) -> String {
     let link = inbound_link(network);
     let mut lines = vec![
         "set -e; dev=".to_owned(),
@@ -273,8 +269,8 @@ fn script(mac: &str, network: NetworkId, before: &Ways, ways: &Ways) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, End, Netem, NetworkId, Ways, netdev, script, wanted};
-    use crate::state::NodeState;
+    use super::{Change, End, Mac, Netem, NetworkId, Ways, netdev, script, wanted};
+    use crate::tests::{id, node_state};
     use xc_topology::fixture::node;
 
     fn netem(fields: &[(&str, &str)]) -> Netem {
@@ -315,7 +311,7 @@ mod tests {
     #[test]
     fn scripts_touch_only_queues_of_ours() {
         let text = |before: &Ways, ways: &Ways| {
-            let script = script("00:00:00:01:02:c9", NetworkId(2), before, ways);
+            let script = script(Mac([0, 0, 0, 1, 2, 0xc9]), NetworkId(2), before, ways);
             // What finds the interface is the same for all.
             script.lines().skip(4).collect::<Vec<_>>().join("\n")
         };
@@ -338,15 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn cards_are_found_by_their_address() {
-        let words = [
-            "-netdev",
-            "tap,id=net1,ifname=x",
-            "-device",
-            "virtio-net-pci,netdev=net1,mac=00:00:00:01:01:05,romfile=",
-        ];
-        let state = NodeState::new(&node(5, &[0, 1]), words.map(str::to_owned).into());
-        assert_eq!(netdev(&state, "00:00:00:01:01:05").as_deref(), Some("net1"));
-        assert_eq!(netdev(&state, "00:00:00:01:01:0"), None);
+    fn links_that_a_script_wired_without_their_address_are_told() {
+        let mut link = node_state(&node(5, &[0, 1])).interfaces.remove(1);
+        assert_eq!(netdev(id(5), &link).unwrap(), "net1");
+        link.netdev = None;
+        insta::assert_snapshot!(netdev(id(5), &link).unwrap_err(), @"can't tell what carries network 1 of vm-005: the script of __net_setup gave no `-device` the address 00:00:00:01:01:05");
     }
 }

@@ -1,13 +1,15 @@
 //! From what the user wants to the state that will be made: everything that can be refused is
 //! refused here, before anything exists.
 
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::key::{self, Access};
 use super::network::{self, Network};
-use super::state::{Helper, Image, NodeState, State};
+use super::start::DnsParams;
+use super::state::{Dns, Helper, Image, NodeState, State};
 use super::{Event, RunDir, StartParams, dns, memory};
 use xc_net::Kind;
 use xc_net::bridges::{self, Queues, Wiring};
@@ -15,11 +17,12 @@ use xc_net::multicast::Claim;
 use xc_net::ports::{self, Policy, Reserved};
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
-use xc_topology::address::NodeId;
+use xc_topology::address::{MAINTENANCE, NetworkId, NodeId};
 use xc_topology::{Counts, Interface, Node};
 use xc_vm::accel::{self, Chosen};
-use xc_vm::command::{Accel, Boot, Disk, Machine, Port, command, netdev_id};
+use xc_vm::command::{Accel, Boot, Disk, Machine, command};
 use xc_vm::kernel_line::{Common, kernel_line};
+use xc_vm::port::{Carrier, Port, netdev_id};
 use xc_vm::version;
 
 /// What was found fit for a start.
@@ -93,8 +96,8 @@ pub(super) fn cluster(
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| Counts::among(ids.iter().copied()));
     let own_dns = params.dns.as_ref().filter(|_| !served);
-    state.dns = own_dns.map(|argv| dns_helper(run, params, &state, argv));
-    state.waits = params.wait;
+    state.dns = own_dns.map(|dns| dns_proxy(run, params, &state, dns));
+    state.reports_ready = params.wait;
     state.images = fit.boot.disks.iter().filter_map(|disk| Image::of(&disk.path)).collect();
     run.create()?;
     if params.access == Access::Key {
@@ -169,8 +172,9 @@ fn ports(
 fn nodes(run: &RunDir, params: &StartParams, boot: &Boot, state: &mut State) -> Result<()> {
     let common = common(params, state);
     for node in &params.nodes {
-        let argv = argv(run, params, state, boot, &common, node)?;
-        state.nodes.insert(node.id.number(), NodeState::new(node, argv));
+        let ports = node_ports(params, state, node)?;
+        let argv = argv(run, params, state, boot, &common, node, &ports)?;
+        state.nodes.insert(node.id, NodeState::new(node, &ports, argv));
     }
     Ok(())
 }
@@ -182,9 +186,16 @@ fn argv(
     boot: &Boot,
     common: &Common,
     node: &Node,
+    ports: &[Port],
 ) -> Result<Vec<String>> {
     let mut machine = machine(params, state);
     machine.options.extend(params.qemu_options_of.get(&node.id).into_iter().flatten().cloned());
+    let line = kernel_line(node, state.accel, common);
+    Ok(command(node, &machine, boot, &line, ports, &run.node(node.id, &state.logs))?)
+}
+
+/// What a node's interfaces are plugged into.
+fn node_ports(params: &StartParams, state: &State, node: &Node) -> Result<Vec<Port>> {
     let vhost = network::has_vhost();
     let interfaces = node.interfaces.iter().enumerate();
     let ports = interfaces.map(|(i, interface)| {
@@ -193,18 +204,26 @@ fn argv(
             (Some(script), _) => Port::Options(setup(script, params, node, interface)?),
             (None, Network::User) => {
                 let netdev = state.net.netdev(&id, node.id, network, &params.prefix);
-                Port::Netdev { netdev, queues: 1 }
+                Port::Netdev { netdev, queues: 1, carrier: by_qemu(&state.net, network) }
             }
             _ => {
                 let queues = queues(params, state.accel).of(node);
                 let netdev = bridges::netdev(&id, node.id, network, queues, vhost);
-                Port::Netdev { netdev, queues }
+                let (name, bridge) = (bridges::tap(node.id, network), bridges::bridge(network));
+                let carrier = Carrier::Tap { name, bridge: Some(bridge) };
+                Port::Netdev { netdev, queues, carrier }
             }
         })
     });
-    let ports = ports.collect::<Result<Vec<_>>>()?;
-    let line = kernel_line(node, state.accel, common);
-    Ok(command(node, &machine, boot, &line, &ports, &run.node(node.id, &state.logs))?)
+    ports.collect()
+}
+
+/// What carries a network that qemu does by itself.
+fn by_qemu(net: &UserNet, network: NetworkId) -> Carrier {
+    match network {
+        MAINTENANCE => Carrier::UserStack,
+        _ => Carrier::Group { address: SocketAddrV4::new(net.group(network), net.mcast_port) },
+    }
 }
 
 /// What a script of the user's says about a node's interface: `__net_setup`.
@@ -223,8 +242,7 @@ fn setup(
 
 fn machine(params: &StartParams, state: &State) -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let there =
-        state.nodes.iter().filter(|(n, _)| params.nodes.iter().all(|p| p.id.number() != **n));
+    let there = state.nodes.iter().filter(|(n, _)| params.nodes.iter().all(|p| p.id != **n));
     let processors = there.map(|(_, n)| n.cpus).chain(params.nodes.iter().map(|n| n.cpus));
     Machine {
         program: params.program.clone(),
@@ -260,12 +278,13 @@ fn absolute(boot: &Boot) -> Result<Boot> {
     })
 }
 
-fn dns_helper(run: &RunDir, params: &StartParams, state: &State, argv: &[String]) -> Helper {
+fn dns_proxy(run: &RunDir, params: &StartParams, state: &State, dns: &DnsParams) -> Dns {
     let port = format!("--port={}", state.net.dns_port);
     let pid_file = format!("--pid-file={}", run.dns_pid_file().display());
     let (listen, enter) = state.network.dns(&params.prefix);
-    let words = enter.into_iter().chain(argv.iter().cloned()).chain([port, pid_file]);
-    Helper { argv: words.chain(listen).collect(), process: None }
+    let words = enter.into_iter().chain(dns.command.iter().cloned()).chain([port, pid_file]);
+    let helper = Helper { argv: words.chain(listen).collect(), process: None };
+    Dns { service: dns.service.clone(), helper }
 }
 
 /// The ports of the user's other clusters. One whose state can't be read reserves none: if it runs,
@@ -278,8 +297,7 @@ fn reserved(run: &RunDir) -> Result<Reserved> {
             continue;
         }
         let forwards = state.network.kind() == Kind::User;
-        let nodes: Vec<_> =
-            state.nodes.keys().filter(|_| forwards).filter_map(|n| NodeId::new(*n)).collect();
+        let nodes: Vec<_> = state.nodes.keys().filter(|_| forwards).copied().collect();
         let tcp = ports::wanted(&state.net, &nodes, state.dns.is_some());
         let all = tcp.into_iter().map(|(port, _)| port).chain([state.net.mcast_port]);
         reserved.extend(all.map(|port| (port, state.cluster.to_string())));

@@ -15,8 +15,8 @@ use super::key::Access;
 use super::memory::{self, NoRoom};
 use super::plan::{self, Fit};
 use super::rundir::{ClusterLock, private_directory};
-use super::state::{Phase, State};
-use super::{ClusterName, RunDir, Status, dns, network, stop};
+use super::state::{DnsService, Phase, State};
+use super::{ClusterName, ErrorKind, RunDir, Status, dns, hint, network, stop};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_net::{Kind, Wanted};
@@ -64,10 +64,8 @@ pub struct StartParams {
     pub net: UserNet,
     /// Whether just those ports, or free ones.
     pub ports: Policy,
-    /// The command of the DNS proxy, if the cluster is to have one. `--port=` and `--pid-file=` are
-    /// added; it has to bind the port on 127.0.0.1 and ::1 and then write a line that starts with
-    /// `ready` to stdout.
-    pub dns: Option<Vec<String>>,
+    /// The DNS proxy, if the cluster is to have one.
+    pub dns: Option<DnsParams>,
     /// How many nodes boot at once; if not given, as the host's cores allow, counting those of the
     /// user's other clusters.
     pub parallel: Option<usize>,
@@ -91,6 +89,16 @@ pub struct StartParams {
     pub wait: bool,
     /// Return as soon as the nodes' qemus run.
     pub at_once: bool,
+}
+
+/// A DNS proxy that is to be started.
+#[derive(Debug, Clone)]
+pub struct DnsParams {
+    /// Its command. `--port=` and `--pid-file=` are added; it has to bind the port on 127.0.0.1 and
+    /// ::1 and then write a line that starts with `ready` to stdout.
+    pub command: Vec<String>,
+    /// What that command does.
+    pub service: DnsService,
 }
 
 /// What happens during a start.
@@ -204,8 +212,15 @@ fn start_now(params: &StartParams, fit: &Fit, progress: &dyn Fn(Event)) -> Resul
 
 /// A running cluster is only replaced where that is wanted.
 fn refuse_running(run: &RunDir, replace: bool) -> Result<()> {
-    // One whose state can't be read is no hindrance: what is left of it is ended.
-    let alive = super::status(run).map_or(0, |status| status.alive());
+    let alive = match super::status(run) {
+        Ok(status) => status.alive(),
+        // Its nodes may run, and can't be counted.
+        Err(error) if !replace && hint::kind(&error) == Some(ErrorKind::OtherVersion) => {
+            return Err(error);
+        }
+        // A damaged state is no hindrance: what is left of the cluster is ended.
+        Err(_) => 0,
+    };
     if alive > 0 && !replace {
         bail!(StartError::Running { cluster: run.name().clone(), alive });
     }

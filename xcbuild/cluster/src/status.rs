@@ -15,7 +15,7 @@ use super::words::{Agent, panicked};
 use super::{ClusterName, RunDir, key, stop};
 use xc_net::user::UserNet;
 use xc_topology::Ways;
-use xc_topology::address::{MAINTENANCE, NodeId, ipv4};
+use xc_topology::address::{MAINTENANCE, NetworkId, NodeId, Role, ipv4};
 use xc_vm::command::{Accel, Paths};
 use xc_vm::process::ProcessId;
 use xc_vm::usage::{Usage, usage};
@@ -62,11 +62,11 @@ impl fmt::Display for NodeCondition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeStatus {
     /// Its number.
-    pub number: u8,
+    pub number: NodeId,
     /// Its host name.
     pub name: String,
     /// Its role.
-    pub role: String,
+    pub role: Role,
     /// What it is doing.
     pub condition: NodeCondition,
     /// What it said that failed, its kernel's last words, or that it never ran.
@@ -80,7 +80,7 @@ pub struct NodeStatus {
     /// What its qemu takes of the host, while that runs.
     pub usage: Option<Usage>,
     /// Its addresses on each network that gives it some.
-    pub addresses: Vec<(u8, Option<Ipv4Addr>, Option<Ipv6Addr>)>,
+    pub addresses: Vec<(NetworkId, Option<Ipv4Addr>, Option<Ipv6Addr>)>,
     /// Its links, eth0's first.
     pub links: Vec<LinkStatus>,
     /// Its memory in MiB.
@@ -99,7 +99,7 @@ pub struct NodeStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkStatus {
     /// The network.
-    pub network: u8,
+    pub network: NetworkId,
     /// Whether it was not taken down.
     pub up: bool,
     /// What it does to packets.
@@ -178,7 +178,7 @@ impl Status {
     pub fn contract_lines(&self) -> String {
         let line = |n: &NodeStatus| {
             let word = if n.is_alive() { "alive" } else { "dead " };
-            format!("{word} {}\n", n.number)
+            format!("{word} {}\n", n.number.number())
         };
         let lines: String = self.nodes.iter().map(line).collect();
         format!("{lines}Alive; {}", self.alive())
@@ -196,10 +196,9 @@ pub fn status(run: &RunDir) -> Result<Status> {
     let another_boot = state.is_from_another_boot()?;
     let alive = |p: Option<ProcessId>| p.filter(|p| !another_boot && p.is_alive());
     let strays = strays(run, &state);
-    let nodes = state.nodes.iter().filter_map(|(number, node)| {
-        let id = NodeId::new(*number)?;
-        let process = alive(node.process).or_else(|| strays.get(number).copied());
-        Some(node_status(run, &state, id, node, process))
+    let nodes = state.nodes.iter().map(|(id, node)| {
+        let process = alive(node.process).or_else(|| strays.get(id).copied());
+        node_status(run, &state, *id, node, process)
     });
     Ok(Status {
         cluster: state.cluster.clone(),
@@ -212,7 +211,7 @@ pub fn status(run: &RunDir) -> Result<Status> {
         network: Some(state.network.kind().to_string()),
         ssh_key: state.key.as_ref().map(|_| key::path(run)),
         through: state.network.reach(),
-        dns: state.dns.as_ref().map(|dns| alive(dns.process).is_some()),
+        dns: state.dns.as_ref().map(|dns| alive(dns.helper.process).is_some()),
         nodes: nodes.collect(),
     })
 }
@@ -236,13 +235,12 @@ fn none(run: &RunDir) -> Status {
 
 /// A node's qemu, if it runs.
 pub(super) fn process(run: &RunDir, state: &State, node: NodeId) -> Option<ProcessId> {
-    let number = node.number();
-    let recorded = state.nodes.get(&number)?.process.filter(|p| p.is_alive());
-    recorded.or_else(|| strays(run, state).get(&number).copied())
+    let recorded = state.nodes.get(&node)?.process.filter(|p| p.is_alive());
+    recorded.or_else(|| strays(run, state).get(&node).copied())
 }
 
 /// Processes of nodes that are not recorded: only looked for where some node's is missing.
-fn strays(run: &RunDir, state: &State) -> BTreeMap<u8, ProcessId> {
+fn strays(run: &RunDir, state: &State) -> BTreeMap<NodeId, ProcessId> {
     if state.nodes.values().all(|n| n.process.is_some()) {
         return BTreeMap::new();
     }
@@ -274,9 +272,9 @@ fn node_status(
         _ => (ipv4(MAINTENANCE, id.number()), SSH_PORT, TELNET_PORT),
     };
     NodeStatus {
-        number: id.number(),
+        number: id,
         name: node.name.clone(),
-        role: node.role.clone(),
+        role: node.role,
         condition,
         failure,
         pid: process.map(|p| p.pid),
@@ -322,7 +320,7 @@ fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkS
 #[cfg(test)]
 mod tests {
     use super::{LinkStatus, again};
-    use crate::state::NodeState;
+    use crate::tests::node_state;
     use xc_topology::fixture::node;
 
     #[test]
@@ -335,7 +333,7 @@ mod tests {
 
     #[test]
     fn faults_are_told_also_those_that_a_boot_has_lost() {
-        let mut link = NodeState::new(&node(1, &[1]), Vec::new()).interfaces.remove(0);
+        let mut link = node_state(&node(1, &[1])).interfaces.remove(0);
         assert_eq!(LinkStatus::of(&link, 7).faults(), "");
         link.impaired.receives.set("loss", "1%").unwrap();
         assert_eq!(LinkStatus::of(&link, 7).faults(), "in: loss 1%");

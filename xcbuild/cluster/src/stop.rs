@@ -15,8 +15,8 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::RunDir;
-use super::network::{self, Network};
-use super::state::State;
+use super::network;
+use super::state::Remains;
 use xc_vm::command::recognise;
 use xc_vm::process::{self, ProcessId};
 
@@ -70,25 +70,17 @@ pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
         };
         bail!("can't end process {} of the cluster `{}`: {reason}{more}", process.pid, run.name());
     }
-    if let Some(network) = made_in_this_boot(run) {
+    if let Some(network) = Remains::read(run).network {
         network::take_back(&network)?;
     }
     run.remove()?;
     Ok(Stopped { existed, processes: processes.len() })
 }
 
-/// The network that the state tells of, if it may still be there.
-fn made_in_this_boot(run: &RunDir) -> Option<Network> {
-    let state = State::load(run).ok().flatten()?;
-    state.is_from_another_boot().is_ok_and(|another| !another).then_some(state.network)
-}
-
 /// The living processes of a cluster, recorded or not.
 fn processes(run: &RunDir) -> Vec<ProcessId> {
-    // A state that can't be read is one reason for looking at the command lines.
-    let state = State::load(run).ok().flatten();
-    let current = state.filter(|s| s.is_from_another_boot().is_ok_and(|another| !another));
-    let recorded = current.iter().flat_map(State::processes).filter(|p| p.is_alive());
+    // A state that is damaged is one reason for looking at the command lines.
+    let recorded = Remains::read(run).processes.into_iter().filter(|p| p.is_alive());
     let found = find(run).into_iter().map(|(process, _)| process);
     recorded.chain(found).collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -108,17 +100,14 @@ pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
 
 /// Asks the xcbuild that has the cluster to give up, and waits until it has.
 fn interrupt_owner(run: &RunDir) -> Result<()> {
-    let Ok(Some(state)) = State::load(run) else { return Ok(()) };
-    if Some(state.owner) == ProcessId::own() {
+    let Some(recorded) = Remains::read(run).owner else { return Ok(()) };
+    if Some(recorded) == ProcessId::own() {
         return Ok(());
     }
-    if let Some(owner) = state.owner.hold()? {
+    if let Some(owner) = recorded.hold()? {
         owner.signal(Signal::TERM)?;
         if !owner.wait(Instant::now() + OWNER_LIMIT) {
-            bail!(
-                "the xcbuild that has the cluster (process {}) does not give up",
-                state.owner.pid
-            );
+            bail!("the xcbuild that has the cluster (process {}) does not give up", recorded.pid);
         }
     }
     Ok(())

@@ -98,11 +98,20 @@ fn tell(summary: &Summary) {
     }
 }
 
-/// `netns-capture`: writes an interface's frames to stdout until nobody reads them.
-///
-/// # Errors
-/// When there is no such interface, or it may not be looked at.
-pub fn help(arguments: &Helper) -> Result<ExitCode> {
+/// `netns-capture`: writes an interface's frames to stdout until nobody reads them. What keeps it from
+/// that is written to stderr for the xcbuild that has started it, as a text and not as an error for
+/// the user.
+pub fn help(arguments: &Helper) -> ExitCode {
+    match send_frames(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::log(ui::causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn send_frames(arguments: &Helper) -> Result<()> {
     let name = &arguments.interface;
     let mut socket = PacketSocket::open(name, arguments.snaplen).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => anyhow::anyhow!("there is no link {name}"),
@@ -127,7 +136,7 @@ pub fn help(arguments: &Helper) -> Result<ExitCode> {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(e).with_context(|| format!("no more frames of {name}"))
         }
-        _ => Ok(ExitCode::SUCCESS),
+        _ => Ok(()),
     }
 }
 

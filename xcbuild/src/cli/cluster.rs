@@ -145,7 +145,7 @@ fn node(node: &NodeStatus) -> [String; 5] {
     let v6 = node.addresses.iter().filter_map(|(_, _, v6)| v6.map(|a| a.to_string()));
     [
         node.name.clone(),
-        node.role.clone(),
+        node.role.to_string(),
         node.condition.to_string(),
         node.ready_ms.map_or("-".into(), seconds),
         v4.chain(v6).collect::<Vec<_>>().join(" "),

@@ -228,7 +228,11 @@ fn warn_of_loopback(config: &Config) {
     }
 }
 
-fn upstream(text: &str) -> Result<SocketAddr> {
+/// A server that is asked: an address, with the port of DNS unless it has one.
+///
+/// # Errors
+/// When it is no address.
+pub(super) fn upstream(text: &str) -> Result<SocketAddr> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }

@@ -146,8 +146,8 @@ fn described(link: &LinkStatus) -> String {
 }
 
 fn show(arguments: &Arguments, status: &Status) -> Result<ExitCode> {
-    let wanted = |number: u8| arguments.node.is_none_or(|node| node.number() == number);
-    let on = |network: u8| arguments.network.is_none_or(|wanted| wanted.0 == network);
+    let wanted = |node: NodeId| arguments.node.is_none_or(|wanted| wanted == node);
+    let on = |network: NetworkId| arguments.network.is_none_or(|wanted| wanted == network);
     let nodes = status.nodes.iter().filter(|n| wanted(n.number));
     let links: Vec<_> = nodes
         .flat_map(|node| node.links.iter().map(move |link| (node.name.as_str(), link)))

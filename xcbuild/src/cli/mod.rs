@@ -223,7 +223,7 @@ fn dispatch(verb: Verb, variables: Variables) -> Result<ExitCode> {
         Verb::Link(a) => link::run(&a, variables),
         Verb::Test(a) => test::run(&a, variables),
         Verb::Capture(a) => capture::run(&a, variables),
-        Verb::NetnsCapture(a) => capture::help(&a),
+        Verb::NetnsCapture(a) => Ok(capture::help(&a)),
         Verb::Tcpdump(a) => tcpdump::run(&a, variables),
         Verb::Ps(a) => ps::run(&a, variables),
         Verb::Stop(a) => stop::run(&a, variables),

@@ -10,8 +10,9 @@ use super::images;
 use crate::settings::Settings;
 use xc_cluster::StartParams;
 use xc_cluster::boot::order::Order;
-use xc_cluster::dns::COREDNS;
 use xc_cluster::key::Access;
+use xc_cluster::start::DnsParams;
+use xc_cluster::state::{DnsProgram, DnsService};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_topology::{Node, Topology};
@@ -49,7 +50,7 @@ pub fn params(
         queues: queues(settings)?,
         net: net(settings),
         ports: ports(settings),
-        dns: Some(dns_command(settings, &hosts)?),
+        dns: Some(dns_proxy(settings, &hosts)?),
         parallel: number(settings, "__parallel")?,
         order: order(settings)?,
         keep_going: settings.variables.get("__keep_going").is_some(),
@@ -142,17 +143,25 @@ fn coredns(settings: &Settings) -> Option<PathBuf> {
 }
 
 /// The DNS proxy is this program; it goes on after this process.
-fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
+fn dns_proxy(settings: &Settings, hosts: &Path) -> Result<DnsParams> {
+    let cluster = &settings.cluster;
+    let upstreams = cluster.dns_upstream.iter().map(|server| super::dns::upstream(server));
+    // The proxy has another working directory.
+    let spoof = cluster.dns_spoof.as_ref().map(std::path::absolute).transpose()?;
+    let program = coredns(settings).map_or(DnsProgram::Own, DnsProgram::CoreDns);
+    let upstreams = upstreams.collect::<Result<_>>()?;
+    let service = DnsService { program, upstreams, spoof };
+    Ok(DnsParams { command: dns_command(settings, hosts, &service)?, service })
+}
+
+fn dns_command(settings: &Settings, hosts: &Path, service: &DnsService) -> Result<Vec<String>> {
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
     let mut words = vec![program.display().to_string(), "dns".into(), "serve".into()];
     words.push(format!("--hosts={}", hosts.display()));
-    if let Some(spoof) = &settings.cluster.dns_spoof {
-        // The proxy has another working directory.
-        words.push(format!("--hosts={}", std::path::absolute(spoof)?.display()));
-    }
+    words.extend(service.spoof.iter().map(|file| format!("--hosts={}", file.display())));
     words.push(format!("--zone={}", super::topology::ZONE));
-    if let Some(coredns) = coredns(settings) {
-        words.push(format!("{COREDNS}{}", coredns.display()));
+    if let DnsProgram::CoreDns(program) = &service.program {
+        words.push(format!("--coredns={}", program.display()));
     }
     if let Some(stale) = settings.variables.get("__dns_stale") {
         let seconds: u64 = stale
@@ -160,8 +169,6 @@ fn dns_command(settings: &Settings, hosts: &Path) -> Result<Vec<String>> {
             .with_context(|| format!("--dns-stale={stale}: a number of seconds is expected"))?;
         words.push(format!("--stale={seconds}"));
     }
-    for upstream in &settings.cluster.dns_upstream {
-        words.push(format!("--dns-upstream={upstream}"));
-    }
+    words.extend(service.upstreams.iter().map(|server| format!("--dns-upstream={server}")));
     Ok(words)
 }

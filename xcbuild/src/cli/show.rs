@@ -11,7 +11,6 @@ use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::status;
 use xc_cluster::status::NodeCondition;
-use xc_topology::address::NodeId;
 use xc_topology::show::{State, View, dot, mermaid, svg, text};
 use xc_topology::{Node, NodeError};
 
@@ -90,19 +89,17 @@ fn view(settings: &Settings, live: bool) -> Result<View> {
     if !running.exists {
         bail!("the cluster `{}` does not run; without --live, the plan is shown", running.cluster);
     }
-    let known = running.nodes.iter().filter_map(|node| Some((NodeId::new(node.number)?, node)));
-    let known: Vec<_> = known.collect();
-    let nodes = known.iter().map(|(id, _)| topology.node(*id, &overrides));
+    let nodes = running.nodes.iter().map(|node| topology.node(node.number, &overrides));
     let nodes = nodes
         .collect::<Result<Vec<Node>, NodeError>>()
         .context("the running cluster was started with another topology")?;
     let mut view = View::of(&topology, &nodes, &overrides);
-    for (id, node) in known {
+    for node in &running.nodes {
         let state = state(node.condition);
-        view.set_node(id, state);
+        view.set_node(node.number, state);
         for link in &node.links {
             let link_state = if link.up { state } else { State::Down };
-            view.set_link(id, link.network, link_state, &link.impaired.to_string());
+            view.set_link(node.number, link.network, link_state, &link.impaired.to_string());
         }
     }
     Ok(view)

@@ -142,7 +142,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables, windows: bool) -> Re
     let settings = Settings::resolve(variables)?;
     let report = start(&settings, true)?;
     if let Some(terminal) = Terminal::of(&settings.variables).filter(|_| windows) {
-        let ids = report.status.nodes.iter().filter_map(|node| NodeId::new(node.number));
+        let ids = report.status.nodes.iter().map(|node| node.number);
         let cluster = &report.status.cluster;
         ids.into_iter().try_for_each(|id| window(terminal, &settings, cluster, id))?;
     }

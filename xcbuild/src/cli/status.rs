@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     }
     let failed = status.nodes.iter().filter(|node| node.condition == NodeCondition::Failed);
     for (node, failure) in failed.filter_map(|n| Some((n, n.failure.as_ref()?))) {
-        let logs = name.command(format_args!("logs {}", node.number));
+        let logs = name.command(format_args!("logs {}", node.number.number()));
         ui::warn(format_args!("{} has failed: {failure}; {logs}", node.name));
     }
     if status.dns == Some(false) && status.alive() > 0 {

@@ -14,7 +14,6 @@ use crate::top::model::{self, Sample};
 use crate::ui::screen::{Key, Screen};
 use xc_cluster::{RunDir, console, live, status};
 use xc_sys::cancel;
-use xc_topology::address::NodeId;
 
 /// How often shares of processors are counted anew; what happens to nodes is seen at once.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ fn sample(run: &RunDir) -> Result<Sample> {
 
 fn view(run: &RunDir, now: &Sample, before: Option<&Sample>, chosen: usize, whole: bool) -> View {
     let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let node = now.status.nodes.get(chosen).and_then(|node| NodeId::new(node.number));
+    let node = now.status.nodes.get(chosen).map(|node| node.number);
     View {
         headline: model::headline(&now.status, epoch),
         nodes: model::nodes(now, before),

@@ -31,8 +31,8 @@ pub fn run(arguments: &Arguments, mut variables: Variables) -> Result<ExitCode> 
     let settings = Settings::resolve(variables)?;
     let run = cluster::run_directory(&settings)?;
     let status = status(&run)?;
-    let number = arguments.node.number();
-    let Some(node) = status.nodes.iter().find(|n| n.number == number && n.is_alive()) else {
+    let Some(node) = status.nodes.iter().find(|n| n.number == arguments.node && n.is_alive())
+    else {
         bail!("{} does not run in the cluster `{}`", arguments.node, run.name());
     };
     let line = if status.ssh_key.is_some() {

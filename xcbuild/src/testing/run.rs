@@ -42,9 +42,9 @@ impl Bench {
     /// When one does not, or there is no such cluster.
     pub fn new(run: &RunDir) -> Result<Self> {
         let processes = status(run)?.nodes.into_iter().map(|n| (n.number, n.pid));
-        let processes: BTreeMap<u8, Option<i32>> = processes.collect();
+        let processes: BTreeMap<NodeId, Option<i32>> = processes.collect();
         let hold = |target: Target| {
-            let pid = processes.get(&target.node.number()).copied().flatten();
+            let pid = processes.get(&target.node).copied().flatten();
             let held = pid.and_then(ProcessId::of).map(ProcessId::hold).transpose()?.flatten();
             let qemu = held.with_context(|| format!("{} has died", target.node))?;
             Ok((target.node, Node { target, qemu }))

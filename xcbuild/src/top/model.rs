@@ -54,9 +54,9 @@ pub struct NetworkRow {
 /// The nodes, in order.
 pub fn nodes(now: &Sample, before: Option<&Sample>) -> Vec<NodeRow> {
     let row = |node: &NodeStatus| NodeRow {
-        number: node.number,
+        number: node.number.number(),
         name: node.name.clone(),
-        role: node.role.clone(),
+        role: node.role.to_string(),
         condition: node.condition,
         ready: node.ready_ms.map_or("-".into(), |ms| format!("{:.1} s", ms as f64 / 1000.0)),
         cpu: before
@@ -75,10 +75,10 @@ pub fn networks(status: &Status) -> Vec<NetworkRow> {
     let mut all: BTreeMap<u8, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     for node in &status.nodes {
         for link in &node.links {
-            let (nodes, bad) = all.entry(link.network).or_default();
-            nodes.push(node.number);
+            let (nodes, bad) = all.entry(link.network.0).or_default();
+            nodes.push(node.number.number());
             if !link.faults().is_empty() {
-                bad.push(node.number);
+                bad.push(node.number.number());
             }
         }
     }
@@ -157,20 +157,22 @@ pub(super) mod tests {
 
     use super::{Sample, headline, networks, nodes, ranges};
     use xc_cluster::status::{LinkStatus, NodeCondition, NodeStatus, Status};
+    use xc_topology::address::{NetworkId, NodeId};
     use xc_vm::command::Accel;
     use xc_vm::usage::Usage;
 
-    fn node(number: u8, role: &str, networks: &[u8], cpu_ms: u64) -> NodeStatus {
+    fn node(number: u8, networks: &[u8], cpu_ms: u64) -> NodeStatus {
         let link = |network: &u8| LinkStatus {
-            network: *network,
+            network: NetworkId(*network),
             up: number != 2 || *network != 1,
             impaired: Default::default(),
             lost: false,
         };
+        let id = NodeId::new(number).unwrap();
         NodeStatus {
-            number,
+            number: id,
             name: format!("vm-{number:03}"),
-            role: role.into(),
+            role: id.role(),
             condition: NodeCondition::Ready,
             failure: None,
             pid: Some(100 + i32::from(number)),
@@ -202,9 +204,9 @@ pub(super) mod tests {
             through: vec![],
             dns: Some(true),
             nodes: vec![
-                node(1, "vm", &[0, 1], cpu_ms),
-                node(2, "vm", &[0, 1], cpu_ms),
-                node(201, "router", &[0, 1, 2], cpu_ms),
+                node(1, &[0, 1], cpu_ms),
+                node(2, &[0, 1], cpu_ms),
+                node(201, &[0, 1, 2], cpu_ms),
             ],
         };
         let at = Instant::now();

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::port::{Port, netdev_id};
 use xc_topology::Node;
 
 /// Longest path of a unix socket, less the terminating zero.
@@ -118,20 +119,6 @@ pub struct Paths {
     pub qmp: PathBuf,
 }
 
-/// What an interface of a node is plugged into.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Port {
-    /// What qemu carries, or hands to a tap.
-    Netdev {
-        /// The value of `-netdev`, with the id that [`netdev_id`] gives.
-        netdev: String,
-        /// How many queues it has.
-        queues: u32,
-    },
-    /// All options, in words, as a script of the user's has them (`__net_setup`).
-    Options(Vec<String>),
-}
-
 /// The words of the command that runs a node, the program first. `ports` are those of the node's
 /// interfaces, in order.
 ///
@@ -150,7 +137,7 @@ pub fn command(
     words.boot(boot, kernel_line)?;
     for (i, (interface, port)) in node.interfaces.iter().zip(ports).enumerate() {
         let (netdev, queues) = match port {
-            Port::Netdev { netdev, queues } => (netdev, *queues),
+            Port::Netdev { netdev, queues, .. } => (netdev, *queues),
             Port::Options(options) => {
                 words.0.extend(options.iter().cloned());
                 continue;
@@ -169,11 +156,6 @@ pub fn command(
     words.ports(paths)?;
     words.0.extend(machine.options.iter().cloned());
     Ok(words.0)
-}
-
-/// The id of the n-th interface's `-netdev`.
-pub fn netdev_id(index: usize) -> String {
-    format!("net{index}")
 }
 
 /// The word in a node's command line that no other process has: by it a process is found whose
@@ -280,10 +262,9 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::{
-        Accel, Boot, CommandError, Disk, Machine, Paths, Port, command, control, recognise,
-    };
+    use super::{Accel, Boot, CommandError, Disk, Machine, Paths, command, control, recognise};
     use crate::kernel_line::{Common, kernel_line};
+    use crate::port::{Carrier, Port, netdev_id};
     use xc_net::user::UserNet;
     use xc_topology::address::Prefix;
     use xc_topology::fixture::node;
@@ -318,9 +299,9 @@ mod tests {
             },
         );
         let netdev = |(i, interface): (usize, &xc_topology::Interface)| {
-            let id = super::netdev_id(i);
+            let id = netdev_id(i);
             let netdev = UserNet::default().netdev(&id, node.id, interface.network, &prefix);
-            Port::Netdev { netdev, queues: 1 }
+            Port::Netdev { netdev, queues: 1, carrier: Carrier::UserStack }
         };
         let netdevs: Vec<_> = node.interfaces.iter().enumerate().map(netdev).collect();
         command(node, &machine, boot, &line, &netdevs, &paths())

@@ -1,6 +1,6 @@
 //! One node as a qemu process: its command line, its accelerator, its process and its control.
 //!
-//! - [`command`] and [`kernel_line`]: pure, from a node to what qemu and its kernel are told.
+//! - [`command`], [`port`] and [`kernel_line`]: pure, from a node to what qemu and its kernel are told.
 //! - [`accel`]: whether KVM works on this host, found out and not assumed.
 //! - [`version`]: which qemu there is.
 //! - [`process`]: a process that is known for certain, also by a later xcbuild.
@@ -12,6 +12,7 @@
 pub mod accel;
 pub mod command;
 pub mod kernel_line;
+pub mod port;
 pub mod process;
 pub mod qmp;
 pub mod usage;

@@ -71,7 +71,7 @@ impl Boot<'_> {
             self.slots.give_back(slot);
             self.ready.insert(id, Ready { held, console });
         }
-        if let Some(node) = self.state.nodes.get_mut(&id.number()) {
+        if let Some(node) = self.state.nodes.get_mut(&id) {
             node.ready_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         }
         (self.progress)(Event::Ready(id, took));

@@ -92,7 +92,7 @@ pub(super) fn nodes(
     let watch = Watch::new(&[run.root(), &run.path(), &state.logs])?;
     let slots = Slots::open(run.root(), limits.slots, limits.each)?;
     let mut queue = Queue::new(&limits.order, nodes);
-    let dns = state.dns.as_ref().and_then(|d| d.process).map(ProcessId::hold).transpose()?;
+    let dns = state.dns.as_ref().and_then(|d| d.helper.process).map(ProcessId::hold).transpose()?;
     let (booting, ready, failed) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let (dns, limits) = (dns.flatten(), limits.clone());
     let mut boot = Boot { run, state, slots, booting, ready, failed, dns, limits, progress };
@@ -183,7 +183,7 @@ impl Boot<'_> {
         remove_if_there(&paths.console_log)?;
         let log = failure::qemu_log(&self.state.logs, id);
         let enter = self.state.network.reach();
-        let node = self.state.nodes.get_mut(&id.number()).context("a node that is not planned")?;
+        let node = self.state.nodes.get_mut(&id).context("a node that is not planned")?;
         node.process = spawn(&[enter.as_slice(), &node.argv].concat(), &log)?;
         (node.ready_ms, node.paused) = (None, false);
         let process = node.process;

@@ -16,22 +16,21 @@ mod place;
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::link::{netdev, netdev_value};
-use super::state::{InterfaceState, NodeState, State};
+use super::link::netdev;
+use super::state::State;
 use super::{RunDir, status};
 use dump::Dump;
 pub use place::Place;
 use xc_capture::pcapng::Interface;
 use xc_capture::{Background, Source, Summary};
-use xc_net::bridges;
 use xc_sys::exec::{Exec, Running, own_program};
 use xc_sys::packet::loopback_group;
 use xc_topology::address::{Mac, NetworkId, NodeId};
+use xc_vm::port::Carrier;
 
 /// The verb by which xcbuild sends an interface's frames from within another namespace.
 pub const CAPTURE_VERB: &str = "netns-capture";
@@ -88,13 +87,6 @@ impl Recording {
     }
 }
 
-/// What carries a node's link.
-enum Carrier {
-    Tap(String),
-    Group(SocketAddrV4),
-    Qemu,
-}
-
 /// Opens places of a running cluster.
 ///
 /// # Errors
@@ -120,38 +112,33 @@ pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
 struct Opening<'a> {
     run: &'a RunDir,
     state: &'a State,
-    alive: BTreeSet<u8>,
+    alive: BTreeSet<NodeId>,
     snaplen: u32,
     opened: Opened,
 }
 
 impl Opening<'_> {
     fn network(&mut self, network: NetworkId) -> Result<()> {
-        let nodes = self.state.nodes.iter().filter(|(number, _)| self.alive.contains(number));
-        let on: Vec<_> = nodes
-            .filter_map(|(number, node)| {
-                let link = node.interfaces.iter().find(|i| i.network == network.0)?;
-                Some((NodeId::new(*number)?, carrier(node, link)))
-            })
-            .collect();
+        let nodes = self.state.nodes.iter().filter(|(id, _)| self.alive.contains(id));
+        let on = nodes.filter_map(|(id, node)| Some((*id, &node.interface(network)?.carrier)));
+        let on: Vec<_> = on.collect();
         let Some((_, first)) = on.first() else {
             let all = self.state.nodes.values().flat_map(|n| &n.interfaces);
             let all: BTreeSet<_> = all.map(|i| i.network).collect();
-            let all: Vec<_> = all.iter().map(u8::to_string).collect();
+            let all: Vec<_> = all.iter().map(NetworkId::to_string).collect();
             bail!("no running node is on network {network}; there are {}", all.join(", "));
         };
         let name = format!("net{network}");
         match first {
-            Carrier::Group(address) => {
+            Carrier::Group { address } => {
                 let socket = loopback_group(*address.ip(), address.port())
                     .with_context(|| format!("can't join the multicast group {address}"))?;
                 let interface = self.interface(&name, &format!("network {network}"));
                 self.opened.sources.push(Source::datagrams(interface, socket));
                 Ok(())
             }
-            Carrier::Tap(tap) if tap.starts_with("xctap") => {
-                let bridge = bridges::bridge(network);
-                self.helper(&bridge, &name, &format!("network {network} ({bridge})"), None)
+            Carrier::Tap { bridge: Some(bridge), .. } => {
+                self.helper(bridge, &name, &format!("network {network} ({bridge})"), None)
             }
             _ => {
                 let nodes: Vec<_> = on.iter().map(|(node, _)| *node).collect();
@@ -161,25 +148,22 @@ impl Opening<'_> {
     }
 
     fn link(&mut self, node: NodeId, network: NetworkId) -> Result<()> {
-        let there = self.state.nodes.get(&node.number());
-        let Some(there) = there.filter(|_| self.alive.contains(&node.number())) else {
-            let alive: Vec<_> = self.alive.iter().map(u8::to_string).collect();
+        let there = self.state.nodes.get(&node);
+        let Some(there) = there.filter(|_| self.alive.contains(&node)) else {
+            let alive = self.alive.iter().map(|id| id.number().to_string());
+            let alive: Vec<_> = alive.collect();
             bail!("{node} does not run; those that run are {}", alive.join(", "));
         };
-        let links = || there.interfaces.iter();
-        let Some(link) = links().find(|i| i.network == network.0) else {
-            let on: Vec<_> = links().map(|i| i.network.to_string()).collect();
+        let Some(link) = there.interface(network) else {
+            let on: Vec<_> = there.interfaces.iter().map(|i| i.network.to_string()).collect();
             bail!("{node} is not on network {network}; it is on {}", on.join(", "));
         };
         let (name, what) = (format!("{node}:{network}"), format!("{node} on network {network}"));
-        let mac = Mac::of(node, network);
-        match carrier(there, link) {
-            Carrier::Tap(tap) => self.helper(&tap, &name, &format!("{what} ({tap})"), Some(mac)),
-            _ => {
-                let id = netdev(there, &link.mac)
-                    .with_context(|| format!("can't tell what carries {what}"))?;
-                self.dump(node, &id, &self.interface(&name, &what), mac)
+        match &link.carrier {
+            Carrier::Tap { name: tap, .. } => {
+                self.helper(tap, &name, &format!("{what} ({tap})"), Some(link.mac))
             }
+            _ => self.dump(node, netdev(node, link)?, &self.interface(&name, &what), link.mac),
         }
     }
 
@@ -200,7 +184,7 @@ impl Opening<'_> {
             Ok(source) => self.opened.sources.push(source.of_card(card)),
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
                 let why = running.last_words();
-                bail!("can't see the frames of {what}: {}", why.trim_start_matches("ERROR: "));
+                bail!("can't see the frames of {what}: {why}");
             }
             Err(e) => return Err(e).with_context(|| format!("can't see the frames of {what}")),
         }
@@ -219,48 +203,5 @@ impl Opening<'_> {
             .with_context(|| format!("qemu does not show the frames of {}", what.description))?;
         self.opened.sources.push(source.of_card(Some(card)));
         Ok(())
-    }
-}
-
-/// What carries a link, by the command line of its node.
-fn carrier(node: &NodeState, link: &InterfaceState) -> Carrier {
-    let value = netdev(node, &link.mac).and_then(|id| netdev_value(node, &id));
-    let Some((kind, parts)) = value.and_then(|value| value.split_once(',')) else {
-        return Carrier::Qemu;
-    };
-    let part = |name: &str| parts.split(',').find_map(|part| part.strip_prefix(name));
-    match kind {
-        "tap" => part("ifname=").map(|name| Carrier::Tap(name.into())),
-        "socket" => part("mcast=").and_then(|address| Some(Carrier::Group(address.parse().ok()?))),
-        _ => None,
-    }
-    .unwrap_or(Carrier::Qemu)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Carrier, carrier};
-    use crate::state::NodeState;
-    use xc_topology::fixture::node;
-
-    #[test]
-    fn carriers_are_read_off_the_command_line() {
-        let rows = [
-            ("tap,id=net1,ifname=xctap5_1,script=no", "tap xctap5_1"),
-            ("socket,id=net1,mcast=224.0.0.121:27030,localaddr=127.0.0.1", "224.0.0.121:27030"),
-            ("user,id=net1,net=192.168.0.5/24", "qemu"),
-            ("tap,id=net2,ifname=other", "qemu"),
-        ];
-        for (netdev, expected) in rows {
-            let device = "virtio-net-pci,netdev=net1,mac=00:00:00:01:01:05,romfile=";
-            let argv = ["qemu", "-netdev", netdev, "-device", device].map(str::to_owned);
-            let state = NodeState::new(&node(5, &[1]), argv.into());
-            let seen = match carrier(&state, &state.interfaces[0]) {
-                Carrier::Tap(name) => format!("tap {name}"),
-                Carrier::Group(address) => address.to_string(),
-                Carrier::Qemu => "qemu".into(),
-            };
-            assert_eq!(seen, expected);
-        }
     }
 }

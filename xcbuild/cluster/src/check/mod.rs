@@ -28,7 +28,7 @@ use super::access::{Reach, Target};
 use super::state::{InterfaceState, NodeState, State};
 use super::vigil::NodeDied;
 use xc_sys::jobs;
-use xc_topology::address::{MAINTENANCE, NetworkId, NodeId, Role};
+use xc_topology::address::{MAINTENANCE, NodeId, Role};
 use xc_topology::path::Way;
 use xc_topology::{Group, Topology};
 
@@ -79,7 +79,7 @@ pub fn check(
 ) -> Result<Vec<Outcome>> {
     let Reach { answering: targets, silent } = Reach::of(run)?;
     let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
-    let nodes = state.nodes.iter().filter_map(|(n, s)| Some((NodeId::new(*n)?, s))).collect();
+    let nodes = state.nodes.iter().map(|(id, node)| (*id, node)).collect();
     let plan = Plan { topology, pairs, nodes };
     let probed = targets.iter().map(|t| (t, plan.probes(t.node, names))).collect::<Vec<_>>();
     let mut all: Vec<_> = silent.iter().map(|(node, why)| unanswered(*node, why)).collect();
@@ -141,8 +141,8 @@ impl Plan<'_> {
         let present: BTreeSet<NodeId> = self.nodes.keys().copied().collect();
         let mut probes = Vec::new();
         let interfaces = self.nodes.get(&to).into_iter().flat_map(|node| &node.interfaces);
-        for interface in interfaces.filter(|i| NetworkId(i.network) != MAINTENANCE) {
-            let network = NetworkId(interface.network);
+        for interface in interfaces.filter(|i| i.network != MAINTENANCE) {
+            let network = interface.network;
             let way = self.topology.way(&present, from, to, network);
             for address in addresses(interface) {
                 match &way {
@@ -212,7 +212,8 @@ pub(super) mod tests {
 
     use insta::assert_snapshot;
 
-    use super::{NodeState, Pairs, Plan, Probe};
+    use super::{Pairs, Plan, Probe};
+    use crate::tests::node_state;
     use xc_topology::address::NodeId;
     use xc_topology::{Counts, Overrides, Topology};
 
@@ -226,7 +227,7 @@ pub(super) mod tests {
         let topology = Topology::parse("t.toml", "t", topology, &|_| None).unwrap();
         let counts = Counts { vm: 2, routers: 2, testers };
         let nodes = topology.nodes(&counts, &Overrides::default()).unwrap();
-        let states: Vec<_> = nodes.iter().map(|node| NodeState::new(node, vec![])).collect();
+        let states: Vec<_> = nodes.iter().map(node_state).collect();
         let nodes = nodes.iter().map(|node| node.id).zip(&states).collect();
         Plan { topology: &topology, pairs: Pairs::Firsts, nodes }
             .probes(NodeId::new(on).unwrap(), &["a.b"])

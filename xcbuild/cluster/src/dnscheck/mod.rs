@@ -137,13 +137,10 @@ impl Walk<'_> {
 
     /// The servers that the proxy asks.
     fn servers(&self) -> Vec<SocketAddr> {
-        let words = self.state.dns.as_ref().map(|d| d.argv.as_slice()).unwrap_or_default();
-        let given = words.iter().filter_map(|word| word.strip_prefix("--dns-upstream="));
-        let given: Vec<_> = given.filter_map(address).collect();
-        if !given.is_empty() {
-            return given;
+        match &self.state.dns {
+            Some(dns) if !dns.service.upstreams.is_empty() => dns.service.upstreams.clone(),
+            _ => servers_in(&fs_err::read_to_string(RESOLV_CONF).unwrap_or_default()),
         }
-        servers_in(&fs_err::read_to_string(RESOLV_CONF).unwrap_or_default())
     }
 
     fn proxy(&mut self) {

@@ -24,7 +24,7 @@ use xc_net::bridges::{self, Wiring};
 use xc_net::op::{Op, Undo};
 use xc_net::{Kind, Wanted};
 use xc_sys::{namespace, tap};
-use xc_topology::address::{HOST_BYTE, MAINTENANCE, NetworkId, NodeId, Prefix, ipv4, ipv6};
+use xc_topology::address::{HOST_BYTE, MAINTENANCE, NodeId, Prefix, ipv4, ipv6};
 use xc_vm::process::ProcessId;
 
 /// The verb by which xcbuild does steps within another namespace.
@@ -201,8 +201,7 @@ pub(super) fn drop_taps<'a>(
     network: &mut Network,
     interfaces: impl Iterator<Item = (NodeId, &'a InterfaceState)>,
 ) -> Result<()> {
-    let taps: Vec<_> =
-        interfaces.map(|(node, i)| bridges::tap(node, NetworkId(i.network))).collect();
+    let taps: Vec<_> = interfaces.map(|(node, i)| bridges::tap(node, i.network)).collect();
     match network {
         Network::User => Ok(()),
         Network::Netns(network) => network.drop(&taps),

@@ -14,13 +14,17 @@ use std::time::{Duration, Instant};
 use xc_report::Reporter;
 
 use self::ports::Ports;
+use super::state::NodeState;
 use super::watch::Watch;
 use super::{Event, Report, RunDir, StartParams, start, stop};
+use xc_net::bridges::{bridge, tap};
 use xc_net::ports::Policy;
 use xc_topology::address::{NodeId, Prefix};
 use xc_topology::fixture::node;
+use xc_topology::{Interface, Node};
 use xc_vm::accel::Choice;
 use xc_vm::command::Boot;
+use xc_vm::port::{Carrier, Port};
 use xc_vm::process::end;
 use xc_vm::qmp::Qmp;
 
@@ -130,7 +134,18 @@ impl Drop for Bench {
     }
 }
 
-fn id(number: u8) -> NodeId {
+/// A node as it is recorded, on taps.
+pub(crate) fn node_state(node: &Node) -> NodeState {
+    let port = |i: &Interface| {
+        let carrier =
+            Carrier::Tap { name: tap(node.id, i.network), bridge: Some(bridge(i.network)) };
+        Port::Netdev { netdev: String::new(), queues: 1, carrier }
+    };
+    let ports: Vec<_> = node.interfaces.iter().map(port).collect();
+    NodeState::new(node, &ports, Vec::new())
+}
+
+pub(crate) fn id(number: u8) -> NodeId {
     NodeId::new(number).unwrap()
 }
 

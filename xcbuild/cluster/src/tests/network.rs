@@ -1,8 +1,9 @@
 //! Networks of the user's own making: `__net_setup`.
 
-use super::Bench;
+use super::{Bench, id};
 use crate::state::State;
 use xc_sys::exec::Exec;
+use xc_vm::port::Carrier;
 
 /// Writes an executable script. A shell does it: a file that this process has open for writing
 /// can't be executed while another test's thread is forking.
@@ -27,7 +28,11 @@ fn script_wires_each_interface() {
     bench.started();
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls, "1 0 1500 qemu-system-x86_64\n1 1 1400 qemu-system-x86_64\n");
-    let argv = State::load(&bench.run()).unwrap().unwrap().nodes[&1].argv.join(" ");
+    let state = State::load(&bench.run()).unwrap().unwrap();
+    let links = state.nodes[&id(1)].interfaces.iter().map(|i| (i.netdev.as_deref(), &i.carrier));
+    let expected = [(Some("n0"), &Carrier::Other), (Some("n1"), &Carrier::Other)];
+    assert_eq!(links.collect::<Vec<_>>(), expected);
+    let argv = state.nodes[&id(1)].argv.join(" ");
     assert!(argv.contains("-netdev hubport,id=n1,hubid=1 -device virtio-net-pci,netdev=n1,"));
     assert!(!argv.contains("mcast="), "{argv}");
 }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
-use super::{Bench, LONG, agent, speak};
+use super::{Bench, LONG, agent, id, node_state, speak};
 use crate::boot::NodeFailed;
 use crate::memory::NoRoom;
-use crate::start::StartError;
-use crate::state::{NodeState, Phase, State};
+use crate::start::{DnsParams, StartError};
+use crate::state::{DnsService, Phase, State};
 use crate::status::NodeCondition;
-use crate::{Event, Report, Stopped, start, status, stop};
+use crate::{ErrorKind, Event, Report, Stopped, hint, start, status, stop};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
@@ -104,7 +104,7 @@ fn killed_node_is_dead_and_the_rest_is_stopped() {
     let run = bench.run();
     bench.started();
     let state = State::load(&run).unwrap().unwrap();
-    let victim = state.nodes[&1].process.unwrap().hold().unwrap().unwrap();
+    let victim = state.nodes[&id(1)].process.unwrap().hold().unwrap().unwrap();
     victim.signal(Signal::KILL).unwrap();
     assert!(victim.wait(Instant::now() + LONG));
     let now = status(&run).unwrap();
@@ -150,7 +150,7 @@ fn node_that_dies_while_others_boot_ends_the_start() {
                 scope.spawn(move || speak(run, node, &agent(run, node), "ready\n"));
             }
             Event::Launched(_) => {
-                let first = State::load(run).unwrap().unwrap().nodes[&1].process.unwrap();
+                let first = State::load(run).unwrap().unwrap().nodes[&id(1)].process.unwrap();
                 first.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
             }
             _ => {}
@@ -319,12 +319,12 @@ fn processes_that_were_not_recorded_are_found() {
     bench.started();
     let mut state = State::load(&run).unwrap().unwrap();
     // As an xcbuild leaves it that is killed right after it started node 2.
-    state.nodes.get_mut(&2).unwrap().process = None;
+    state.nodes.get_mut(&id(2)).unwrap().process = None;
     state.phase = Phase::Starting;
     state.owner.start = 0;
     state.save(&run).unwrap();
-    let never = NodeState::new(&node(3, &[0]), vec![]);
-    state.nodes.insert(3, never);
+    let never = node_state(&node(3, &[0]));
+    state.nodes.insert(id(3), never);
     state.save(&run).unwrap();
     let now = status(&run).unwrap();
     assert_eq!((now.alive(), now.interrupted), (2, true));
@@ -348,8 +348,8 @@ fn processes_of_others_are_left_alone() {
         let accel = Accel::Tcg;
         let mut state = State::new(&run, accel, net, "/".into()).unwrap();
         state.boot_id = boot_id.map_or(state.boot_id, str::to_owned);
-        state.nodes.insert(1, NodeState::new(&node(1, &[0]), vec![]));
-        state.nodes.get_mut(&1).unwrap().process = Some(process);
+        state.nodes.insert(id(1), node_state(&node(1, &[0])));
+        state.nodes.get_mut(&id(1)).unwrap().process = Some(process);
         state.save(&run).unwrap();
         assert_eq!(status(&run).unwrap().nodes[0].condition, NodeCondition::Dead);
         assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 0 });
@@ -359,13 +359,48 @@ fn processes_of_others_are_left_alone() {
     child.wait().unwrap();
 }
 
+/// What another version started can't be used, but ended; it is not replaced unasked.
+#[test]
+fn cluster_of_another_version_is_only_stopped() {
+    let mut bench = Bench::new(&[1]);
+    let run = bench.run();
+    bench.started();
+    let text = std::fs::read_to_string(run.state_file()).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    state["format"] = 1.into();
+    // Interfaces had other fields, networks were numbers.
+    state["nodes"]["1"]["interfaces"] = serde_json::json!([{ "network": 0 }]);
+    std::fs::write(run.state_file(), state.to_string()).unwrap();
+    let refused = [
+        status(&run).unwrap_err(),
+        bench.start("").unwrap_err(),
+        crate::life::pause(&run, id(1)).unwrap_err(),
+    ];
+    for error in refused {
+        assert_eq!(hint::kind(&error), Some(ErrorKind::OtherVersion), "{error:#}");
+    }
+    bench.params.replace = true;
+    assert_eq!(bench.started().status.alive(), 1, "the one of the other version has gone");
+    assert_eq!(stop(&run).unwrap().processes, 1);
+
+    bench.started();
+    std::fs::write(run.state_file(), state.to_string()).unwrap();
+    assert_eq!(stop(&run).unwrap(), Stopped { existed: true, processes: 1 });
+    bench.assert_nothing_left();
+}
+
+fn dns(words: &[&str]) -> DnsParams {
+    let command = words.iter().copied().map(str::to_owned).collect();
+    DnsParams { command, service: DnsService::default() }
+}
+
 #[test]
 fn dns_proxy_is_started_first_and_stopped_last() {
     let mut bench = Bench::new(&[1]);
     let fifo = bench.directory.path().join("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let script = format!("echo ready on $1; read -r _ <{}", fifo.display());
-    bench.params.dns = Some(["sh", "-c", &script, "dns"].map(str::to_owned).to_vec());
+    bench.params.dns = Some(dns(&["sh", "-c", &script, "dns"]));
     let report = bench.started();
     assert_eq!(report.status.dns, Some(true));
     let log = std::fs::read_to_string(bench.params.logs.join("dns.log")).unwrap();
@@ -377,15 +412,14 @@ fn dns_proxy_is_started_first_and_stopped_last() {
     let killed = start(&bench.params, &|event| {
         if let Event::Launched(_) = event {
             let dns = State::load(run).unwrap().unwrap().dns.unwrap();
-            dns.process.unwrap().hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+            dns.helper.process.unwrap().hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
         }
     });
     let error = killed.unwrap_err().to_string();
     assert!(error.starts_with("the DNS proxy has ended; "), "{error}");
     bench.assert_nothing_left();
 
-    let deaf = ["sh", "-c", "echo no port for me >&2; exit 1"].map(str::to_owned).to_vec();
-    bench.params.dns = Some(deaf);
+    bench.params.dns = Some(dns(&["sh", "-c", "echo no port for me >&2; exit 1"]));
     let error = bench.start("").unwrap_err().to_string();
     assert!(error.starts_with("the DNS proxy has ended; "), "{error}");
     assert!(error.ends_with(": no port for me"), "{error}");

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::address::{MAINTENANCE, NodeId, Prefix, ipv4};
+use super::address::{MAINTENANCE, NetworkId, NodeId, Prefix, ipv4};
 use super::nodes::{Node, Overrides};
 use super::{Addressing, Topology};
 
@@ -123,9 +123,10 @@ impl View {
     }
 
     /// Sets what is known of a node's link to a network.
-    pub fn set_link(&mut self, id: NodeId, network: u8, state: State, impaired: &str) {
+    pub fn set_link(&mut self, id: NodeId, network: NetworkId, state: State, impaired: &str) {
         let nodes = self.nodes.iter_mut().filter(|node| node.number == id.number());
-        for port in nodes.flat_map(|node| &mut node.ports).filter(|port| port.network == network) {
+        for port in nodes.flat_map(|node| &mut node.ports).filter(|port| port.network == network.0)
+        {
             port.state = state;
             port.impaired = impaired.to_string();
         }

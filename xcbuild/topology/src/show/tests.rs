@@ -1,4 +1,4 @@
-use super::super::{Counts, NodeId, Overrides, Topology};
+use super::super::{Counts, NetworkId, NodeId, Overrides, Topology};
 use super::{State, View, dot, mermaid, svg, text};
 
 const TEXT: &str = r#"description = "one <router>"
@@ -35,7 +35,7 @@ fn with_states() -> View {
     let mut view = view();
     view.set_node(NodeId::new(1).unwrap(), State::Up);
     view.set_node(NodeId::new(221).unwrap(), State::Down);
-    view.set_link(NodeId::new(1).unwrap(), 1, State::Down, "");
+    view.set_link(NodeId::new(1).unwrap(), NetworkId(1), State::Down, "");
     view
 }
 
@@ -116,7 +116,7 @@ fn the_picture_has_everything_once_and_inside() {
 fn faults_are_told_in_lines_that_fit_between_boxes_and_above_them() {
     let mut view = view();
     let faults = "out: delay 50ms loss 1%; in: rate 10mbit";
-    view.set_link(NodeId::new(1).unwrap(), 1, State::Up, faults);
+    view.set_link(NodeId::new(1).unwrap(), NetworkId(1), State::Up, faults);
     let picture = svg(&view);
     let at =
         |text: &str| picture.find(&format!(">{text}</text>")).unwrap_or_else(|| panic!("{text}"));
