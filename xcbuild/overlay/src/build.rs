@@ -1,11 +1,7 @@
 //! Overlays to layers: look the key up, build what is missing, publish it; all at once.
 //!
-//! What the store has for layers:
-//!
-//! | key of | gives |
-//! |---|---|
-//! | a recipe (`layer`) | the blob `layer` |
-//! | an overlay's name (`latest`) | the blob `ingredients` of what was built last: `--explain` compares with it |
+//! The store has the blob `layer` by the key of a recipe, and locally, by an overlay's name, the
+//! ingredients of what was built last: `--explain` compares with them.
 //!
 //! A key is built by one process at a time: [`Store::get_or_try_build`].
 
@@ -25,7 +21,7 @@ use super::tarball;
 use xc_image::debian::Packages;
 use xc_report::timeline::span;
 use xc_store::key::{Digest, Key, KeyBuilder};
-use xc_store::store::{Action, BlobRef, Store};
+use xc_store::store::{Action, BlobRef, Fact, Store};
 use xc_store::tree::{Tree, write_tar};
 use xc_sys::{cancel, jobs};
 
@@ -35,8 +31,6 @@ pub(super) const ARCHITECTURE: &str = "amd64";
 const ATTEMPTS: u32 = 3;
 /// The blob of an action that is the layer.
 const LAYER: &str = "layer";
-/// The blob of an action that is the list of ingredients.
-const INGREDIENTS: &str = "ingredients";
 
 /// A layer, and how it came about.
 #[derive(Debug, Clone)]
@@ -195,7 +189,7 @@ impl Origin<'_> {
         let mut why = None;
         let build = || {
             let ingredients = ingredients();
-            let reason = self.reason(&ingredients)?;
+            let reason = self.reason(&ingredients);
             let blob = put(&make()?, self.store)?;
             if !same()? {
                 return Ok(None);
@@ -218,7 +212,7 @@ impl Origin<'_> {
         if self.stored(key)?.is_some() {
             return Ok(None);
         }
-        self.reason(&ingredients()).map(Some)
+        Ok(Some(self.reason(&ingredients())))
     }
 
     fn stored(&self, key: &Key) -> Result<Option<BlobRef>> {
@@ -230,20 +224,16 @@ impl Origin<'_> {
     }
 
     fn remember(&self, ingredients: &[Ingredient]) -> Result<()> {
-        let blob = self.store.put(&serde_json::to_vec(ingredients)?)?;
-        self.store.record(&self.latest(), &Action::of_blob(INGREDIENTS, blob))
+        self.store.local().set(Fact::LastBuild, &self.latest(), &ingredients)
     }
 
-    fn reason(&self, ingredients: &[Ingredient]) -> Result<Reason> {
-        let Some(action) = self.store.action(&self.latest())? else { return Ok(Reason::New) };
-        let blob = action.blobs.get(INGREDIENTS).map(|b| self.store.blob(&b.digest)).transpose()?;
-        let Some(path) = blob.flatten() else { return Ok(Reason::New) };
-        // What can't be read any more explains nothing, and is no reason to fail.
-        let old: Vec<Ingredient> = serde_json::from_slice(&fs::read(path)?).unwrap_or_default();
+    fn reason(&self, ingredients: &[Ingredient]) -> Reason {
+        let old = self.store.local().get::<Vec<Ingredient>>(Fact::LastBuild, &self.latest());
+        let Some(old) = old else { return Reason::New };
         if old == ingredients {
-            return Ok(Reason::Lost);
+            return Reason::Lost;
         }
-        Ok(Reason::Changed(changes(&old, ingredients)))
+        Reason::Changed(changes(&old, ingredients))
     }
 }
 

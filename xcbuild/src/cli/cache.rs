@@ -85,7 +85,10 @@ fn in_store(verb: &Verb, root: &Path) -> Result<()> {
             let contents = Contents::of(root)?;
             let (records, blobs) = (contents.records.len(), contents.blobs.len());
             let megabytes = contents.size() as f64 / 1e6;
-            ui::result(format_args!("{megabytes:.1} MB in {blobs} blobs, {records} records"));
+            let facts = contents.facts.len();
+            ui::result(format_args!(
+                "{megabytes:.1} MB in {blobs} blobs, {records} records, {facts} facts of this machine"
+            ));
         }
         Verb::Gc { max_size, max_age } => {
             if max_size.is_none() && max_age.is_none() {

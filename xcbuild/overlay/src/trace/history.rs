@@ -1,10 +1,10 @@
 //! Traces in the store.
 //!
-//! | key of | gives |
-//! |---|---|
-//! | an overlay's name (`history`) | the blob `history`: its traces by their keys, the newest first |
-//! | a trace (`traced`) | the blobs `layer` and `trace` |
-//! | a trace's stamps (`stamps`) | the blob `stamps`: what spares reading the contents again |
+//! | where | key of | gives |
+//! |---|---|---|
+//! | records | a trace (`traced`) | the blobs `layer` and `trace` |
+//! | local | an overlay's name (`history`) | its traces by their keys, the newest first |
+//! | local | a trace | the stamps of its inputs: what spares reading the contents again |
 //!
 //! An overlay has several traces, so that who builds with two settings in turn, or in two checkouts,
 //! builds each once.
@@ -20,16 +20,14 @@ use super::scene::Scene;
 use super::verify::{Compared, compare};
 use crate::reason::Reason;
 use xc_store::key::{Key, KeyBuilder};
-use xc_store::store::{Action, BlobRef, Lookup, Store};
+use xc_store::store::{Action, BlobRef, Fact, Lookup, Store};
 
 /// How many traces of an overlay are kept.
 const TRACES_MAX: usize = 8;
 const LAYER: &str = "layer";
 const TRACE: &str = "trace";
-const STAMPS: &str = "stamps";
-const HISTORY: &str = "history";
 
-/// What is known of an overlay's earlier runs.
+/// What this machine knows of an overlay's earlier runs.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     /// The keys of its traces.
@@ -60,7 +58,7 @@ impl<'a> History<'a> {
     /// # Errors
     /// When the store can't be read.
     pub fn find(&self, scene: &Scene) -> Result<Lookup<BlobRef, Reason>> {
-        let kept = self.kept()?;
+        let kept = self.kept();
         let mut nearest: Option<Compared> = None;
         for key in &kept.traces {
             let Some(action) = self.store.action(key)? else { continue };
@@ -69,7 +67,7 @@ impl<'a> History<'a> {
             else {
                 continue;
             };
-            let stamps = self.stamps(key)?;
+            let stamps = self.stamps(key);
             let compared = compare(&trace, &stamps, scene);
             if compared.changes.is_empty() {
                 if compared.stamps != stamps {
@@ -98,11 +96,11 @@ impl<'a> History<'a> {
     pub fn keep(&self, trace: &Trace, stamps: &[Option<Stamp>], layer: BlobRef) -> Result<()> {
         let key = trace.key();
         let trace = self.store.put(&serde_json::to_vec(trace)?)?;
-        let blobs = [(LAYER.to_owned(), layer), (TRACE.to_owned(), trace)].into();
-        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
-        self.store.record(&key, &Action { blobs, facts })?;
+        let mut action = Action::of_blob(LAYER, layer).with_fact("overlay", self.name);
+        action.blobs.insert(TRACE.to_owned(), trace);
+        self.store.record(&key, &action)?;
         self.keep_stamps(&key, stamps)?;
-        let mut kept = self.kept()?;
+        let mut kept = self.kept();
         kept.traces.retain(|k| *k != key);
         kept.traces.insert(0, key);
         kept.traces.truncate(TRACES_MAX);
@@ -114,7 +112,7 @@ impl<'a> History<'a> {
     /// # Errors
     /// When the store can't be written.
     pub fn keep_reason(&self, why: &str) -> Result<()> {
-        let kept = self.kept()?;
+        let kept = self.kept();
         if kept.always.as_deref() == Some(why) {
             return Ok(());
         }
@@ -122,26 +120,19 @@ impl<'a> History<'a> {
     }
 
     fn write(&self, kept: &Kept) -> Result<()> {
-        let blob = self.store.put(&serde_json::to_vec(kept)?)?;
-        let blobs = [(HISTORY.to_owned(), blob)].into();
-        let facts = [("overlay".to_owned(), self.name.to_owned())].into();
-        self.store.record(&self.key(), &Action { blobs, facts })
+        self.store.local().set(Fact::History, &self.key(), kept)
     }
 
-    fn kept(&self) -> Result<Kept> {
-        let Some(action) = self.store.action(&self.key())? else { return Ok(Kept::default()) };
-        Ok(self.read(&action, HISTORY)?.unwrap_or_default())
+    fn kept(&self) -> Kept {
+        self.store.local().get(Fact::History, &self.key()).unwrap_or_default()
     }
 
-    fn stamps(&self, key: &Key) -> Result<Vec<Option<Stamp>>> {
-        let Some(action) = self.store.action(&stamps_key(key))? else { return Ok(Vec::new()) };
-        Ok(self.read(&action, STAMPS)?.unwrap_or_default())
+    fn stamps(&self, trace: &Key) -> Vec<Option<Stamp>> {
+        self.store.local().get(Fact::Stamps, trace).unwrap_or_default()
     }
 
-    fn keep_stamps(&self, key: &Key, stamps: &[Option<Stamp>]) -> Result<()> {
-        let blob = self.store.put(&serde_json::to_vec(stamps)?)?;
-        let blobs = [(STAMPS.to_owned(), blob)].into();
-        self.store.record(&stamps_key(key), &Action { blobs, ..Action::default() })
+    fn keep_stamps(&self, trace: &Key, stamps: &[Option<Stamp>]) -> Result<()> {
+        self.store.local().set(Fact::Stamps, trace, &stamps)
     }
 
     /// A blob of an action. What can't be read any more is no reason to fail: the script is run.
@@ -150,8 +141,4 @@ impl<'a> History<'a> {
         let Some(path) = self.store.blob(&blob.digest)? else { return Ok(None) };
         Ok(serde_json::from_slice(&fs::read(path)?).ok())
     }
-}
-
-fn stamps_key(key: &Key) -> Key {
-    KeyBuilder::new("stamps").digest("of", key.digest()).finish()
 }

@@ -65,7 +65,9 @@ impl Scene {
         but.retain(|place| place.starts_with(&self.store));
         but.push(self.carried.clone());
         Ignored {
-            results: vec![store.directory(Directory::Records), store.directory(Directory::Blobs)],
+            results: [Directory::Records, Directory::Blobs, Directory::Local]
+                .map(|d| store.directory(d))
+                .into(),
             below: vec![self.store.clone(), work.clone()],
             work,
             but,

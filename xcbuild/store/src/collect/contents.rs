@@ -10,7 +10,7 @@ use fs_err as fs;
 use walkdir::WalkDir;
 
 use crate::key::Digest;
-use crate::store::{Action, Directory, StoreLayout, decode};
+use crate::store::{Action, Directory, Fact, StoreLayout, decode};
 
 /// A record of the store.
 #[derive(Debug, Clone)]
@@ -34,6 +34,19 @@ pub struct StoredBlob {
     pub size: u64,
 }
 
+/// A fact of this machine.
+#[derive(Debug, Clone)]
+pub struct StoredFact {
+    /// Its file, named by a key.
+    pub path: PathBuf,
+    /// Its kind.
+    pub fact: Fact,
+    /// When it was used or written.
+    pub used: SystemTime,
+    /// Whether it can be read.
+    pub is_sound: bool,
+}
+
 /// What is in a store.
 #[derive(Debug, Default)]
 pub struct Contents {
@@ -41,6 +54,8 @@ pub struct Contents {
     pub records: Vec<Record>,
     /// The blobs, by digest.
     pub blobs: BTreeMap<String, StoredBlob>,
+    /// The facts of this machine.
+    pub facts: Vec<StoredFact>,
 }
 
 impl Contents {
@@ -51,14 +66,21 @@ impl Contents {
     pub fn of(root: &Path) -> Result<Self> {
         let layout = StoreLayout::new(root);
         let mut contents = Self::default();
-        for (path, metadata) in files(&layout.directory(Directory::Records))? {
+        for (path, metadata) in files(&layout.directory(Directory::Records), 2)? {
             let action = decode(&fs::read(&path)?);
             contents.records.push(Record { path, used: metadata.modified()?, action });
         }
-        for (path, metadata) in files(&layout.directory(Directory::Blobs))? {
+        for (path, metadata) in files(&layout.directory(Directory::Blobs), 2)? {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
             let (made, size) = (changed(&metadata), metadata.len());
             contents.blobs.insert(name.unwrap_or_default(), StoredBlob { path, made, size });
+        }
+        for fact in Fact::ALL {
+            for (path, metadata) in files(&layout.directory(fact.directory()), 1)? {
+                let is_sound = decode::<serde_json::Value>(&fs::read(&path)?).is_some();
+                let used = metadata.modified()?;
+                contents.facts.push(StoredFact { path, fact, used, is_sound });
+            }
         }
         Ok(contents)
     }
@@ -69,9 +91,13 @@ impl Contents {
     }
 }
 
-fn files(directory: &Path) -> Result<Vec<(PathBuf, std::fs::Metadata)>> {
+/// The files at a depth below a directory that are named by a digest.
+fn files(directory: &Path, depth: usize) -> Result<Vec<(PathBuf, std::fs::Metadata)>> {
     let mut found = Vec::new();
-    for entry in WalkDir::new(directory).min_depth(2).sort_by_file_name() {
+    if !directory.is_dir() {
+        return Ok(found);
+    }
+    for entry in WalkDir::new(directory).min_depth(depth).sort_by_file_name() {
         let entry = entry.map_err(std::io::Error::from)?;
         if entry.file_type().is_file() && is_named_by_digest(entry.path()) {
             let metadata = entry.metadata().map_err(std::io::Error::from)?;

@@ -2,7 +2,7 @@
 //!
 //! What can go is decided by last use: a record is touched when it gives a hit (once a day is
 //! enough), and with it all its blobs. Blobs that no record names, such as fetched packages, stand
-//! for themselves. Nothing that was used within [`KEPT`] goes, as a cluster that runs may have been
+//! for themselves. Facts of this machine stay while they are used. Nothing that was used within [`KEPT`] goes, as a cluster that runs may have been
 //! started from it; blobs that also have a name outside (the ISO at `$__cdrom`) lose nothing by it.
 //!
 //! Collecting and clearing need the store for themselves: whoever uses it shares its lock.
@@ -13,15 +13,16 @@ mod tests;
 mod verify;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
-pub use self::contents::{Contents, Record, StoredBlob};
+pub use self::contents::{Contents, Record, StoredBlob, StoredFact};
 pub use self::verify::verify;
-use crate::store::{Directory, StoreLayout};
+use crate::store::{Directory, Fact, StoreLayout};
 use xc_sys::files::Lock;
 
 /// What was used within that time stays, whatever the size.
@@ -66,11 +67,16 @@ pub fn collect(root: &Path, limits: Limits, now: SystemTime) -> Result<Collected
         collected.blobs += 1;
         collected.bytes += blob.size;
     }
+    let records: BTreeSet<&OsStr> = kept.records.iter().filter_map(|p| p.file_name()).collect();
+    for fact in contents.facts.iter().filter(|f| !is_kept(f, &records, limits, now)) {
+        fs::remove_file(&fact.path)?;
+    }
     // This is the only user, so whatever is half-made is left over from a crash. Listings are cheap
     // to make again, and may be of directories that are gone.
     for directory in [Directory::Work, Directory::Locks, Directory::Listings] {
         empty(&layout.directory(directory))?;
     }
+    layout.obsolete().iter().try_for_each(|directory| empty(directory))?;
     remove_half_made(&layout)?;
     Ok(collected)
 }
@@ -110,6 +116,16 @@ fn kept(contents: &Contents, limits: Limits, now: SystemTime) -> Kept {
     kept
 }
 
+/// Whether a local fact stays: the stamps of a trace with it, all else as long as it is used. Facts
+/// are small, and their size does not count.
+fn is_kept(fact: &StoredFact, records: &BTreeSet<&OsStr>, limits: Limits, now: SystemTime) -> bool {
+    if fact.fact == Fact::Stamps {
+        return fact.path.file_name().is_some_and(|name| records.contains(name));
+    }
+    let age = now.duration_since(fact.used).unwrap_or_default();
+    age < KEPT || limits.age.is_none_or(|most| age <= most)
+}
+
 /// Removes everything.
 ///
 /// # Errors
@@ -122,11 +138,12 @@ pub fn clear(root: &Path) -> Result<()> {
         Directory::Blobs,
         Directory::Work,
         Directory::Locks,
-        Directory::Listings,
+        Directory::Local,
         Directory::Quarantine,
     ] {
         empty(&layout.directory(directory))?;
     }
+    layout.obsolete().iter().try_for_each(|directory| empty(directory))?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use xc_report::Reporter;
 
 use super::{Collected, Contents, KEPT, Limits, clear, collect, verify};
 use crate::key::{Key, KeyBuilder};
-use crate::store::{Action, BlobRef, Store};
+use crate::store::{Action, BlobRef, Directory, Fact, Store};
 
 fn key(name: &str) -> Key {
     KeyBuilder::new("test").text("name", name).finish()
@@ -85,4 +85,65 @@ fn damaged_blobs_are_moved_and_no_longer_hit() {
     assert_eq!(verify(dir.path()).unwrap().len(), 1);
     assert!(store.action(&key("old")).unwrap().is_none());
     assert!(store.action(&key("new")).unwrap().is_some());
+}
+
+/// What is older than its time goes; stamps go with the record that they are of.
+#[test]
+fn facts_of_this_machine_stay_while_they_are_used() {
+    let day = Duration::from_secs(86_400);
+    for (limit, left) in [(None, 4), (Some(5 * day), 2), (Some(day), 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path());
+        let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
+        for (fact, name) in [
+            (Fact::Stamps, "old"),
+            (Fact::Stamps, "new"),
+            (Fact::History, "script"),
+            (Fact::LastBuild, "layer"),
+        ] {
+            store.local().set(fact, &key(name), &[1]).unwrap();
+        }
+        let then = SystemTime::now() - 9 * day;
+        let history = store.directory(Directory::Histories).join(key("script").to_string());
+        std::fs::File::open(history).unwrap().set_modified(then).unwrap();
+        drop(store);
+        let limits = Limits { size: None, age: limit };
+        collect(dir.path(), limits, SystemTime::now()).unwrap();
+        assert_eq!(Contents::of(dir.path()).unwrap().facts.len(), left, "{limit:?}");
+    }
+}
+
+#[test]
+fn damaged_facts_are_moved_and_clearing_takes_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
+    for name in ["good", "bad"] {
+        store.local().set(Fact::History, &key(name), &[1]).unwrap();
+    }
+    let bad = store.directory(Directory::Histories).join(key("bad").to_string());
+    std::fs::write(bad, "half").unwrap();
+    assert_eq!(verify(dir.path()).unwrap().len(), 1);
+    assert_eq!(store.local().get(Fact::History, &key("good")), Some([1]));
+    drop(store);
+    clear(dir.path()).unwrap();
+    let contents = Contents::of(dir.path()).unwrap();
+    assert!(contents.records.is_empty() && contents.blobs.is_empty() && contents.facts.is_empty());
+}
+
+/// Before facts had a place of their own, pointers were records, and listings were in `stat`.
+#[test]
+fn stores_of_earlier_versions_go_on_working() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, _) = filled(dir.path());
+    std::fs::create_dir(dir.path().join("stat")).unwrap();
+    std::fs::write(dir.path().join("stat/listing"), "xcbuild-stat 1").unwrap();
+    let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
+    let pointer = Action { blobs: [("history".into(), old)].into(), ..Action::default() };
+    store.record(&key("history"), &pointer).unwrap();
+    assert!(store.action(&key("old")).unwrap().is_some(), "results hold");
+    assert_eq!(store.local().get::<Vec<u32>>(Fact::History, &key("history")), None);
+    drop(store);
+    let limits = Limits { size: None, age: Some(Duration::from_secs(100 * 86_400)) };
+    collect(dir.path(), limits, SystemTime::now()).unwrap();
+    assert!(!dir.path().join("stat/listing").exists());
 }

@@ -10,7 +10,7 @@ use super::contents::{Contents, StoredBlob};
 use crate::key::Digest;
 use crate::store::{Directory, StoreLayout};
 
-/// Checks every blob against its digest and every record against its own; what is damaged is moved
+/// Checks every blob against its digest, and every record and local fact against its own; what is damaged is moved
 /// out of the way, so that the next build makes it again. Gives what was moved.
 ///
 /// # Errors
@@ -18,6 +18,7 @@ use crate::store::{Directory, StoreLayout};
 pub fn verify(root: &Path) -> Result<Vec<PathBuf>> {
     let contents = Contents::of(root)?;
     let records = contents.records.into_iter().filter(|r| r.action.is_none()).map(|r| r.path);
+    let facts = contents.facts.into_iter().filter(|f| !f.is_sound).map(|f| f.path);
     let blobs: Vec<(String, StoredBlob)> = contents.blobs.into_iter().collect();
     let damaged = |(name, blob): (String, StoredBlob)| -> Result<Option<PathBuf>> {
         let (digest, _) = Digest::of_reader(fs::File::open(&blob.path)?)?;
@@ -26,7 +27,7 @@ pub fn verify(root: &Path) -> Result<Vec<PathBuf>> {
     let blobs: Vec<Option<PathBuf>> = blobs.into_par_iter().map(damaged).collect::<Result<_>>()?;
     let quarantine = StoreLayout::new(root).directory(Directory::Quarantine);
     let mut moved = Vec::new();
-    for path in records.chain(blobs.into_iter().flatten()) {
+    for path in records.chain(facts).chain(blobs.into_iter().flatten()) {
         let name = path.file_name().context("a file of the store has no name")?;
         let to = quarantine.join(name);
         fs::create_dir_all(&quarantine)?;

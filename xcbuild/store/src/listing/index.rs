@@ -1,4 +1,5 @@
-//! What the last look at a directory found, on disk: `stat/<digest of its path>` in the store.
+//! What the last look at a directory found, on disk: a local fact of the store, by the digest of the
+//! directory's path. It is in a format of its own, as it is read at each build and may be long.
 //!
 //! | part | bytes |
 //! |---|---|

@@ -14,6 +14,14 @@ pub enum Directory {
     Blobs,
     /// A lock for each key that is or was built.
     Locks,
+    /// All that is true of this machine only.
+    Local,
+    /// What layers were made of when they were built last.
+    LastBuilds,
+    /// The traces of scripts.
+    Histories,
+    /// The stamps of traces' inputs.
+    Stamps,
     /// What the last look at each directory found.
     Listings,
     /// Half-made files and working directories.
@@ -32,7 +40,11 @@ impl Directory {
             Self::Records => "ac",
             Self::Blobs => "cas",
             Self::Locks => "locks",
-            Self::Listings => "stat",
+            Self::Local => "local",
+            Self::LastBuilds => "local/last-builds",
+            Self::Histories => "local/histories",
+            Self::Stamps => "local/stamps",
+            Self::Listings => "local/listings",
             Self::Work => "tmp",
             Self::Quarantine => "quarantine",
             Self::Apt => "apt",
@@ -61,6 +73,11 @@ impl StoreLayout {
     /// One of its directories.
     pub fn directory(&self, directory: Directory) -> PathBuf {
         self.root.join(directory.name())
+    }
+
+    /// Directories of earlier versions that nothing reads any more.
+    pub(crate) fn obsolete(&self) -> Vec<PathBuf> {
+        vec![self.root.join("stat")]
     }
 
     /// The file that says which format the store has.

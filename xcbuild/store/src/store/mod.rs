@@ -1,16 +1,26 @@
-//! The store: results by key, blobs by digest.
+//! The store: results by key, blobs by digest, and what is true of this machine only.
 //!
 //! On disk, below the store's root:
 //!
 //! ```text
 //! format                what made it: `xcbuild-store 1`
-//! lock                  shared by everybody who uses the store, exclusive for collection
+//! lock                  shared by every process that uses the store, exclusive for collection
 //! ac/ab/abcd…           action: what the recipe of that key gave (JSON, with its own checksum)
 //! cas/ab/abcd…          blob: bytes by their SHA-256, read-only
-//! locks/abcd…           held by the one who builds that key
-//! stat/abcd…            what the last look at a directory found ([`super::listing`])
+//! local/                facts of this machine, as records are written:
+//!   last-builds/abcd…     what the layer of that name was made of: `--explain` compares with it
+//!   histories/abcd…       the traces of the script of that name, by their keys
+//!   stamps/abcd…          of a trace's inputs: what spares reading their contents again
+//!   listings/abcd…        what the last look at a directory found ([`super::listing`])
+//! locks/abcd…           held by the process that builds that key
 //! tmp/                  half-made blobs; what is left there by a crash is removed at collection
+//! apt/, embedded/       state of apt; our own overlays and templates, written out
+//! quarantine/           damaged files
 //! ```
+//!
+//! `ac/` and `cas/` may be shared with any machine: what is there never changes, and says nothing of
+//! where it was made. Stores of earlier versions have pointers among their records and listings in
+//! `stat/`: these are no longer read, and go at collection.
 //!
 //! Everything is published by temporary file, sync and rename, so that a name is there with all of
 //! its content or not at all, whoever is killed when. Two builds of one recipe race harmlessly: the
@@ -20,6 +30,7 @@
 mod blobs;
 mod building;
 mod layout;
+mod local;
 mod record;
 
 use std::io::{self, Write};
@@ -33,6 +44,7 @@ use fs_err as fs;
 pub use self::blobs::BlobWriter;
 pub use self::building::{Lookup, Outcome};
 pub use self::layout::{Directory, StoreLayout};
+pub use self::local::{Fact, Local};
 pub use self::record::{Action, BlobRef};
 pub(crate) use self::record::{decode, encode};
 use crate::key::Key;
