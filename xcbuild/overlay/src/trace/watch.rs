@@ -1,6 +1,5 @@
 //! The watcher of a run: calls go in, a [`Record`] and some [`Facts`] come out.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::loader;
@@ -276,13 +275,10 @@ impl<'a> Watcher<'a> {
 
 /// The program that a task runs.
 fn program(task: &Task) -> PathBuf {
-    task.link("exe").unwrap_or_default()
+    task.program().unwrap_or_default()
 }
 
 /// Whether a task makes the call from within the dynamic loader's code.
 fn is_loader(task: &Task) -> bool {
-    let mut maps = String::new();
-    let read = std::fs::File::open(format!("/proc/{}/maps", task.id))
-        .and_then(|mut file| file.read_to_string(&mut maps));
-    read.is_ok() && programs::is_loader_at(&maps, task.instruction)
+    task.maps().is_some_and(|maps| programs::is_loader_at(&maps, task.instruction))
 }

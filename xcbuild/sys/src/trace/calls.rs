@@ -96,7 +96,7 @@ impl Stopped {
     ///
     /// # Errors
     /// When the task can't be looked into.
-    pub fn call(&self, task: &Task) -> io::Result<Option<Call>> {
+    pub fn call(&self, task: &Task<'_>) -> io::Result<Option<Call>> {
         if self.architecture != NATIVE {
             return Ok(Some(Call::Unknown("a 32-bit program")));
         }
@@ -119,7 +119,7 @@ impl Stopped {
         }))
     }
 
-    fn reads(&self, number: i64, task: &Task) -> io::Result<Option<Option<Call>>> {
+    fn reads(&self, number: i64, task: &Task<'_>) -> io::Result<Option<Option<Call>>> {
         const NOFOLLOW: u64 = libc::AT_SYMLINK_NOFOLLOW as u64;
         let a = &self.arguments;
         let look = |at: usize, follow: bool| {
@@ -152,7 +152,7 @@ impl Stopped {
         }
     }
 
-    fn writes(&self, number: i64, task: &Task) -> io::Result<Option<Option<Call>>> {
+    fn writes(&self, number: i64, task: &Task<'_>) -> io::Result<Option<Option<Call>>> {
         let make = |at: usize| Ok(Some(self.named(task, at)?.map(Call::Make)));
         let remove = |at: usize| Ok(Some(self.named(task, at)?.map(Call::Remove)));
         let both = |from: usize, to: usize| -> io::Result<Option<(PathBuf, PathBuf)>> {
@@ -183,7 +183,7 @@ impl Stopped {
 
     /// The path in an argument. Calls that end in `at` have the directory in the argument before,
     /// which are those whose path is not the first one, but for the second path of link and rename.
-    fn named(&self, task: &Task, at: usize) -> io::Result<Option<PathBuf>> {
+    fn named(&self, task: &Task<'_>, at: usize) -> io::Result<Option<PathBuf>> {
         const PLAIN: &[i64] = &[libc::SYS_link, libc::SYS_rename, libc::SYS_symlink];
         let has_directory = at > 0 && !PLAIN.contains(&i64::from(self.number));
         let directory =
@@ -191,7 +191,7 @@ impl Stopped {
         task.path(directory, self.arguments[at])
     }
 
-    fn open(&self, task: &Task, at: usize, flags: u64) -> io::Result<Option<Option<Call>>> {
+    fn open(&self, task: &Task<'_>, at: usize, flags: u64) -> io::Result<Option<Option<Call>>> {
         let has = |flag: c_int| flags & flag as u64 != 0;
         let access = flags & libc::O_ACCMODE as u64;
         let opening = Opening {
@@ -206,7 +206,7 @@ impl Stopped {
         Ok(Some(self.named(task, at)?.map(|path| Call::Open(path, opening))))
     }
 
-    fn execute(&self, task: &Task, at: usize, list: u64) -> io::Result<Option<Option<Call>>> {
+    fn execute(&self, task: &Task<'_>, at: usize, list: u64) -> io::Result<Option<Option<Call>>> {
         let path = match self.named(task, at)? {
             Some(path) => path,
             // fexecve(3): an empty path and the descriptor of the program.
@@ -229,7 +229,7 @@ impl Stopped {
     }
 
     /// Reads `struct sockaddr`: the family, and the path of `AF_UNIX`.
-    fn connect(&self, task: &Task) -> io::Result<Option<Call>> {
+    fn connect(&self, task: &Task<'_>) -> io::Result<Option<Call>> {
         let length = usize::try_from(self.arguments[2]).unwrap_or(0).min(110);
         if length < 2 {
             return Ok(None);

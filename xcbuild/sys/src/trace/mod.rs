@@ -32,6 +32,7 @@ mod calls;
 mod filter;
 mod line;
 mod listener;
+mod notification;
 mod reaper;
 mod run;
 mod task;

@@ -46,19 +46,22 @@ pub struct Ended {
 pub fn run(
     mut exec: Exec,
     options: Options,
-    watch: &mut (dyn FnMut(&Task, Call) -> Flow + Send),
+    watch: &mut (dyn FnMut(&Task<'_>, Call) -> Flow + Send),
 ) -> Result<Ended, ExecError> {
     let program = exec.program();
     let failed = |source| ExecError::Io { program: program.clone(), source };
     let (ours, theirs) = line::pair().map_err(failed)?;
     let filter = options.watched.then(filter::program);
     let end = theirs.as_raw_fd();
-    // SAFETY: see `become_program`; the descriptor is open until the fork.
-    unsafe {
-        exec.command.pre_exec(move || {
-            become_program(BorrowedFd::borrow_raw(end), options.timeout, filter.as_deref())
-        });
-    }
+    let become_program = move || {
+        // SAFETY: this runs in the fork alone, which has a copy of the descriptor: `theirs` is
+        // dropped after it, and the copy is not closed before the program begins.
+        let line = unsafe { BorrowedFd::borrow_raw(end) };
+        become_program(line, options.timeout, filter.as_deref())
+    };
+    // SAFETY: all that it does between fork and exec are calls of the kernel: it allocates nothing
+    // and takes no locks. The filter's program was made before.
+    unsafe { exec.command.pre_exec(become_program) };
     std::thread::scope(|scope| {
         let told = scope.spawn(|| follow(ours, watch));
         let done = exec.reaped();
@@ -84,7 +87,7 @@ fn become_program(
     let Some(filter) = filter else { return Ok(()) };
     match filter::install(filter) {
         Ok(listener) => {
-            // SAFETY: the kernel just gave us the descriptor.
+            // SAFETY: the kernel just gave us the descriptor, and nothing else knows of it.
             let listener = unsafe { OwnedFd::from_raw_fd(listener) };
             let reaper = rustix::process::getppid().map_or(0, Pid::as_raw_pid);
             line::listening(line, reaper, listener.as_fd())
@@ -100,7 +103,7 @@ struct Told {
     watched: Watched,
 }
 
-fn follow(line: OwnedFd, watch: &mut dyn FnMut(&Task, Call) -> Flow) -> io::Result<Told> {
+fn follow(line: OwnedFd, watch: &mut dyn FnMut(&Task<'_>, Call) -> Flow) -> io::Result<Told> {
     let mut told =
         Told { status: None, timed_out: false, watched: Watched::Not("tracing is off".into()) };
     while let Some(message) = line::receive(&line)? {

@@ -1,9 +1,14 @@
 //! A stopped task: its memory, its directories, its descriptors.
+//!
+//! What is read while a call is understood is checked once, at its end ([`super::listener`]); what
+//! the watcher reads later is checked here.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+
+use super::notification::Notification;
 
 /// The kernel's limit for a path, with the terminating zero.
 const PATH_MAX: usize = 4096;
@@ -13,19 +18,32 @@ const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /// A task that waits for us.
 #[derive(Debug, Clone, Copy)]
-pub struct Task {
+pub struct Task<'l> {
     /// Its number, as we see it.
     pub id: u32,
     /// Where in its memory it made the call.
     pub instruction: u64,
+    /// The call in which it waits.
+    pub(super) notification: Notification<'l>,
 }
 
-impl Task {
+impl Task<'_> {
+    /// The program that it runs; `None` if we may not see it, or the task no longer waits.
+    pub fn program(&self) -> Option<PathBuf> {
+        self.link("exe").ok().filter(|_| self.notification.is_valid())
+    }
+
+    /// The text of its `/proc/PID/maps`; `None` as for [`Task::program`].
+    pub fn maps(&self) -> Option<String> {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.id));
+        maps.ok().filter(|_| self.notification.is_valid())
+    }
+
     /// The text at an address, up to its zero.
     ///
     /// # Errors
     /// When its memory can't be read: the program is not ours to look into.
-    pub fn text(&self, address: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn text(&self, address: u64) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         let mut at = address;
         while text.len() < PATH_MAX {
@@ -51,12 +69,12 @@ impl Task {
     /// # Errors
     /// As for [`Task::text`].
     #[allow(unsafe_code)]
-    pub fn memory(&self, address: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn memory(&self, address: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0_u8; length];
         let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
         let remote = libc::iovec { iov_base: address as *mut _, iov_len: length };
-        // SAFETY: the kernel writes at most `length` bytes to `bytes`; the other address is only
-        // looked up in the other task.
+        // SAFETY: the kernel writes at most `length` bytes to `local`, which is all of `bytes`; the
+        // address in `remote` is only looked up in the other task.
         let got = unsafe {
             libc::process_vm_readv(
                 self.id.cast_signed(),
@@ -78,7 +96,7 @@ impl Task {
     ///
     /// # Errors
     /// As for [`Task::text`].
-    pub fn number(&self, address: u64) -> io::Result<u64> {
+    pub(super) fn number(&self, address: u64) -> io::Result<u64> {
         let bytes = self.memory(address, 8)?;
         let bytes = bytes.try_into().map_err(|_| io::Error::from_raw_os_error(libc::EFAULT))?;
         Ok(u64::from_le_bytes(bytes))
@@ -88,7 +106,7 @@ impl Task {
     ///
     /// # Errors
     /// When the task is gone, or there is no such link.
-    pub fn link(&self, name: &str) -> io::Result<PathBuf> {
+    pub(super) fn link(&self, name: &str) -> io::Result<PathBuf> {
         std::fs::read_link(format!("/proc/{}/{name}", self.id))
     }
 
@@ -97,7 +115,7 @@ impl Task {
     ///
     /// # Errors
     /// When the task's memory or directory can't be read.
-    pub fn path(&self, directory: i32, address: u64) -> io::Result<Option<PathBuf>> {
+    pub(super) fn path(&self, directory: i32, address: u64) -> io::Result<Option<PathBuf>> {
         // Programs ask without a path to find out whether the kernel has the call.
         let text = if address < PAGE { Vec::new() } else { self.text(address)? };
         if text.is_empty() {
