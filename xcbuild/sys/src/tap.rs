@@ -57,14 +57,18 @@ pub fn add(name: &str, owner: u32, multi_queue: bool) -> io::Result<()> {
     let flags = if multi_queue { FLAGS | MULTI_QUEUE } else { FLAGS };
     let mut request = Request { name: [0; NAME_MAX + 1], flags, rest: [0; 22] };
     request.name[..name.len()].copy_from_slice(name.as_bytes());
-    // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, as long as `Request` is; it lives on.
-    unsafe { ioctl(&device, Updater::<{ TUNSETIFF as _ }, Request>::new(&mut request)) }?;
-    // SAFETY: both take an integer and touch no memory of ours.
-    unsafe {
-        ioctl(&device, IntegerSetter::<{ TUNSETOWNER as _ }>::new_usize(owner as usize))?;
-        ioctl(&device, IntegerSetter::<{ TUNSETPERSIST as _ }>::new_usize(1))?;
-    }
-    Ok(())
+    // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, which `Request` is in form and length.
+    let set_interface = unsafe { Updater::<{ TUNSETIFF as _ }, Request>::new(&mut request) };
+    // SAFETY: the request is of this function, and lives through the call.
+    unsafe { ioctl(&device, set_interface) }?;
+    // SAFETY: TUNSETOWNER takes a user's number by value.
+    let set_owner = unsafe { IntegerSetter::<{ TUNSETOWNER as _ }>::new_usize(owner as usize) };
+    // SAFETY: it touches no memory of ours.
+    unsafe { ioctl(&device, set_owner) }?;
+    // SAFETY: TUNSETPERSIST takes 0 or 1 by value.
+    let set_persistent = unsafe { IntegerSetter::<{ TUNSETPERSIST as _ }>::new_usize(1) };
+    // SAFETY: it touches no memory of ours.
+    Ok(unsafe { ioctl(&device, set_persistent) }?)
 }
 
 #[cfg(test)]

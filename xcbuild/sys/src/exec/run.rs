@@ -104,7 +104,7 @@ impl Exec {
     pub fn detached(mut self, stdout: File, stderr: File) -> Result<Child, ExecError> {
         self.command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         let mask = self.umask;
-        // SAFETY: umask and setsid are async-signal-safe and touch no memory of the parent.
+        // SAFETY: umask and setsid are calls of the kernel: they allocate nothing and take no locks.
         unsafe {
             self.command.pre_exec(move || {
                 rustix::process::umask(mask);

@@ -1,19 +1,23 @@
 //! Sockets on which frames are seen: of an interface in the thread's own network namespace, and of a
 //! multicast group on the loopback interface.
 //!
-//! The kernel takes VLAN tags off frames before it shows them, and says in a message beside each
-//! which tag that was; here it is put back.
+//! The kernel takes VLAN tags off frames before it shows them, and says in a control message which
+//! tag that was; here it is put back.
 //!
-//! Reference: packet(7), socket(7), cmsg(3).
+//! Reference: packet(7), socket(7), recvmsg(2).
+
+mod ancillary;
 
 use std::io;
-use std::mem::{size_of, size_of_val, zeroed};
+use std::mem::{size_of_val, zeroed};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::net::sockopt::{set_ip_add_membership, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+
+use ancillary::AncillaryData;
 
 /// How many bytes the kernel keeps for us while we are busy.
 const KEPT: libc::c_int = 8 << 20;
@@ -22,8 +26,9 @@ const KEPT: libc::c_int = 8 << 20;
 const TAG_AT: usize = 12;
 const TAG: usize = 4;
 
-/// The tag's type where the kernel names none.
-const VLAN: u16 = 0x8100;
+/// The control messages of a frame, aligned as they are.
+#[repr(align(8))]
+struct Control([u8; 256]);
 
 /// All frames of an interface.
 #[derive(Debug)]
@@ -41,13 +46,6 @@ pub struct Seen<'a> {
     pub length: u32,
     /// Its first bytes.
     pub bytes: &'a [u8],
-}
-
-/// What the kernel says beside a frame.
-#[derive(Default)]
-struct Beside {
-    when: Duration,
-    tag: Option<(u16, u16)>,
 }
 
 impl PacketSocket {
@@ -82,10 +80,10 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel gives: the interface has gone, above all.
     pub fn receive(&mut self) -> io::Result<Seen<'_>> {
-        let (length, beside) = receive(&self.socket, &mut self.buffer[TAG..])?;
+        let (length, ancillary) = receive(&self.socket, &mut self.buffer[TAG..])?;
         let here = length.min(self.buffer.len() - TAG);
         let mut start = TAG;
-        if let Some((kind, tag)) = beside.tag.filter(|_| here >= TAG_AT) {
+        if let Some((kind, tag)) = ancillary.tag.filter(|_| here >= TAG_AT) {
             self.buffer.copy_within(TAG..TAG + TAG_AT, 0);
             self.buffer[TAG_AT..TAG_AT + 2].copy_from_slice(&kind.to_be_bytes());
             self.buffer[TAG_AT + 2..TAG_AT + TAG].copy_from_slice(&tag.to_be_bytes());
@@ -93,7 +91,7 @@ impl PacketSocket {
         }
         let bytes = &self.buffer[start..TAG + here];
         let length = u32::try_from(length + TAG - start).unwrap_or(u32::MAX);
-        Ok(Seen { when: beside.when, length, bytes })
+        Ok(Seen { when: ancillary.when, length, bytes })
     }
 }
 
@@ -103,7 +101,8 @@ impl AsFd for PacketSocket {
     }
 }
 
-/// A socket that hears a multicast group on the loopback interface, beside others that do.
+/// A socket that receives a multicast group on the loopback interface, as others may at the same
+/// time.
 ///
 /// # Errors
 /// What the kernel refuses.
@@ -120,8 +119,13 @@ pub fn loopback_group(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
 fn set<T>(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of a value that outlives the call.
     let done = unsafe {
-        let pointer = std::ptr::from_ref(value).cast();
-        libc::setsockopt(socket.as_raw_fd(), level, name, pointer, size_of_val(value) as u32)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_ref(value).cast(),
+            size_of_val(value) as u32,
+        )
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -142,18 +146,17 @@ fn bind_to(socket: &OwnedFd, index: u32) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The next frame: its whole length, its first bytes in the buffer, and what is said beside it.
+/// The next frame: its whole length, its first bytes in the buffer, and what the kernel says of it.
 #[allow(unsafe_code)]
-fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<(usize, Beside)> {
+fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<(usize, AncillaryData)> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // Numbers of 64 bits, so that it is aligned as the messages are.
-    let mut control = [0_u64; 32];
+    let mut control = Control([0; 256]);
     // SAFETY: all zeros are a valid msghdr: no address, nothing to fill.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len();
     let length = loop {
         // SAFETY: the message's pointers are to values that live until the end of this function.
         let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_TRUNC) };
@@ -165,44 +168,6 @@ fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<(usize, Beside)> {
             },
         }
     };
-    Ok((length, beside(&message)))
-}
-
-#[allow(unsafe_code)]
-fn beside(message: &libc::msghdr) -> Beside {
-    let mut beside = Beside::default();
-    // SAFETY: the kernel has filled the control buffer and set its length; CMSG_FIRSTHDR and
-    // CMSG_NXTHDR stay within it. The data are read where they may be unaligned, and only if the
-    // message is as long as they are.
-    unsafe {
-        let mut next = libc::CMSG_FIRSTHDR(message);
-        while let Some(header) = next.as_ref() {
-            let data = libc::CMSG_DATA(header);
-            let has = |size: usize| header.cmsg_len >= libc::CMSG_LEN(size as u32) as usize;
-            match (header.cmsg_level, header.cmsg_type) {
-                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if has(size_of::<libc::timespec>()) => {
-                    let time = data.cast::<libc::timespec>().read_unaligned();
-                    beside.when = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
-                }
-                (libc::SOL_PACKET, libc::PACKET_AUXDATA)
-                    if has(size_of::<libc::tpacket_auxdata>()) =>
-                {
-                    let aux = data.cast::<libc::tpacket_auxdata>().read_unaligned();
-                    beside.tag = tag(&aux);
-                }
-                _ => {}
-            }
-            next = libc::CMSG_NXTHDR(message, header);
-        }
-    }
-    beside
-}
-
-/// Type and value of the VLAN tag that was taken off.
-fn tag(aux: &libc::tpacket_auxdata) -> Option<(u16, u16)> {
-    if aux.tp_status & libc::TP_STATUS_VLAN_VALID == 0 {
-        return None;
-    }
-    let named = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-    Some((if named { aux.tp_vlan_tpid } else { VLAN }, aux.tp_vlan_tci))
+    let filled = control.0.get(..message.msg_controllen).unwrap_or_default();
+    Ok((length, AncillaryData::parse(filled)))
 }
