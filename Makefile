@@ -4,8 +4,10 @@ CARGO ?= cargo
 # INSTALL_FLAGS=--no-install only prints the command that would install what is missing.
 INSTALL_FLAGS ?=
 PROFILE_DIR = target/release
+# Declared by a macro, which cargo fmt does not look into.
+VERBS = $(wildcard xcbuild/src/cli/verbs/*.rs xcbuild/src/cli/verbs/*/mod.rs)
 
-.PHONY: help up install-deps build test lint bench clean derived test-topologies
+.PHONY: help up install-deps build test format lint bench clean derived test-topologies
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -25,8 +27,13 @@ test: ## everything: lints, unit tests, real packages, real VMs
 	./xcbuild/setup/install-deps $(INSTALL_FLAGS) run build test
 	./tests/run
 
+format: ## format the code, also the files that cargo fmt does not see
+	$(CARGO) fmt --all
+	rustfmt --edition 2024 $(VERBS)
+
 lint: ## formatting and lints only
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check $(VERBS)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand

@@ -4,9 +4,8 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Command, CommandFactory};
+use clap::{ArgAction, Command};
 
-use super::Arguments;
 use crate::settings::Variables;
 
 /// The commands, and their options that are read.
@@ -27,7 +26,7 @@ pub fn added(mut arguments: Vec<OsString>, variables: &Variables) -> Vec<OsStrin
     let Some(at) = arguments.iter().skip(1).position(|a| !is_option(a)).map(|at| at + 1) else {
         return arguments;
     };
-    let command = Arguments::command();
+    let command = super::command();
     let found = READ.iter().find(|(verb, _)| arguments[at].to_str() == Some(verb));
     let Some((verb, names)) = found else { return arguments };
     let Some(verb) = command.find_subcommand(verb) else { return arguments };

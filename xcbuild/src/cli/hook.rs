@@ -10,17 +10,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
+use clap::Command;
 
-use super::{Arguments, USAGE};
+use super::command;
+use super::failure::USAGE;
 use crate::settings::Variables;
 use crate::ui;
 use xc_report::suggest::did_you_mean;
 use xc_sys::exec::{Exec, own_program};
 
 const PRELUDE: &str = include_str!("../../../templates/hook/prelude.sh");
-/// Commands that only xcbuild itself calls.
-const INTERNAL: &[&str] = &["netns-apply"];
 
 /// The user's hook.
 struct Hook<'a> {
@@ -61,19 +60,19 @@ fn defined(line: &str) -> Option<&str> {
 
 /// The names of all commands, ours and the hook's, sorted.
 pub fn commands(variables: &Variables) -> Vec<String> {
-    let mut names = own_names();
+    let mut names = own_names(|command| !command.is_hide_set());
     if let Some(hook) = Hook::of(variables) {
         names.extend(hook.names().map(ToOwned::to_owned));
     }
-    names.retain(|name| !INTERNAL.contains(&name.as_str()));
     names.sort();
     names.dedup();
     names
 }
 
-fn own_names() -> Vec<String> {
-    let command = Arguments::command();
-    let all = command.get_subcommands();
+/// The names of our commands, as far as they are wanted.
+fn own_names(wanted: impl Fn(&Command) -> bool) -> Vec<String> {
+    let command = command();
+    let all = command.get_subcommands().filter(|command| wanted(command));
     let names = all.flat_map(|c| std::iter::once(c.get_name()).chain(c.get_all_aliases()));
     names.map(ToOwned::to_owned).chain(["help".to_owned()]).collect()
 }
@@ -82,7 +81,7 @@ fn own_names() -> Vec<String> {
 pub fn intercept(arguments: &[OsString], variables: &Variables) -> Option<ExitCode> {
     let at = arguments.iter().skip(1).position(|a| !a.as_encoded_bytes().starts_with(b"-"))? + 1;
     let verb = arguments[at].to_string_lossy().into_owned();
-    let own = own_names().contains(&verb);
+    let own = own_names(|_| true).contains(&verb);
     let hook = Hook::of(variables);
     // From within a function of the hook the command is ours.
     let in_hook = variables.get("XCBUILD_IN_HOOK").is_some();
@@ -121,7 +120,7 @@ fn become_shell(hook: &Hook<'_>, command: &[OsString], unknown: &str) -> Result<
     let program = own_program().context("can't tell where xcbuild itself is")?;
     // The shell's `.` looks for a bare name on PATH.
     let path = std::path::absolute(Path::new(hook.path))?;
-    let mut verbs: Vec<String> = own_names();
+    let mut verbs: Vec<String> = own_names(|_| true);
     verbs.retain(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
     let shell = Exec::new(hook.shell()).args(["-c", PRELUDE]).arg(program);
     let shell = shell.args(command.iter().map(OsString::as_os_str).collect::<Vec<&OsStr>>());
@@ -156,6 +155,8 @@ mod tests {
         for name in ["start", "starts", "stop_vm", "reset_vm", "install_prog", "help"] {
             assert!(all.iter().any(|n| n == name), "{name}");
         }
-        assert!(!all.iter().any(|n| n == "netns-apply"));
+        for hidden in ["netns-apply", "netns-capture", "nsadd_docker"] {
+            assert!(!all.iter().any(|n| n == hidden), "{hidden}");
+        }
     }
 }

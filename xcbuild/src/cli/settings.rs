@@ -6,9 +6,8 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
-use super::Arguments;
 use crate::settings::Variables;
 
 /// The verbs that take others' options: those that show, build or use settings.
@@ -42,7 +41,7 @@ pub fn taken(arguments: Vec<OsString>, variables: &mut Variables) -> Vec<OsStrin
     let Some(verb) = verb.to_str().filter(|verb| TAKERS.contains(verb)).map(str::to_owned) else {
         return arguments;
     };
-    let command = Arguments::command();
+    let command = super::command();
     let Some(own) = command.find_subcommand(&verb) else { return arguments };
     let mut words = 0;
     let mut left = Vec::new();

@@ -1,0 +1,32 @@
+//! The base image as a disk.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::base;
+use crate::settings::Settings;
+use xc_image::base::not_installed;
+use xc_image::debian::{Request, merged_tree};
+use xc_image::disk::{self, Loaders};
+use xc_store::store::Store;
+
+/// Where it goes.
+#[derive(Debug, clap::Args, Serialize)]
+pub struct Place {
+    /// The image [default: $__image]
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<String>,
+}
+
+/// The boot loaders, for our kernel and initramfs.
+///
+/// # Errors
+/// When their packages can't be had.
+pub fn loaders(settings: &Settings, store: &Store) -> Result<Loaders> {
+    let packages = base::packages(settings, store);
+    let wants: Vec<String> = disk::PACKAGES.iter().map(ToString::to_string).collect();
+    let without = not_installed();
+    let set = packages.resolve(&Request { wants: &wants, without: &without, over: None })?;
+    let tree = merged_tree(&packages, &set)?;
+    Loaders::new(&tree, &settings.places.kernel, &settings.places.initramfs)
+}

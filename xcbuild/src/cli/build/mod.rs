@@ -1,0 +1,9 @@
+//! What verbs that build share.
+
+pub mod base;
+pub mod cdrom;
+pub mod disk;
+pub mod host_files;
+pub mod overlay_params;
+pub mod overlays;
+pub mod work;

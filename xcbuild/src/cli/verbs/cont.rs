@@ -1,0 +1,33 @@
+//! `xcbuild cont`: lets paused nodes go on.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::cluster::options::Nodes;
+use crate::cli::verb::Verb;
+use crate::settings::Variables;
+use crate::ui;
+use xc_cluster::life;
+
+/// Let paused nodes go on
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "cont";
+
+    /// # Errors
+    /// When a node does not run.
+    fn run(&self, variables: Variables) -> Result<ExitCode> {
+        let run = self.nodes.run_directory(variables)?;
+        for node in self.nodes.distinct() {
+            life::resume(&run, node)?;
+            ui::status("Resumed", node);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,52 @@
+//! `xcbuild env`: every setting, fit for `eval $(xcbuild env)`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::quoting::quoted;
+use crate::cli::verb::Verb;
+use crate::settings::{Settings, Variables};
+use crate::ui;
+use xc_overlay::embedded::Embedded;
+use xc_store::store::StoreLayout;
+
+/// Print every setting as NAME=value, for eval $(xcbuild env)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "env";
+
+    /// Runs the verb.
+    fn run(&self, variables: Variables) -> Result<ExitCode> {
+        let settings = Settings::resolve(variables)?;
+        let mut contract = settings.contract();
+        // Scripts look into the directories on it: without a user's own, into that of our overlays.
+        if settings.places.overlays.is_empty()
+            && let Ok(ours) =
+                Embedded::Overlays.directory(&StoreLayout::new(&settings.places.store))
+            && let Some((_, value)) =
+                contract.iter_mut().find(|(name, _)| *name == "XCLUSTER_OVLPATH")
+        {
+            *value = ours.display().to_string();
+        }
+        let known = |name: &str| contract.iter().any(|(known, _)| *known == name);
+        let others = settings.variables.iter().filter(|(name, _)| is_setting(name) && !known(name));
+        let mut text = String::new();
+        for (name, value) in contract.iter().map(|(n, v)| (*n, v.as_str())).chain(others) {
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{name}={}", quoted(value));
+        }
+        ui::result_bytes(text.as_bytes());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Whether a variable is a setting: an option's, or one of the tool's own. (`XCLUSTER` itself is the
+/// caller's.)
+fn is_setting(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    plain && (name.starts_with("__") || name.starts_with("XCLUSTER_"))
+}

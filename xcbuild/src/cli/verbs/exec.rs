@@ -1,0 +1,119 @@
+//! `xcbuild exec`: a command on many nodes at once.
+
+use std::collections::BTreeMap;
+use std::process::{ExitCode, ExitStatus};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+
+use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::verb::Verb;
+use crate::settings::{Settings, Variables, set_options};
+use crate::ui;
+use xc_cluster::RunDir;
+use xc_cluster::access::{Reach, Target, on_all};
+use xc_sys::exec::Output;
+use xc_topology::address::{NodeId, Role};
+
+/// Run a command on many nodes at once; each line of output starts with its node's name
+///
+/// The exit code is 0 if it is 0 on all nodes, else 1, also where a node can't be asked; how many ended with which is said at the end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    cluster: ClusterOption,
+    /// On all nodes [default]
+    #[arg(long, conflicts_with_all = ["role", "nodes"])]
+    all: bool,
+    /// On the nodes of a role: vms, routers, testers
+    #[arg(long, value_name = "ROLE", conflicts_with = "nodes")]
+    role: Option<Role>,
+    /// On these nodes, as in 1,201
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    nodes: Vec<NodeId>,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "exec";
+
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// When no such node runs, or ssh can't be started.
+    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
+        set_options(&mut variables, &self.cluster);
+        let settings = Settings::resolve(variables)?;
+        let run = cluster::run_directory(&settings)?;
+        let Reach { answering, silent } = asked(self, &run)?;
+        let mut codes = BTreeMap::<String, Vec<NodeId>>::new();
+        for (node, reason) in &silent {
+            ui::warn(format_args!("{node} {reason}"));
+            codes.entry("not asked".into()).or_default().push(*node);
+        }
+        let codes = Mutex::new(codes);
+        on_all(&answering, &self.command, &|node, result| {
+            // One at a time, so that the lines of nodes don't mix.
+            let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
+            let how = match result {
+                Ok((status, output)) => {
+                    show(node, &output);
+                    how(status)
+                }
+                Err(died) => {
+                    ui::warn(died);
+                    "as their nodes died".into()
+                }
+            };
+            codes.entry(how).or_default().push(node);
+        })?;
+        let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let summary: Vec<_> = codes.iter().map(|(how, nodes)| summed_up(how, nodes)).collect();
+        ui::status("Ended", summary.join(", "));
+        let good = codes.keys().all(|how| how == SUCCESS);
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The nodes that were named, or all of the role.
+fn asked(arguments: &Arguments, run: &RunDir) -> Result<Reach> {
+    if !arguments.nodes.is_empty() {
+        let nodes = cluster::distinct(&arguments.nodes);
+        let found = nodes.iter().map(|id| Target::find(run, *id));
+        return Ok(Reach { answering: found.collect::<Result<_>>()?, silent: vec![] });
+    }
+    let mut reach = Reach::of(run)?;
+    let wanted = |node: NodeId| arguments.role.is_none_or(|role| node.role() == role);
+    reach.answering.retain(|target| wanted(target.node));
+    reach.silent.retain(|(node, _)| wanted(*node));
+    if reach.answering.is_empty() && reach.silent.is_empty() {
+        bail!("no node of that role runs");
+    }
+    Ok(reach)
+}
+
+const SUCCESS: &str = "with exit code 0";
+
+/// How many nodes ended so, and which, unless that is as it should be.
+fn summed_up(how: &str, nodes: &[NodeId]) -> String {
+    if how == SUCCESS {
+        return format!("{} {how}", nodes.len());
+    }
+    let names: Vec<_> = nodes.iter().map(NodeId::to_string).collect();
+    format!("{} {how} ({})", nodes.len(), names.join(", "))
+}
+
+fn how(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("with exit code {code}"),
+        None => format!("by {status}"),
+    }
+}
+
+fn show(node: NodeId, output: &Output) {
+    let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    lines(&output.stdout).lines().for_each(|l| ui::result(format_args!("{node}: {l}")));
+    lines(&output.stderr).lines().for_each(|l| ui::log(format_args!("{node}: {l}")));
+}

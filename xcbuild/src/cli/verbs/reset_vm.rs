@@ -1,0 +1,41 @@
+//! `xcbuild reset_vm`: presses nodes' reset buttons.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use clap::Command;
+
+use crate::cli::cluster::options::Nodes;
+use crate::cli::cluster::start::show;
+use crate::cli::verb::Verb;
+use crate::settings::Variables;
+use crate::ui::Progress;
+use xc_cluster::life;
+
+/// Press nodes' reset buttons, let them go on if paused, and wait until they are ready
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "reset_vm";
+
+    fn configure(command: Command) -> Command {
+        command.visible_alias("reset-vm")
+    }
+
+    /// # Errors
+    /// When a node does not run, or does not come up.
+    fn run(&self, variables: Variables) -> Result<ExitCode> {
+        let run = self.nodes.run_directory(variables)?;
+        let nodes = self.nodes.distinct();
+        let bar = Progress::sized("resetting", nodes.len() as u64, false);
+        for node in nodes {
+            life::reset(&run, node, None, &|event| show(run.name(), &bar, &event))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

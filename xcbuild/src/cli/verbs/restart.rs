@@ -1,0 +1,33 @@
+//! `xcbuild restart`: nodes from power-on again.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::cluster::options::Nodes;
+use crate::cli::cluster::start::show;
+use crate::cli::verb::Verb;
+use crate::settings::Variables;
+use crate::ui::Progress;
+use xc_cluster::life;
+
+/// End nodes' virtual machines, start them again, and wait until they are ready
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "restart";
+
+    /// # Errors
+    /// When a node is not in the cluster, or does not come up.
+    fn run(&self, variables: Variables) -> Result<ExitCode> {
+        let run = self.nodes.run_directory(variables)?;
+        let nodes = self.nodes.distinct();
+        let bar = Progress::sized("restarting", nodes.len() as u64, false);
+        life::restart(&run, &nodes, None, &|event| show(run.name(), &bar, &event))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

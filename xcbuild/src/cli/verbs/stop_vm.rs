@@ -1,0 +1,39 @@
+//! `xcbuild stop_vm`: stops nodes' processors for now.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use clap::Command;
+
+use crate::cli::cluster::options::Nodes;
+use crate::cli::verb::Verb;
+use crate::settings::Variables;
+use crate::ui;
+use xc_cluster::life;
+
+/// Pause nodes
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+impl Verb for Arguments {
+    const NAME: &'static str = "stop_vm";
+
+    fn configure(command: Command) -> Command {
+        command.visible_alias("stop-vm")
+    }
+
+    /// # Errors
+    /// When a node does not run.
+    fn run(&self, variables: Variables) -> Result<ExitCode> {
+        let run = self.nodes.run_directory(variables)?;
+        for node in self.nodes.distinct() {
+            life::pause(&run, node)?;
+            ui::status("Paused", node);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
