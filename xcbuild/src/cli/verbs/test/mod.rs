@@ -224,7 +224,8 @@ mod tests {
         let broken = || vec![anyhow!(Cancelled).context("left"), anyhow!(Cancelled), anyhow!("a")];
         assert_eq!(last_of(broken()).unwrap().to_string(), "a");
         assert!(last_of(Vec::new()).is_none());
-        let path = "cli::test::tests::a_cancel_decides_the_exit_code_and_hides_no_other_error";
+        let path =
+            "cli::verbs::test::tests::a_cancel_decides_the_exit_code_and_hides_no_other_error";
         after_a_cancel(path, || {
             assert!(last_of(broken()).unwrap().is::<Cancelled>());
         });
