@@ -259,3 +259,6 @@ pub fn reporter() -> Reporter {
     static REPORTER: OnceLock<Reporter> = OnceLock::new();
     REPORTER.get_or_init(|| Reporter::new(Shown)).clone()
 }
+
+#[cfg(test)]
+mod tests;
