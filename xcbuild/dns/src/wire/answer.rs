@@ -188,11 +188,21 @@ impl LocalRecord {
     }
 }
 
+/// Where in a message a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Answer,
+    Authority,
+    Additional,
+}
+
 /// What one pass over a response finds.
 struct Records {
     /// Offset and value of each TTL but OPT's.
     ttls: Vec<(usize, u32)>,
-    answers: u16,
+    /// Whether the answer section has a record of the type that was asked for. A chain of CNAMEs
+    /// that leads to none is a negative answer (RFC 2308 section 2.2).
+    has_answer: bool,
     /// The last field of the SOA record in the authority section.
     soa_minimum: Option<u32>,
     /// Upper bits of the response code, in place.
@@ -215,23 +225,38 @@ impl Records {
             return Err(Malformed { what: "another question", at: HEADER });
         }
         let (ttls, end) = (Vec::new(), reader.at());
-        let mut found =
-            Self { ttls, answers, soa_minimum: None, rcode_high: 0, end, kept_additionals: 0 };
-        let sections = [(answers, false), (authorities, true), (additionals, false)];
-        for (section, (count, authority)) in sections.into_iter().enumerate() {
+        let mut found = Self {
+            ttls,
+            has_answer: false,
+            soa_minimum: None,
+            rcode_high: 0,
+            end,
+            kept_additionals: 0,
+        };
+        let sections = [
+            (answers, Section::Answer),
+            (authorities, Section::Authority),
+            (additionals, Section::Additional),
+        ];
+        for (count, section) in sections {
             for index in 0..count {
-                if found.record(&mut reader, authority)? {
+                if found.record(&mut reader, section, query.qtype)? {
                     return Ok(found);
                 }
                 found.end = reader.at();
-                found.kept_additionals = if section == 2 { index + 1 } else { 0 };
+                found.kept_additionals = if section == Section::Additional { index + 1 } else { 0 };
             }
         }
         Ok(found)
     }
 
     /// Takes one record in; whether it was the OPT.
-    fn record(&mut self, reader: &mut Reader<'_>, authority: bool) -> Result<bool, Malformed> {
+    fn record(
+        &mut self,
+        reader: &mut Reader<'_>,
+        section: Section,
+        qtype: u16,
+    ) -> Result<bool, Malformed> {
         reader.skip_name()?;
         let rtype = reader.u16("record type")?;
         reader.u16("record class")?;
@@ -245,8 +270,12 @@ impl Records {
         }
         // A TTL with its top bit set means zero (RFC 2181 section 8).
         self.ttls.push((ttl_offset, if ttl > i32::MAX as u32 { 0 } else { ttl }));
-        if let (true, rtype::SOA, [.., a, b, c, d]) = (authority, rtype, data) {
-            self.soa_minimum = Some(u32::from_be_bytes([*a, *b, *c, *d]));
+        match (section, rtype, data) {
+            (Section::Answer, ..) => self.has_answer |= rtype == qtype || qtype == rtype::ANY,
+            (Section::Authority, rtype::SOA, [.., a, b, c, d]) => {
+                self.soa_minimum = Some(u32::from_be_bytes([*a, *b, *c, *d]));
+            }
+            _ => {}
         }
         Ok(false)
     }
@@ -254,7 +283,7 @@ impl Records {
     /// Seconds that the answer may be kept (RFC 2181, and RFC 2308 for negative ones: the SOA
     /// tells, and without one they are not kept).
     fn lifetime(&self, rcode: u16, truncated: bool, limits: TtlLimits) -> Option<u32> {
-        let negative = rcode == rcode::NXDOMAIN || self.answers == 0 || self.soa_minimum.is_some();
+        let negative = rcode == rcode::NXDOMAIN || !self.has_answer || self.soa_minimum.is_some();
         let limit = match (negative, self.soa_minimum) {
             _ if truncated || !matches!(rcode, rcode::NOERROR | rcode::NXDOMAIN) => return None,
             (false, _) => limits.max,

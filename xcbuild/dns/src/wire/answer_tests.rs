@@ -74,6 +74,38 @@ fn lifetimes_follow_the_records() {
     }
 }
 
+/// RFC 2308 sections 2.2 and 5: a CNAME that leads to no record of the type is a negative answer,
+/// and one without SOA is not kept.
+#[test]
+fn an_alias_alone_is_a_negative_answer() {
+    for (qtype, rtypes, soa, expected) in [
+        (RecordType::A, vec![RecordType::CNAME], None, None),
+        (RecordType::A, vec![RecordType::CNAME; 3], None, None),
+        (RecordType::A, vec![RecordType::CNAME], Some((600, 50)), Some(50)),
+        (RecordType::A, vec![RecordType::CNAME, RecordType::A], None, Some(600)),
+        (RecordType::AAAA, vec![RecordType::CNAME, RecordType::A], None, None),
+        (RecordType::CNAME, vec![RecordType::CNAME], None, Some(600)),
+        (RecordType::ANY, vec![RecordType::CNAME], None, Some(600)),
+        (RecordType::A, vec![RecordType::DNAME, RecordType::CNAME], None, None),
+        (RecordType::A, vec![RecordType::RRSIG], None, None),
+    ] {
+        let (mut message, _) = query(true);
+        message.queries[0].set_query_type(qtype);
+        let query = Query::parse(&message.to_vec().unwrap()).unwrap();
+        let mut bytes = response(&message, ResponseCode::NoError, &[], soa).to_vec().unwrap();
+        let at = HEADER + query.question.len();
+        for rtype in &rtypes {
+            // Data that is a name and an address as well: nothing here reads it.
+            let record =
+                [0xc0, 12, 0, u16::from(*rtype) as u8, 0, 1, 0, 0, 2, 88, 0, 4, 1, b'x', 0, 0];
+            bytes.splice(at..at, record);
+        }
+        bytes[7] = rtypes.len() as u8;
+        let answer = Answer::parse(bytes, &query, LIMITS).unwrap();
+        assert_eq!(answer.lifetime, expected, "{qtype} {rtypes:?} {soa:?}");
+    }
+}
+
 #[test]
 fn answers_go_out_as_the_client_may_have_them() {
     let (message, plain) = query(false);
