@@ -38,6 +38,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod port_owner;
+pub mod resolv_conf;
 pub mod server;
 
 mod cache;
@@ -48,7 +49,6 @@ mod listen;
 mod names;
 mod own_names;
 mod proxy;
-mod resolv_conf;
 mod servers;
 mod watched;
 mod wire;

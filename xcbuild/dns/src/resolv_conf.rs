@@ -1,4 +1,7 @@
 //! The `nameserver` lines of resolv.conf(5). Options and search lists are the clients' business.
+//!
+//! Without such a line, or without the file, the name server is the one on this machine, says the
+//! manual; here that is an answer of its own, [`DEFAULT`], for callers that must not ask themselves.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -6,9 +9,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 /// The port of every server in a resolv.conf.
 pub(crate) const DNS_PORT: u16 = 53;
 
-/// The servers of a resolv.conf's text, in order, each once. Lines that make no sense are skipped,
-/// as the C library does.
-pub(crate) fn servers(text: &str) -> Vec<SocketAddr> {
+/// The server where a resolv.conf names none (resolv.conf(5): "the default is to use the name
+/// server on the local machine").
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DNS_PORT);
+
+/// The servers that a resolv.conf's text means: those it names, else [`DEFAULT`].
+pub fn effective_servers(text: &str) -> Vec<SocketAddr> {
+    let named = servers(text);
+    if named.is_empty() { vec![DEFAULT] } else { named }
+}
+
+/// The servers that a resolv.conf's text names, in order, each once. Invalid lines are skipped, as
+/// the C library does.
+pub fn servers(text: &str) -> Vec<SocketAddr> {
     let mut servers = Vec::new();
     for line in text.lines() {
         let mut words = line.split_whitespace();
@@ -52,6 +65,16 @@ fn scope(interface: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_server_it_is_the_one_on_this_machine() {
+        for text in ["", "\n", "# nameserver 192.0.2.1\n", "search example\n", "nameserver x\n"] {
+            assert_eq!(effective_servers(text), [DEFAULT], "{text:?}");
+        }
+        assert_eq!(DEFAULT.to_string(), "127.0.0.1:53");
+        let one = effective_servers("nameserver 192.0.2.1\n");
+        assert_eq!(one, ["192.0.2.1:53".parse().unwrap()]);
+    }
 
     #[test]
     fn servers_are_found_among_everything_else() {

@@ -29,8 +29,8 @@ impl Servers {
         listening: Vec<SocketAddr>,
         timing: Timing,
     ) -> Result<(Self, Vec<String>), Error> {
-        let (list, file) = (Vec::new(), None);
-        let mut servers = Self { list, file, avoid: HashMap::new(), listening, timing };
+        let (list, file, avoid) = (Vec::new(), None, HashMap::new());
+        let mut servers = Self { list, file, avoid, listening, timing };
         let path = match upstreams {
             Upstreams::ResolvConf(path) => path,
             Upstreams::Servers(list) => {
@@ -44,10 +44,14 @@ impl Servers {
         };
         let (file, text) = Watched::open(path, timing.look_at_files);
         servers.file = Some(file);
-        let text = text.map_err(|error| format!("can't read {}: {error}", path.display()));
         let warnings = match text {
             Ok(text) => servers.take_text(&text),
-            Err(warning) => vec![warning],
+            Err(error) => {
+                // Without the file it is as if it were empty (resolv.conf(5)).
+                servers.take_text("");
+                let asked = servers.describe();
+                vec![format!("can't read {}: {error}; forwarding to {asked}", path.display())]
+            }
         };
         match resolv_conf_is_only_us(path, &servers) {
             Some(own) => Err(Error::ForwardsToSelf(own)),
@@ -98,6 +102,9 @@ impl Servers {
         let found = resolv_conf::servers(text);
         let path = self.file.as_ref().map(|file| file.path().display().to_string());
         let path = path.unwrap_or_default();
+        if found.is_empty() {
+            return self.take_default(&path);
+        }
         let (own, list): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|server| is_own(*server, &self.listening));
         self.list = list;
@@ -111,6 +118,20 @@ impl Servers {
             ));
         }
         warnings
+    }
+
+    /// The server of a resolv.conf that names none.
+    fn take_default(&mut self, path: &str) -> Vec<String> {
+        let default = resolv_conf::DEFAULT;
+        let is_own = is_own(default, &self.listening);
+        self.list = if is_own { Vec::new() } else { vec![default] };
+        vec![match is_own {
+            false => format!("{path} names no server: forwarding to {default}, the default"),
+            true => format!(
+                "{path} names no server, and the default, {default}, is this server itself: every \
+                 name but our own will fail until it names one"
+            ),
+        }]
     }
 }
 
@@ -202,12 +223,43 @@ mod tests {
         let over = now + Timing::default().avoid;
         assert_eq!(servers.note(Some(two), vec![one, one], now), [one], "said once");
         assert_eq!(servers.note(Some(two), vec![one], now), [], "and not again");
-        assert_eq!(servers.in_order(now), [two, one]);
-        assert_eq!(servers.in_order(over), [one, two]);
+        let order = |servers: &mut Servers, at| -> Vec<SocketAddr> {
+            servers.in_order(at)
+        };
+        assert_eq!(order(&mut servers, now), [two, one]);
+        assert_eq!(order(&mut servers, over), [one, two]);
         servers.note(None, vec![one, two], now);
-        assert_eq!(servers.in_order(now), [one, two], "all bad: as configured");
+        assert_eq!(order(&mut servers, now), [one, two], "all bad: as configured");
         servers.note(Some(one), vec![], now);
         servers.note(None, vec![two], now);
-        assert_eq!(servers.in_order(now), [one, two]);
+        assert_eq!(order(&mut servers, now), [one, two]);
+    }
+
+    #[test]
+    fn a_resolv_conf_without_servers_means_this_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("resolv.conf");
+        let upstreams = Upstreams::ResolvConf(path.clone());
+        for text in [None, Some(""), Some("search example\n"), Some("nameserver nonsense\n")] {
+            if let Some(text) = text {
+                std::fs::write(&path, text).unwrap();
+            }
+            for (listening, expected) in [
+                ("127.0.0.1:10053 [::1]:10053", "127.0.0.1:53"),
+                ("127.0.0.2:53", "127.0.0.1:53"),
+                ("127.0.0.1:53", "no server"),
+                ("0.0.0.0:53", "no server"),
+            ] {
+                let (servers, warnings) = open(&upstreams, listening).unwrap();
+                assert_eq!(servers.describe(), expected, "{text:?} {listening}");
+                assert_eq!(warnings.len(), 1, "{warnings:?}");
+            }
+        }
+        let (mut servers, _) = open(&upstreams, "127.0.0.1:10053").unwrap();
+        for (text, list) in [("nameserver 192.0.2.1\n", "192.0.2.1:53"), ("#\n", "127.0.0.1:53")] {
+            std::fs::write(&path, text).unwrap();
+            servers.reload(Instant::now() + Duration::from_secs(1)).unwrap();
+            assert_eq!(servers.describe(), list);
+        }
     }
 }
