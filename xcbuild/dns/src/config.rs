@@ -57,6 +57,10 @@ pub struct Config {
 pub struct Timing {
     /// When a server hasn't answered for so long, the next is asked as well.
     pub next_server: Duration,
+    /// When a server hasn't answered for so long, it is asked once more without EDNS.
+    pub plain_after: Duration,
+    /// A server that answers only without EDNS is asked without for so long.
+    pub plain_for: Duration,
     /// When nobody has answered for so long, the client gets SERVFAIL.
     pub give_up: Duration,
     /// A server that didn't answer is asked last for so long.
@@ -107,6 +111,8 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             next_server: Duration::from_millis(400),
+            plain_after: Duration::from_millis(800),
+            plain_for: Duration::from_secs(15 * 60),
             give_up: Duration::from_millis(2500),
             avoid: Duration::from_secs(10),
             stale_after: Duration::from_millis(1800),

@@ -18,11 +18,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::config::Timing;
-use crate::exchange;
+use crate::exchange::{self, EdnsUse, Manner, Reply};
 use crate::resolv_conf::DNS_PORT;
+use crate::servers::Peer;
 use crate::wire::{Answer, Mark, Query, TtlLimits, rcode};
 
 /// Questions of one query that wait for an answer at once, each with a socket.
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) answer: Option<(SocketAddr, Answer)>,
     /// Servers that were silent or couldn't be reached.
     pub(crate) bad: Vec<SocketAddr>,
+    /// Servers that answered only without EDNS.
+    pub(crate) without_edns: Vec<(SocketAddr, EdnsUse)>,
     /// The last error, for the log.
     pub(crate) error: Option<(SocketAddr, io::Error)>,
 }
@@ -50,21 +53,46 @@ fn marks_for(server: SocketAddr, marks: &[Mark]) -> &[Mark] {
 }
 
 /// One attempt's end.
-type Attempt = (SocketAddr, io::Result<Answer>);
+type Attempt = (SocketAddr, io::Result<Reply>);
+
+/// What to ask, and how.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) query: Rc<Query>,
+    pub(crate) marks: Rc<[Mark]>,
+    pub(crate) force_tcp: bool,
+    pub(crate) limits: TtlLimits,
+    pub(crate) timing: Timing,
+}
+
+impl Request {
+    /// Asks one server; with EDNS if it takes that.
+    async fn ask(&self, peer: Peer) -> Attempt {
+        let marks = peer.edns.then(|| marks_for(peer.address, &self.marks));
+        let manner = Manner {
+            marks,
+            plain_after: self.timing.plain_after,
+            force_tcp: self.force_tcp,
+            limits: self.limits,
+        };
+        (peer.address, exchange::ask(peer.address, &self.query, manner).await)
+    }
+
+    /// Whether a server that was silent answers the same without EDNS.
+    pub(crate) async fn answers_without_edns(&self, server: SocketAddr) -> bool {
+        let attempt = self.ask(Peer { address: server, edns: false });
+        timeout(self.timing.give_up, attempt).await.is_ok_and(|(_, result)| result.is_ok())
+    }
+}
 
 /// Asks `servers`, the first preferred.
-pub(crate) async fn forward(
-    query: Rc<Query>,
-    servers: &[SocketAddr],
-    marks: Rc<[Mark]>,
-    limits: TtlLimits,
-    timing: Timing,
-) -> Outcome {
+pub(crate) async fn forward(request: Request, servers: &[Peer]) -> Outcome {
+    let timing = request.timing;
     let give_up = Instant::now() + timing.give_up;
     let plan = servers.iter().copied().cycle().take(servers.len() * ROUNDS).collect();
-    let mut race =
-        Race { running: JoinSet::new(), plan, query, marks, limits, waiting: Vec::new() };
-    let mut outcome = Outcome { answer: None, bad: Vec::new(), error: None };
+    let mut race = Race { running: JoinSet::new(), plan, request, waiting: Vec::new() };
+    let mut outcome =
+        Outcome { answer: None, bad: Vec::new(), without_edns: Vec::new(), error: None };
     loop {
         let next = race.start_next(timing.next_server).unwrap_or(give_up);
         if race.running.is_empty() {
@@ -88,10 +116,8 @@ pub(crate) async fn forward(
 struct Race {
     running: JoinSet<Attempt>,
     /// Whom to ask next.
-    plan: VecDeque<SocketAddr>,
-    query: Rc<Query>,
-    marks: Rc<[Mark]>,
-    limits: TtlLimits,
+    plan: VecDeque<Peer>,
+    request: Request,
     /// Servers without an answer yet, and when they were asked.
     waiting: Vec<(SocketAddr, Instant)>,
 }
@@ -103,12 +129,10 @@ impl Race {
         if self.running.len() >= MAX_OPEN {
             return None;
         }
-        let server = self.plan.pop_front()?;
-        let (query, marks, limits) = (Rc::clone(&self.query), Rc::clone(&self.marks), self.limits);
-        self.waiting.push((server, Instant::now()));
-        self.running.spawn_local(async move {
-            (server, exchange::ask(server, &query, marks_for(server, &marks), limits).await)
-        });
+        let peer = self.plan.pop_front()?;
+        let request = self.request.clone();
+        self.waiting.push((peer.address, Instant::now()));
+        self.running.spawn_local(async move { request.ask(peer).await });
         Some(Instant::now() + pause)
     }
 
@@ -116,9 +140,12 @@ impl Race {
     /// again.
     fn end(&mut self, (server, result): Attempt, outcome: &mut Outcome) -> bool {
         self.waiting.retain(|(waiting, _)| *waiting != server);
-        self.plan.retain(|planned| *planned != server);
+        self.plan.retain(|planned| planned.address != server);
         match result {
-            Ok(answer) => {
+            Ok(Reply { answer, edns }) => {
+                if edns != EdnsUse::Fine {
+                    outcome.without_edns.push((server, edns));
+                }
                 let good = matches!(answer.rcode(), rcode::NOERROR | rcode::NXDOMAIN);
                 outcome.answer = Some((server, answer));
                 good

@@ -16,8 +16,9 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::event::Event;
 use crate::exchange;
-use crate::forward::{Outcome, forward};
-use crate::servers::Servers;
+use crate::exchange::EdnsUse;
+use crate::forward::{Outcome, Request, forward};
+use crate::servers::{Peer, Servers};
 use crate::wire::{Answer, Key, Mark, Query, TtlLimits};
 
 /// Why loopback servers are silent most often.
@@ -85,13 +86,20 @@ impl Forwarder {
     }
 
     /// Asks the servers, notes how they did, and keeps the answer.
-    async fn forward(&self, query: &Rc<Query>) -> Shared {
+    async fn forward(self: &Rc<Self>, query: &Rc<Query>) -> Shared {
         let servers = self.current_servers();
-        let marks = [query.marks(), &[self.mark]].concat().into();
-        let limits =
-            TtlLimits { max: self.config.max_ttl, max_negative: self.config.max_negative_ttl };
-        let outcome = forward(Rc::clone(query), &servers, marks, limits, self.config.timing).await;
-        self.note(&outcome);
+        let request = Request {
+            query: Rc::clone(query),
+            marks: [query.marks(), &[self.mark]].concat().into(),
+            force_tcp: false,
+            limits: TtlLimits {
+                max: self.config.max_ttl,
+                max_negative: self.config.max_negative_ttl,
+            },
+            timing: self.config.timing,
+        };
+        let outcome = forward(request.clone(), &servers).await;
+        self.note(&outcome, &request);
         let (server, answer) = outcome.answer?;
         let answer = Rc::new(answer);
         // What a server says without recursion is less than it could say.
@@ -102,7 +110,7 @@ impl Forwarder {
         Some((server, answer))
     }
 
-    fn current_servers(&self) -> Vec<SocketAddr> {
+    fn current_servers(&self) -> Vec<Peer> {
         let now = Instant::now();
         let mut servers = self.servers.borrow_mut();
         if let Some(warnings) = servers.reload(now) {
@@ -116,16 +124,43 @@ impl Forwarder {
         servers.in_order(now)
     }
 
-    fn note(&self, outcome: &Outcome) {
+    fn note(self: &Rc<Self>, outcome: &Outcome, request: &Request) {
+        for (server, edns) in &outcome.without_edns {
+            self.note_plain(*server, *edns);
+        }
         let good = outcome.answer.as_ref().map(|(server, _)| *server);
         let fell = self.servers.borrow_mut().note(good, outcome.bad.clone(), Instant::now());
         for server in fell {
-            let why = match &outcome.error {
-                Some((failed, error)) if *failed == server => error.to_string(),
-                _ => "no answer".to_string(),
-            };
+            let error = outcome.error.as_ref().filter(|(failed, _)| *failed == server);
+            let why = error.map_or("no answer".to_string(), |(_, error)| error.to_string());
             let hint = if server.ip().is_loopback() { LOOPBACK_HINT } else { "" };
             self.tell(&Event::Warning(format!("server {server}: {why}{hint}")));
+            if error.is_none() {
+                self.probe_without_edns(server, request.clone());
+            }
+        }
+    }
+
+    /// A server that was silent while another answered may only have dropped EDNS.
+    fn probe_without_edns(self: &Rc<Self>, server: SocketAddr, request: Request) {
+        let this = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if request.answers_without_edns(server).await {
+                this.note_plain(server, EdnsUse::Dropped);
+            }
+        });
+    }
+
+    fn note_plain(&self, server: SocketAddr, edns: EdnsUse) {
+        if self.servers.borrow_mut().note_plain(server, Instant::now()) {
+            let how = match edns {
+                EdnsUse::Refused => "refuses queries with EDNS",
+                EdnsUse::Dropped | EdnsUse::Fine => "answers only queries without EDNS",
+            };
+            let minutes = self.config.timing.plain_for.as_secs() / 60;
+            self.tell(&Event::Warning(format!(
+                "server {server} {how}: asked without for {minutes} min, so without DNSSEC records"
+            )));
         }
     }
 

@@ -9,6 +9,14 @@ use crate::error::Error;
 use crate::resolv_conf;
 use crate::watched::Watched;
 
+/// A server, and how to ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// Whether it may get EDNS.
+    pub(crate) edns: bool,
+}
+
 /// The list and what is known of each.
 pub(crate) struct Servers {
     list: Vec<SocketAddr>,
@@ -16,6 +24,8 @@ pub(crate) struct Servers {
     file: Option<Watched>,
     /// Servers that didn't answer, and until when they are asked last.
     avoid: HashMap<SocketAddr, Instant>,
+    /// Servers that answer only without EDNS, and until when they are asked so.
+    plain: HashMap<SocketAddr, Instant>,
     /// Our own addresses.
     listening: Vec<SocketAddr>,
     timing: Timing,
@@ -29,8 +39,8 @@ impl Servers {
         listening: Vec<SocketAddr>,
         timing: Timing,
     ) -> Result<(Self, Vec<String>), Error> {
-        let (list, file, avoid) = (Vec::new(), None, HashMap::new());
-        let mut servers = Self { list, file, avoid, listening, timing };
+        let (list, file, avoid, plain) = (Vec::new(), None, HashMap::new(), HashMap::new());
+        let mut servers = Self { list, file, avoid, plain, listening, timing };
         let path = match upstreams {
             Upstreams::ResolvConf(path) => path,
             Upstreams::Servers(list) => {
@@ -64,15 +74,24 @@ impl Servers {
         let text = self.file.as_mut()?.changed(now)?;
         let warnings = self.take_text(&text);
         self.avoid.clear();
+        self.plain.clear();
         Some(warnings)
     }
 
     /// All servers, those to be avoided last.
-    pub(crate) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
+    pub(crate) fn in_order(&mut self, now: Instant) -> Vec<Peer> {
         self.avoid.retain(|_, until| *until > now);
+        self.plain.retain(|_, until| *until > now);
         let mut list = self.list.clone();
         list.sort_by_key(|server| self.avoid.contains_key(server));
-        list
+        let peer = |address| Peer { address, edns: !self.plain.contains_key(&address) };
+        list.into_iter().map(peer).collect()
+    }
+
+    /// Notes that a server answers only without EDNS; whether that is new.
+    pub(crate) fn note_plain(&mut self, server: SocketAddr, now: Instant) -> bool {
+        self.avoid.remove(&server);
+        self.plain.insert(server, now + self.timing.plain_for).is_none()
     }
 
     /// The servers as they are written.
@@ -224,7 +243,7 @@ mod tests {
         assert_eq!(servers.note(Some(two), vec![one, one], now), [one], "said once");
         assert_eq!(servers.note(Some(two), vec![one], now), [], "and not again");
         let order = |servers: &mut Servers, at| -> Vec<SocketAddr> {
-            servers.in_order(at)
+            servers.in_order(at).into_iter().map(|peer| peer.address).collect()
         };
         assert_eq!(order(&mut servers, now), [two, one]);
         assert_eq!(order(&mut servers, over), [one, two]);
@@ -233,6 +252,20 @@ mod tests {
         servers.note(Some(one), vec![], now);
         servers.note(None, vec![two], now);
         assert_eq!(order(&mut servers, now), [one, two]);
+    }
+
+    #[test]
+    fn edns_is_left_out_for_a_while() {
+        let (mut servers, _) =
+            open(&Upstreams::Servers(addresses("192.0.2.1:53 192.0.2.2:53")), "").unwrap();
+        let [one, two] = servers.list[..] else { panic!() };
+        let now = Instant::now();
+        let peer = |address, edns| Peer { address, edns };
+        servers.note(None, vec![one], now);
+        assert_eq!((servers.note_plain(one, now), servers.note_plain(one, now)), (true, false));
+        assert_eq!(servers.in_order(now), [peer(one, false), peer(two, true)], "and not avoided");
+        let over = now + Timing::default().plain_for;
+        assert_eq!(servers.in_order(over), [peer(one, true), peer(two, true)]);
     }
 
     #[test]

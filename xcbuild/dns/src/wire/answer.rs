@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     message: Vec<u8>,
     ttl_offsets: Vec<usize>,
     rcode: u16,
+    /// Whether the server sent an OPT record.
+    has_opt: bool,
     /// Seconds it may be kept; `None` if it must not be.
     pub(crate) lifetime: Option<u32>,
 }
@@ -79,6 +81,7 @@ impl Answer {
             ttl_offsets: records.ttls.iter().map(|&(offset, _)| offset).collect(),
             message,
             rcode,
+            has_opt: records.has_opt,
         })
     }
 
@@ -97,19 +100,24 @@ impl Answer {
             message.extend_from_slice(&(data.len() as u16).to_be_bytes());
             message.extend_from_slice(&data);
         }
-        Self { message, ttl_offsets, rcode, lifetime: None }
+        Self { message, ttl_offsets, rcode, has_opt: false, lifetime: None }
     }
 
     /// An answer that only says that there is none.
     pub(crate) fn error(query: &Query, rcode: u16) -> Self {
         let mut message = header(query.id, flag::QR, [1, 0, 0, 0]);
         message.extend_from_slice(&query.question);
-        Self { message, ttl_offsets: Vec::new(), rcode, lifetime: None }
+        Self { message, ttl_offsets: Vec::new(), rcode, has_opt: false, lifetime: None }
     }
 
     /// The response code, with its upper bits.
     pub(crate) fn rcode(&self) -> u16 {
         self.rcode
+    }
+
+    /// Whether the server speaks EDNS.
+    pub(crate) fn has_opt(&self) -> bool {
+        self.has_opt
     }
 
     /// Whether the server had more to say than fits.
@@ -207,6 +215,7 @@ struct Records {
     soa_minimum: Option<u32>,
     /// Upper bits of the response code, in place.
     rcode_high: u16,
+    has_opt: bool,
     /// Where what we keep ends: before OPT, which is last but for signatures of the transport.
     end: usize,
     kept_additionals: u16,
@@ -230,6 +239,7 @@ impl Records {
             has_answer: false,
             soa_minimum: None,
             rcode_high: 0,
+            has_opt: false,
             end,
             kept_additionals: 0,
         };
@@ -266,6 +276,7 @@ impl Records {
         let data = reader.take(usize::from(length), "record data")?;
         if rtype == rtype::OPT {
             self.rcode_high = ((ttl >> 24) as u16) << 4;
+            self.has_opt = true;
             return Ok(true);
         }
         // A TTL with its top bit set means zero (RFC 2181 section 8).

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Error, Server, Timing, Upstreams};
 
@@ -65,10 +65,18 @@ fn a_silent_server_is_asked_last_from_then_on() {
     for name in ["a.test.", "b.test.", "c.test."] {
         assert_eq!(data(&udp(proxy.address, &query(name, RecordType::A))), ["10.0.0.1"]);
     }
+    // The first query went to the silent server, once more without EDNS, and no other.
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let asked = || {
+        let mut buffer = [0; 512];
+        let length = socket.recv(&mut buffer).ok()?;
+        let query = Message::from_vec(&buffer[..length]).unwrap();
+        Some((query.queries[0].name().to_ascii(), query.edns.is_some()))
+    };
+    let first_two = [asked(), asked()];
+    assert_eq!(first_two, [true, false].map(|edns| Some(("a.test.".to_string(), edns))));
     socket.set_nonblocking(true).unwrap();
-    let mut buffer = [0; 512];
-    let asked = std::iter::from_fn(|| socket.recv(&mut buffer).ok()).count();
-    assert_eq!(asked, 1, "only the first query went to the silent server");
+    assert_eq!(asked(), None, "only the first query went to the silent server");
 }
 
 #[test]
@@ -111,6 +119,82 @@ fn a_server_from_before_edns_is_asked_without() {
     let answer = udp(proxy.address, &edns_query("www.test.", RecordType::A, 1232));
     assert_eq!(data(&answer), ["10.0.0.1"]);
     assert!(answer.edns.is_some());
+}
+
+/// Answers queries without EDNS only, by silence or with this code for the others.
+fn without_edns(other: Option<ResponseCode>, address: [u8; 4]) -> Scripted {
+    Scripted::start(move |query| match (&query.edns, other) {
+        (None, _) => vec![address_answer(query, address, 0)],
+        (Some(_), Some(code)) => vec![coded(query, code)],
+        (Some(_), None) => vec![],
+    })
+}
+
+#[test]
+fn a_server_that_drops_edns_is_asked_without_and_remembered() {
+    for (other, reason) in [
+        (None, "answers only queries without EDNS"),
+        (Some(ResponseCode::FormErr), "refuses queries with EDNS"),
+        (Some(ResponseCode::NotImp), "refuses queries with EDNS"),
+    ] {
+        let server = without_edns(other, [10, 0, 0, 1]);
+        let proxy = Proxy::to(&[server.address]);
+        let answer = udp(proxy.address, &query("a.test.", RecordType::A));
+        assert_eq!(data(&answer), ["10.0.0.1"], "{reason}");
+        let line = proxy.event("warning");
+        assert!(line.contains(&format!("server {} {reason}", server.address)), "{line}");
+        let before = server.times_asked();
+        for _ in 0..3 {
+            let answer = udp(proxy.address, &edns_query("a.test.", RecordType::A, 1232));
+            assert_eq!(data(&answer), ["10.0.0.1"]);
+            assert!(answer.edns.is_some(), "the client speaks it with us");
+        }
+        assert_eq!(server.times_asked(), before + 3, "at once, each by one query");
+        let asked = server.asked.lock().unwrap();
+        assert!(asked[before..].iter().all(|query| query.edns.is_none()), "{reason}");
+    }
+}
+
+#[test]
+fn a_preferred_server_that_drops_edns_is_found_out_while_another_answers() {
+    let preferred = without_edns(None, [10, 0, 0, 1]);
+    let second = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 2], 0)]);
+    let proxy = Proxy::to(&[preferred.address, second.address]);
+    assert_eq!(data(&udp(proxy.address, &query("a.test.", RecordType::A))), ["10.0.0.2"]);
+    proxy.event("answers only queries without EDNS");
+    assert_eq!(data(&udp(proxy.address, &query("b.test.", RecordType::A))), ["10.0.0.1"]);
+}
+
+#[test]
+fn a_slow_server_keeps_edns() {
+    let timing = Timing { plain_after: Duration::from_millis(20), ..Timing::default() };
+    let held = std::sync::Mutex::new(Vec::new());
+    // What came with EDNS is answered after the same query without it has come, as such.
+    let server = Scripted::start(move |query| {
+        let mut held = held.lock().unwrap();
+        held.push(query.clone());
+        if query.edns.is_some() {
+            return vec![];
+        }
+        let first = held.iter().find(|other| other.queries == query.queries).unwrap();
+        let mut answer = address_answer(first, [10, 0, 0, 1], 0);
+        answer.set_edns(hickory_proto::op::Edns::new());
+        vec![answer]
+    });
+    let mut config = Config::new(vec![any()], Upstreams::Servers(vec![server.address]));
+    config.timing = Timing { next_server: timing.give_up, ..timing };
+    let proxy = Proxy::start(config);
+    assert_eq!(data(&udp(proxy.address, &query("a.test.", RecordType::A))), ["10.0.0.1"]);
+    let asked = |index: usize| server.asked.lock().unwrap()[index].edns.is_some();
+    assert_eq!((asked(0), asked(1)), (true, false));
+    assert!(proxy.event("query").contains("NOERROR"), "and no warning before");
+    let address = proxy.address;
+    let second = std::thread::spawn(move || udp(address, &query("b.test.", RecordType::A)));
+    while server.times_asked() < 3 {
+        std::thread::yield_now();
+    }
+    assert!(asked(2), "asked with EDNS again");
+    second.join().unwrap();
 }
 
 #[test]
