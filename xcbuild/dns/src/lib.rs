@@ -37,6 +37,7 @@
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod hosts;
 pub mod port_owner;
 pub mod resolv_conf;
 pub mod server;

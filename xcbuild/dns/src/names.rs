@@ -2,11 +2,13 @@
 //!
 //! A name that is known is known for all types: what it hasn't (an AAAA for a host with an IPv4
 //! address only) doesn't exist, and is not asked upstream, else a spoofed name would leak its true
-//! address by another type. The first name on a line is the one that PTR gives.
+//! address by another type. So is a name whose address can't be read: it fails. The first name on a
+//! line is the one that PTR gives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use crate::hosts::{self, Problem};
 use crate::wire::{Answer, LocalRecord, Name, Query, rcode, rtype};
 
 /// TTL of our own records: short, since the file may change any time.
@@ -17,6 +19,8 @@ const LOCAL_TTL: u32 = 10;
 pub(crate) struct Names {
     addresses: HashMap<Name, Vec<IpAddr>>,
     pointers: HashMap<Name, Vec<Name>>,
+    /// Names of a hosts file whose address can't be read: not to be asked for upstream.
+    unreadable: HashSet<Name>,
     zone: Option<Name>,
 }
 
@@ -37,27 +41,27 @@ impl Names {
         push_new(self.addresses.entry(name).or_default(), address);
     }
 
-    /// Adds the lines of a hosts file. Lines that make no sense are skipped. Bare names are known
-    /// in our zone as well, and PTR gives them so.
-    pub(crate) fn add_hosts(&mut self, text: &str) {
-        for line in text.lines() {
-            let line = line.split('#').next().unwrap_or_default();
-            let mut words = line.split_whitespace();
-            let Some(address) = words.next().and_then(|word| word.parse().ok()) else {
-                continue;
-            };
-            let names = words.filter_map(|word| word.parse::<Name>().ok());
-            for (index, name) in names.enumerate() {
+    /// Adds the lines of a hosts file; what could not be read. Bare names are known in our zone as
+    /// well, and PTR gives them so.
+    pub(crate) fn add_hosts(&mut self, text: &str) -> Vec<Problem> {
+        let (entries, problems) = hosts::parse(text);
+        for entry in entries {
+            for (index, name) in entry.names.into_iter().enumerate() {
                 let zone = self.zone.as_ref().filter(|_| name.is_bare());
-                let full = zone.and_then(|zone| name.below(zone));
-                self.add_alias(name.clone(), address);
-                let canonical = full.unwrap_or(name);
-                match index {
-                    0 => self.add(canonical, address),
-                    _ => self.add_alias(canonical, address),
+                let canonical = zone.and_then(|zone| name.below(zone)).unwrap_or(name.clone());
+                match entry.address {
+                    None => self.unreadable.extend([name, canonical]),
+                    Some(address) => {
+                        self.add_alias(name, address);
+                        match index {
+                            0 => self.add(canonical, address),
+                            _ => self.add_alias(canonical, address),
+                        }
+                    }
                 }
             }
         }
+        problems
     }
 
     /// How many names have addresses.
@@ -87,6 +91,9 @@ impl Names {
             let pointers = pointers.iter().filter(|_| wanted).cloned().map(LocalRecord::Pointer);
             return Some((rcode::NOERROR, pointers.collect()));
         }
+        if self.unreadable.contains(name) {
+            return Some((rcode::SERVFAIL, Vec::new()));
+        }
         let zone = self.zone.as_ref().filter(|zone| name.is_within(zone))?;
         let code = if name == zone { rcode::NOERROR } else { rcode::NXDOMAIN };
         Some((code, Vec::new()))
@@ -105,14 +112,17 @@ mod tests {
 
     fn table() -> Names {
         let mut names = Names::new(Some("xcluster".parse().unwrap()));
-        names.add_hosts(
+        let problems = names.add_hosts(
             "# comment\n\
              192.168.0.1 vm-001 first # vm-009\n\
              1000::1:192.168.0.1\tvm-001\n\
              192.0.2.7 www.example\n\
              nonsense vm-002\n\
-             192.0.2.8 bad..name good.example\n",
+             192.0.2.8 bad..name good.example\n\
+             192.0.2.999 vm-003 spoofed.example vm-001\n",
         );
+        let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [5, 6, 7], "{problems:?}");
         names.add("vm-002.xcluster".parse().unwrap(), "192.168.0.2".parse().unwrap());
         names
     }
@@ -130,6 +140,9 @@ mod tests {
             ("first.xcluster", rtype::A, "0: 192.168.0.1"),
             ("vm-002.xcluster", rtype::A, "0: 192.168.0.2"),
             ("vm-009.xcluster", rtype::A, "3:"),
+            ("spoofed.example", rtype::A, "2:"),
+            ("vm-003", rtype::AAAA, "2:"),
+            ("vm-003.xcluster", rtype::A, "2:"),
             ("xcluster", rtype::A, "0:"),
             ("www.example", rtype::A, "0: 192.0.2.7"),
             ("www.example", rtype::AAAA, "0:"),

@@ -18,8 +18,9 @@ pub(crate) struct OwnNames {
 }
 
 impl OwnNames {
-    /// Reads the hosts files; one that can't be read is an error, as it was asked for.
-    pub(crate) fn open(config: &Config) -> Result<Self, Error> {
+    /// Reads the hosts files, with warnings about their lines; a file that can't be read is an
+    /// error, as it was asked for.
+    pub(crate) fn open(config: &Config) -> Result<(Self, Vec<String>), Error> {
         let mut files = Vec::with_capacity(config.hosts.len());
         for path in &config.hosts {
             let (watched, text) = Watched::open(path, config.timing.look_at_files);
@@ -28,8 +29,8 @@ impl OwnNames {
         }
         let (zone, fixed) = (config.zone.clone(), config.names.clone());
         let mut own = Self { zone, fixed, files, names: Names::default() };
-        own.rebuild();
-        Ok(own)
+        let warnings = own.rebuild();
+        Ok((own, warnings))
     }
 
     /// The answer, if the name is ours.
@@ -37,8 +38,8 @@ impl OwnNames {
         self.names.answer(query)
     }
 
-    /// Reads again what changed; what to say about that.
-    pub(crate) fn reload(&mut self, now: Instant) -> Option<String> {
+    /// Reads again what changed; what to say about that, and warnings.
+    pub(crate) fn reload(&mut self, now: Instant) -> Option<(String, Vec<String>)> {
         let mut changed = Vec::new();
         for (watched, text) in &mut self.files {
             if let Some(new) = watched.changed(now) {
@@ -49,18 +50,23 @@ impl OwnNames {
         if changed.is_empty() {
             return None;
         }
-        self.rebuild();
-        Some(format!("{}: {} names", changed.join(", "), self.names.len()))
+        let warnings = self.rebuild();
+        Some((format!("{}: {} names", changed.join(", "), self.names.len()), warnings))
     }
 
-    fn rebuild(&mut self) {
+    /// Makes the table of names; warnings about lines that can't be read.
+    fn rebuild(&mut self) -> Vec<String> {
         let mut names = Names::new(self.zone.clone());
         for (name, address) in &self.fixed {
             names.add(name.clone(), *address);
         }
-        for (_, text) in &self.files {
-            names.add_hosts(text);
+        let mut warnings = Vec::new();
+        for (watched, text) in &self.files {
+            let path = watched.path().display();
+            let problems = names.add_hosts(text).into_iter();
+            warnings.extend(problems.map(|problem| problem.at(&path)));
         }
         self.names = names;
+        warnings
     }
 }

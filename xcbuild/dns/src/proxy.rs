@@ -121,8 +121,9 @@ impl Proxy {
     fn known(&self, query: &Query) -> Option<Resolved> {
         let now = Instant::now();
         let mut names = self.names.borrow_mut();
-        if let Some(told) = names.reload(now) {
-            self.tell(&Event::Reloaded(told));
+        if let Some((reloaded, warnings)) = names.reload(now) {
+            self.tell(&Event::Reloaded(reloaded));
+            warnings.into_iter().for_each(|warning| self.tell(&Event::Warning(warning)));
         }
         if let Some(answer) = names.answer(query) {
             return Some(Resolved { answer: Rc::new(answer), age: 0, source: Source::Local });

@@ -58,9 +58,10 @@ impl Server {
         if bound.is_empty() {
             return Err(Error::NothingToListenOn);
         }
-        let names = OwnNames::open(&config)?;
+        let (names, mut warnings) = OwnNames::open(&config)?;
         let listening = bound.iter().map(|sockets| sockets.address).collect();
-        let (servers, warnings) = Servers::open(&config.upstreams, listening, config.timing)?;
+        let (servers, more) = Servers::open(&config.upstreams, listening, config.timing)?;
+        warnings.extend(more);
         for warning in warnings {
             (config.sink)(&Event::Warning(warning));
         }

@@ -3,9 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Upstreams};
 
-use crate::common::{Proxy, any, dig, free_address, installed};
+use crate::common::{
+    Proxy, Scripted, address_answer, any, data, dig, free_address, installed, query, udp,
+};
 
 #[test]
 fn own_names_are_answered_and_followed() {
@@ -43,4 +47,35 @@ fn own_names_are_answered_and_followed() {
     fs::write(&hosts, "192.168.0.3 vm-003\n").unwrap();
     assert_eq!(dig(proxy.address, "vm-003.xcluster A +short"), "192.168.0.3\n");
     proxy.event("reloaded");
+}
+
+#[test]
+fn lines_of_a_hosts_file_that_are_not_understood_are_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = dir.path().join("hosts");
+    fs::write(&hosts, "192.0.2.1 www.example\n192.0.2.300 spoofed.example\nnonsense\n").unwrap();
+    // What is forwarded would be answered.
+    let outside = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 1], 0)]);
+    let mut config = Config::new(vec![any()], Upstreams::Servers(vec![outside.address]));
+    config.hosts.push(hosts.clone());
+    config.timing.look_at_files = Duration::ZERO;
+    let proxy = Proxy::start(config);
+    let line = proxy.event("hosts:2");
+    assert!(line.contains(&format!("warning: {}:2: `192.0.2.300`", hosts.display())), "{line}");
+    proxy.event("hosts:3: `nonsense` is not an IP address");
+    for (name, code, expected) in [
+        ("www.example.", ResponseCode::NoError, vec!["192.0.2.1"]),
+        ("spoofed.example.", ResponseCode::ServFail, vec![]),
+        ("other.example.", ResponseCode::NoError, vec!["10.0.0.1"]),
+    ] {
+        let answer = udp(proxy.address, &query(name, RecordType::A));
+        assert_eq!(
+            (answer.metadata.response_code, data(&answer)),
+            (code, expected.into_iter().map(String::from).collect()),
+            "{name}"
+        );
+    }
+    fs::write(&hosts, "192.0.2.1\n").unwrap();
+    udp(proxy.address, &query("www.example.", RecordType::A));
+    proxy.event("hosts:1: no name for 192.0.2.1");
 }
