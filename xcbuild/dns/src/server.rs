@@ -16,6 +16,23 @@ use crate::own_names::OwnNames;
 use crate::proxy::Proxy;
 use crate::servers::Servers;
 
+/// The addresses to bind for `listen`: each once, and none that a wildcard among them includes.
+pub fn distinct(listen: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut distinct: Vec<SocketAddr> = Vec::with_capacity(listen.len());
+    let includes = |wide: &SocketAddr, address: &SocketAddr| {
+        let same_kind = wide.is_ipv4() == address.is_ipv4() && wide.port() == address.port();
+        same_kind && wide.ip().is_unspecified() && wide != address && address.port() != 0
+    };
+    for address in listen {
+        // Port 0 takes another port each time.
+        let again = distinct.contains(address) && address.port() != 0;
+        if !again && !listen.iter().any(|wide| includes(wide, address)) {
+            distinct.push(*address);
+        }
+    }
+    distinct
+}
+
 /// A DNS server whose sockets are bound: queries sent from now on will be answered once it runs.
 pub struct Server {
     config: Config,
@@ -47,7 +64,7 @@ impl Server {
     /// to itself.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let mut bound = Vec::with_capacity(config.listen.len());
-        for &address in &config.listen {
+        for address in distinct(&config.listen) {
             match bind(address)? {
                 Some(sockets) => bound.push(sockets),
                 None => (config.sink)(&Event::Warning(format!(
@@ -125,5 +142,28 @@ impl Server {
         // Bounded by the time after which a query gets its SERVFAIL.
         proxy.idle().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_is_bound_once() {
+        for (listen, expected) in [
+            ("127.0.0.1:53 [::1]:53 0.0.0.0:53", "[::1]:53 0.0.0.0:53"),
+            ("127.0.0.1:53 [::1]:53 [::]:53", "127.0.0.1:53 [::]:53"),
+            ("127.0.0.1:53 [::1]:53 0.0.0.0:53 [::]:53", "0.0.0.0:53 [::]:53"),
+            ("127.0.0.1:53 127.0.0.1:53", "127.0.0.1:53"),
+            ("0.0.0.0:53 0.0.0.0:53 192.0.2.1:53", "0.0.0.0:53"),
+            ("127.0.0.1:53 0.0.0.0:54", "127.0.0.1:53 0.0.0.0:54"),
+            ("127.0.0.1:0 127.0.0.1:0 0.0.0.0:0", "127.0.0.1:0 127.0.0.1:0 0.0.0.0:0"),
+        ] {
+            let addresses = |text: &str| -> Vec<SocketAddr> {
+                text.split(' ').map(|address| address.parse().unwrap()).collect()
+            };
+            assert_eq!(distinct(&addresses(listen)), addresses(expected), "{listen}");
+        }
     }
 }

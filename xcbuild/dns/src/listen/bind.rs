@@ -89,7 +89,7 @@ fn no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
 
 fn explain(address: SocketAddr, transport: Transport, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::AddrInUse {
-        let owner = port_owner::find(transport, address.port());
+        let owner = port_owner::find(transport, address);
         return Error::PortTaken { address, transport, owner };
     }
     Error::Listen { address, transport, source }
@@ -103,10 +103,17 @@ mod tests {
     fn a_taken_port_names_who_has_it() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
+        // This process is not named; another that has the socket is.
+        let own = bind(address).unwrap_err().to_string();
+        let mut other = std::process::Command::new("sleep");
+        let mut other = other.arg("60").stdin(std::os::fd::OwnedFd::from(taken)).spawn().unwrap();
         let error = bind(address).unwrap_err().to_string();
-        let expected = format!("port {} (tcp) of 127.0.0.1 is taken by ", address.port());
-        assert!(error.starts_with(&expected), "{error}");
-        assert!(error.contains(&format!("(pid {})", std::process::id())), "{error}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let expected = format!("port {} (tcp) of 127.0.0.1 is taken", address.port());
+        assert!(own.starts_with(&format!("{expected}: ")), "{own}");
+        assert!(error.starts_with(&format!("{expected} by ")), "{error}");
+        assert!(error.contains(&format!("(pid {})", other.id())), "{error}");
     }
 
     #[test]

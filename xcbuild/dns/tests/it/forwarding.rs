@@ -5,8 +5,8 @@ use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Upstreams};
 
 use crate::common::{
-    Dnsmasq, Proxy, Scripted, Unbound, address_answer, any, data, dig, edns_query, installed,
-    query, tcp, udp,
+    Dnsmasq, Proxy, Scripted, Unbound, address_answer, any, data, dig, edns_query, free_address,
+    installed, query, tcp, udp,
 };
 
 /// dig's answer without what may differ: times, sizes, ids, TTLs, order.
@@ -118,8 +118,12 @@ fn one_connection_takes_many_queries() {
 #[test]
 fn a_wildcard_answers_from_the_address_that_was_asked() {
     let server = Scripted::start(|query| vec![address_answer(query, [10, 0, 0, 1], 60)]);
-    let listen = vec!["0.0.0.0:0".parse().unwrap()];
+    let port = free_address().port();
+    let listen = ["127.0.0.1", "0.0.0.0", "127.0.0.2"];
+    let listen = listen.map(|address| format!("{address}:{port}").parse().unwrap()).to_vec();
     let proxy = Proxy::start(Config::new(listen, Upstreams::Servers(vec![server.address])));
+    // The addresses that the wildcard includes are bound with it, not once more.
+    assert_eq!(proxy.addresses.len(), 1);
     // The route back to us would choose 127.0.0.1 as the source; the clients are connected to
     // another address and would never see such an answer. Forwarded and cached alike.
     for address in ["127.0.0.1", "127.0.0.2", "127.9.9.9", "127.0.0.2"] {

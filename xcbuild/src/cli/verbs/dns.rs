@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use xc_dns::{Config, Name, Server, Sink, Upstreams};
+use xc_dns::{Config, Name, Server, Sink, Upstreams, resolv_conf, server};
 
 use crate::cli::cluster::dns_zone::{HOST, ZONE, upstream};
 use crate::cli::cluster::{self, ClusterOption, tables};
@@ -89,7 +89,7 @@ struct ServeOptions {
     #[arg(long)]
     #[serde(skip)]
     port: Option<u16>,
-    /// Listen on this address, too; may be given several times
+    /// Listen on this address, too, 0.0.0.0 or :: for all; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip)]
     listen: Vec<IpAddr>,
@@ -173,8 +173,9 @@ fn config(options: &ServeOptions, settings: &Settings) -> Result<Config> {
         given => Upstreams::Servers(given.iter().map(|s| upstream(s)).collect::<Result<_>>()?),
     };
     let listen = own.iter().chain(&options.listen);
-    let listen = listen.map(|address| SocketAddr::new(*address, port)).collect();
-    let mut config = Config::new(listen, upstreams);
+    let listen: Vec<_> = listen.map(|address| SocketAddr::new(*address, port)).collect();
+    // A wildcard includes the addresses that are always listened on.
+    let mut config = Config::new(server::distinct(&listen), upstreams);
     config.hosts = settings.cluster.dns_spoof.iter().chain(&options.hosts).cloned().collect();
     if let Some(zone) = &options.zone {
         config.zone = Some(zone.parse::<Name>().with_context(|| format!("--zone={zone}"))?);
@@ -218,11 +219,12 @@ fn become_coredns(
 fn warn_of_loopback(config: &Config) {
     let Some(name) = namespace::own_name() else { return };
     let servers = match &config.upstreams {
-        Upstreams::Servers(servers) => servers.iter().map(|s| format!("{}\n", s.ip())).collect(),
-        Upstreams::ResolvConf(path) => fs_err::read_to_string(path).unwrap_or_default(),
+        Upstreams::Servers(servers) => servers.clone(),
+        Upstreams::ResolvConf(path) => {
+            resolv_conf::effective_servers(&fs_err::read_to_string(path).unwrap_or_default())
+        }
     };
-    let words = servers.split_whitespace().filter_map(|word| word.parse::<IpAddr>().ok());
-    for server in words.filter(IpAddr::is_loopback) {
+    for server in servers.iter().map(SocketAddr::ip).filter(IpAddr::is_loopback) {
         ui::warn(format_args!(
             "the name server {server} is the host's loopback, which the namespace {name} can't \
              reach: name a real one in /etc/resolv.conf, or start with --dns-upstream=ADDRESS"
