@@ -69,6 +69,11 @@ pub struct Timing {
     pub stale_after: Duration,
     /// How often files are looked at for changes, at most.
     pub look_at_files: Duration,
+    /// How long the cache answers before a server that is a proxy of ours is asked whether it
+    /// still counts. A change of the host's resolv.conf reaches a node within both together.
+    pub confirm: Duration,
+    /// How long such a server may be silent until the cache answers.
+    pub confirm_wait: Duration,
     /// A TCP client that says nothing for so long is hung up on.
     pub tcp_idle: Duration,
 }
@@ -116,7 +121,9 @@ impl Default for Timing {
             give_up: Duration::from_millis(2500),
             avoid: Duration::from_secs(10),
             stale_after: Duration::from_millis(1800),
-            look_at_files: Duration::from_secs(1),
+            look_at_files: Duration::from_millis(250),
+            confirm: Duration::from_millis(500),
+            confirm_wait: Duration::from_millis(300),
             tcp_idle: Duration::from_secs(10),
         }
     }

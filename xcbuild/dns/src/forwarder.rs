@@ -18,6 +18,8 @@ use crate::event::Event;
 use crate::exchange;
 use crate::exchange::EdnsUse;
 use crate::forward::{Outcome, Request, forward};
+use crate::freshness::{Freshness, Generation, News};
+use crate::own_state::State;
 use crate::servers::{Peer, Servers};
 use crate::wire::{Answer, Key, Mark, Query, TtlLimits};
 
@@ -30,8 +32,9 @@ const MAX_MARKS: usize = 8;
 /// What those who share a question get: whose answer, or none.
 pub(crate) type Shared = Option<(SocketAddr, Rc<Answer>)>;
 
-/// Those who wait, by question and whether recursion is desired.
-type UnderWay = HashMap<(Key, bool), Vec<oneshot::Sender<Shared>>>;
+/// Those who wait, by question, whether recursion is desired, and our generation: an answer from
+/// before a change is not for those who ask after it.
+type UnderWay = HashMap<(Key, bool, Generation), Vec<oneshot::Sender<Shared>>>;
 
 /// The way to the servers.
 pub(crate) struct Forwarder {
@@ -39,6 +42,7 @@ pub(crate) struct Forwarder {
     /// Where answers go.
     cache: Rc<RefCell<Cache>>,
     servers: RefCell<Servers>,
+    freshness: RefCell<Freshness>,
     under_way: RefCell<UnderWay>,
     /// Our number, in the queries that we send.
     mark: Mark,
@@ -51,7 +55,10 @@ impl Forwarder {
         servers: Servers,
     ) -> io::Result<Rc<Self>> {
         let (servers, mark) = (RefCell::new(servers), exchange::random()?);
-        Ok(Rc::new(Self { config, cache, servers, under_way: RefCell::default(), mark }))
+        let generation = Generation::from_ne_bytes(exchange::random()?);
+        let freshness = RefCell::new(Freshness::new(generation, config.timing.confirm));
+        let under_way = RefCell::default();
+        Ok(Rc::new(Self { config, cache, servers, freshness, under_way, mark }))
     }
 
     /// Whether a query has come through here before, or through so many that it must go in a
@@ -63,7 +70,7 @@ impl Forwarder {
     /// Joins those who wait for the same answer, or starts asking. `None` if too much is asked.
     pub(crate) fn ask(self: &Rc<Self>, query: &Rc<Query>) -> Option<oneshot::Receiver<Shared>> {
         let (sender, receiver) = oneshot::channel();
-        let key = (query.key(), query.recursion_desired());
+        let key = (query.key(), query.recursion_desired(), self.generation());
         let mut under_way = self.under_way.borrow_mut();
         if let Some(others) = under_way.get_mut(&key) {
             others.push(sender);
@@ -98,30 +105,80 @@ impl Forwarder {
             },
             timing: self.config.timing,
         };
+        let generation = self.generation();
         let outcome = forward(request.clone(), &servers).await;
         self.note(&outcome, &request);
         let (server, answer) = outcome.answer?;
         let answer = Rc::new(answer);
+        let counts = self.generation() == generation && self.note_generation(server, &answer);
         // What a server says without recursion is less than it could say.
-        if query.recursion_desired() {
+        if counts && query.recursion_desired() {
             let mut cache = self.cache.borrow_mut();
             cache.insert(query.key(), Rc::clone(&answer), Instant::now());
         }
         Some((server, answer))
     }
 
-    fn current_servers(&self) -> Vec<Peer> {
-        let now = Instant::now();
-        let mut servers = self.servers.borrow_mut();
-        if let Some(warnings) = servers.reload(now) {
-            // Other servers may know other things: those of a VPN that went up or down.
-            self.cache.borrow_mut().clear();
-            self.tell(&Event::Reloaded(format!("forwarding to {}", servers.describe())));
-            for warning in warnings {
-                self.tell(&Event::Warning(warning));
+    /// Our generation: it changes whenever what we knew counts no more.
+    pub(crate) fn generation(&self) -> Generation {
+        self.freshness.borrow().own()
+    }
+
+    /// Whether the servers have to be asked before the cache may answer.
+    pub(crate) fn must_confirm(&self, now: Instant) -> bool {
+        self.freshness.borrow().is_due(now)
+    }
+
+    /// Lets the cache answer for now, since no server does.
+    pub(crate) fn postpone_confirmation(&self) {
+        self.freshness.borrow_mut().postpone(Instant::now());
+    }
+
+    /// Forgets all answers, and has those forget them who have them from us.
+    pub(crate) fn forget_answers(&self) {
+        self.cache.borrow_mut().clear();
+        self.freshness.borrow_mut().change();
+    }
+
+    /// Notes the generation of an answer; whether the answer counts.
+    fn note_generation(&self, server: SocketAddr, answer: &Answer) -> bool {
+        let news = self.freshness.borrow_mut().note(server, answer.generation(), Instant::now());
+        if news == News::Changed {
+            self.forget_answers();
+            self.tell(&Event::Reloaded(format!("what {server} knows; the cache is empty")));
+        }
+        news != News::Outdated
+    }
+
+    /// Servers, and generations, as lines for `dns check`.
+    pub(crate) fn state(&self, what: State) -> Vec<String> {
+        match what {
+            State::Upstreams => self.servers.borrow().list().map(|s| s.to_string()).collect(),
+            State::Generation => {
+                let freshness = self.freshness.borrow();
+                let own = format!("{:016x}", freshness.own());
+                let servers = freshness.servers();
+                let servers = servers.map(|(server, number)| format!("{number:016x} {server}"));
+                std::iter::once(own).chain(servers).collect()
             }
         }
-        servers.in_order(now)
+    }
+
+    /// Reads the resolv.conf again if it changed.
+    pub(crate) fn refresh(&self, now: Instant) {
+        let Some(warnings) = self.servers.borrow_mut().reload(now) else { return };
+        // Other servers may know other things: those of a VPN that went up or down.
+        self.forget_answers();
+        self.freshness.borrow_mut().forget_servers();
+        let servers = self.servers.borrow().describe();
+        self.tell(&Event::Reloaded(format!("forwarding to {servers}")));
+        warnings.into_iter().for_each(|warning| self.tell(&Event::Warning(warning)));
+    }
+
+    fn current_servers(&self) -> Vec<Peer> {
+        let now = Instant::now();
+        self.refresh(now);
+        self.servers.borrow_mut().in_order(now)
     }
 
     fn note(self: &Rc<Self>, outcome: &Outcome, request: &Request) {

@@ -159,6 +159,7 @@ mod tests {
                     records.iter().fold(format!("{rcode}:"), |text, record| match record {
                         LocalRecord::Address(address) => format!("{text} {address}"),
                         LocalRecord::Pointer(name) => format!("{text} {name}"),
+                        LocalRecord::Text(string) => format!("{text} {string}"),
                     })
                 },
             );

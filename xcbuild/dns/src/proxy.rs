@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::event::{Event, QueryRecord, Source, Transport};
 use crate::forwarder::Forwarder;
 use crate::own_names::OwnNames;
+use crate::own_state;
 use crate::servers::Servers;
 use crate::wire::{Answer, Delivery, Query, Rejected, rcode};
 
@@ -101,14 +102,16 @@ impl Proxy {
                 return Handled::Answer(message);
             }
         };
-        if let Some(resolved) = self.known(&query) {
+        self.refresh();
+        let busy = self.waiting.get() >= self.config.limits.waiting;
+        if let Some(resolved) = self.known(&query, busy) {
             return Handled::Answer(self.deliver(&query, client, &resolved));
         }
         let refused = if self.forwarder.goes_in_a_circle(&query) {
             self.warn_of_circle(client);
             Some(Source::Circle)
         } else {
-            (self.waiting.get() >= self.config.limits.waiting).then_some(Source::Busy)
+            busy.then_some(Source::Busy)
         };
         if let Some(source) = refused {
             return Handled::Answer(self.deliver(&query, client, &failed(&query, source)));
@@ -117,53 +120,74 @@ impl Proxy {
         Handled::Later(Pending { proxy: Rc::clone(self), query: Rc::new(query), client })
     }
 
-    /// What we know without asking. Whether a client desires recursion makes no difference here.
-    fn known(&self, query: &Query) -> Option<Resolved> {
+    /// Reads again the files that changed: a change counts from the next query on.
+    fn refresh(&self) {
         let now = Instant::now();
-        let mut names = self.names.borrow_mut();
-        if let Some((reloaded, warnings)) = names.reload(now) {
+        self.forwarder.refresh(now);
+        if let Some((reloaded, warnings)) = self.names.borrow_mut().reload(now) {
+            // A name may have been one of the servers' before.
+            self.forwarder.forget_answers();
             self.tell(&Event::Reloaded(reloaded));
             warnings.into_iter().for_each(|warning| self.tell(&Event::Warning(warning)));
         }
-        if let Some(answer) = names.answer(query) {
+    }
+
+    /// What we know without asking; when busy, without having it confirmed either. Whether a client
+    /// desires recursion makes no difference here.
+    fn known(&self, query: &Query, busy: bool) -> Option<Resolved> {
+        let now = Instant::now();
+        let own = self.names.borrow().answer(query);
+        let own = own.or_else(|| own_state::answer(query, |what| self.forwarder.state(what)));
+        if let Some(answer) = own {
             return Some(Resolved { answer: Rc::new(answer), age: 0, source: Source::Local });
         }
         match self.cache.borrow_mut().find(&query.key(), now) {
-            Found::Fresh(answer, age) => Some(Resolved { answer, age, source: Source::Cache }),
-            Found::Stale(_) | Found::Missing => None,
+            Found::Fresh(answer, age) if busy || !self.forwarder.must_confirm(now) => {
+                Some(Resolved { answer, age, source: Source::Cache })
+            }
+            Found::Fresh(..) | Found::Stale(_) | Found::Missing => None,
         }
     }
 
-    /// The answer from the servers, or a stale one, or SERVFAIL.
+    /// The answer from the servers, or one of the cache if they have none, or SERVFAIL.
     async fn ask(self: &Rc<Self>, query: &Rc<Query>) -> Resolved {
-        let stale = match self.cache.borrow_mut().find(&query.key(), Instant::now()) {
-            Found::Stale(answer) => Some(answer),
-            _ => None,
+        let timing = self.config.timing;
+        let found = self.cache.borrow_mut().find(&query.key(), Instant::now());
+        let (kept, patience) = match found {
+            Found::Fresh(answer, age) => {
+                (Some(Resolved { answer, age, source: Source::Cache }), timing.confirm_wait)
+            }
+            Found::Stale(answer) => {
+                (Some(Resolved { answer, age: 0, source: Source::Stale }), timing.stale_after)
+            }
+            Found::Missing => (None, timing.give_up + Duration::from_secs(1)),
         };
         let Some(answer) = self.forwarder.ask(query) else {
-            return failed(query, Source::Busy);
-        };
-        let patience = match stale {
-            Some(_) => self.config.timing.stale_after,
-            None => self.config.timing.give_up + Duration::from_secs(1),
+            return kept.unwrap_or_else(|| failed(query, Source::Busy));
         };
         let shared = timeout(patience, answer).await.ok().and_then(Result::ok).flatten();
         let good = |answer: &Answer| matches!(answer.rcode(), rcode::NOERROR | rcode::NXDOMAIN);
-        let (answer, source) = match (shared, stale) {
-            (Some((server, answer)), _) if good(&answer) => (answer, Source::Forward(server)),
-            (_, Some(answer)) => (answer, Source::Stale),
-            (Some((server, answer)), None) => (answer, Source::Forward(server)),
-            (None, None) => return failed(query, Source::Failed),
-        };
-        Resolved { answer, age: 0, source }
+        match (shared, kept) {
+            (Some((server, answer)), None) => {
+                Resolved { answer, age: 0, source: Source::Forward(server) }
+            }
+            (Some((server, answer)), Some(_)) if good(&answer) => {
+                Resolved { answer, age: 0, source: Source::Forward(server) }
+            }
+            (_, Some(kept)) => {
+                self.forwarder.postpone_confirmation();
+                kept
+            }
+            (None, None) => failed(query, Source::Failed),
+        }
     }
 
     /// Once: every query would say the same.
     fn warn_of_circle(&self, client: Client) {
         if !self.warned_of_circle.replace(true) {
             self.tell(&Event::Warning(format!(
-                "forwarding loop: a query from {} has been here before; name servers that do not \
-                 forward to this one",
+                "a query from {} has been here before: the servers that are forwarded to forward \
+                 to this one; name others",
                 client.address
             )));
         }
@@ -176,7 +200,8 @@ impl Proxy {
             Transport::Tcp => usize::from(u16::MAX),
         };
         let stale = resolved.source == Source::Stale;
-        let delivery = Delivery { limit, age: resolved.age, stale };
+        let generation = (!query.marks().is_empty()).then(|| self.forwarder.generation());
+        let delivery = Delivery { limit, age: resolved.age, stale, generation };
         let message = resolved.answer.deliver(query, delivery);
         self.tell(&Event::Query(QueryRecord {
             name: &query.name,

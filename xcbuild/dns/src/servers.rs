@@ -94,6 +94,11 @@ impl Servers {
         self.plain.insert(server, now + self.timing.plain_for).is_none()
     }
 
+    /// The servers, in the order in which they are named.
+    pub(crate) fn list(&self) -> impl Iterator<Item = SocketAddr> {
+        self.list.iter().copied()
+    }
+
     /// The servers as they are written.
     pub(crate) fn describe(&self) -> String {
         let servers: Vec<String> = self.list.iter().map(SocketAddr::to_string).collect();

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::edns::{generation, generation_option};
 use super::name::Name;
 use super::query::{Query, header};
 use super::reader::{Malformed, Reader};
 use super::{CLASS_IN, HEADER, flag, rcode, rtype};
+use crate::freshness::Generation;
 
 /// A pointer to the name of the question, which is always the first thing after the header.
 const POINTER_TO_QUESTION: [u8; 2] = [0xc0, HEADER as u8];
@@ -31,10 +33,16 @@ pub(crate) struct Answer {
     message: Vec<u8>,
     ttl_offsets: Vec<usize>,
     rcode: u16,
-    /// Whether the server sent an OPT record.
-    has_opt: bool,
+    /// What the server's OPT record says, if it sent one.
+    opt: Option<ServerOpt>,
     /// Seconds it may be kept; `None` if it must not be.
     pub(crate) lifetime: Option<u32>,
+}
+
+/// What a server's OPT record says to a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ServerOpt {
+    generation: Option<Generation>,
 }
 
 /// In which form an answer goes to a client.
@@ -46,6 +54,8 @@ pub(crate) struct Delivery {
     pub(crate) age: u32,
     /// Past its lifetime, and said so.
     pub(crate) stale: bool,
+    /// Our generation, for a client that is a proxy of ours.
+    pub(crate) generation: Option<Generation>,
 }
 
 /// A record that we know ourselves.
@@ -55,6 +65,8 @@ pub(crate) enum LocalRecord {
     Address(IpAddr),
     /// PTR.
     Pointer(Name),
+    /// TXT, of one string.
+    Text(String),
 }
 
 impl Answer {
@@ -81,7 +93,7 @@ impl Answer {
             ttl_offsets: records.ttls.iter().map(|&(offset, _)| offset).collect(),
             message,
             rcode,
-            has_opt: records.has_opt,
+            opt: records.opt,
         })
     }
 
@@ -100,14 +112,14 @@ impl Answer {
             message.extend_from_slice(&(data.len() as u16).to_be_bytes());
             message.extend_from_slice(&data);
         }
-        Self { message, ttl_offsets, rcode, has_opt: false, lifetime: None }
+        Self { message, ttl_offsets, rcode, opt: None, lifetime: None }
     }
 
     /// An answer that only says that there is none.
     pub(crate) fn error(query: &Query, rcode: u16) -> Self {
         let mut message = header(query.id, flag::QR, [1, 0, 0, 0]);
         message.extend_from_slice(&query.question);
-        Self { message, ttl_offsets: Vec::new(), rcode, has_opt: false, lifetime: None }
+        Self { message, ttl_offsets: Vec::new(), rcode, opt: None, lifetime: None }
     }
 
     /// The response code, with its upper bits.
@@ -117,7 +129,12 @@ impl Answer {
 
     /// Whether the server speaks EDNS.
     pub(crate) fn has_opt(&self) -> bool {
-        self.has_opt
+        self.opt.is_some()
+    }
+
+    /// The generation of the server, if it is a proxy of ours.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.opt.and_then(|opt| opt.generation)
     }
 
     /// Whether the server had more to say than fits.
@@ -178,10 +195,12 @@ impl Answer {
 impl Delivery {
     /// Encoded EDNS options that say what is special about the answer.
     fn options(self) -> Vec<u8> {
-        if !self.stale {
-            return Vec::new();
+        let mut options = self.generation.map(generation_option).unwrap_or_default();
+        if self.stale {
+            let error = [EXTENDED_ERROR, 2, STALE_ANSWER];
+            options.extend(error.iter().flat_map(|field| field.to_be_bytes()));
         }
-        [EXTENDED_ERROR, 2, STALE_ANSWER].iter().flat_map(|field| field.to_be_bytes()).collect()
+        options
     }
 }
 
@@ -192,6 +211,10 @@ impl LocalRecord {
             Self::Address(IpAddr::V4(address)) => (rtype::A, address.octets().to_vec()),
             Self::Address(IpAddr::V6(address)) => (rtype::AAAA, address.octets().to_vec()),
             Self::Pointer(name) => (rtype::PTR, name.wire().to_vec()),
+            Self::Text(text) => {
+                let text = text.as_bytes().get(..255).unwrap_or(text.as_bytes());
+                (rtype::TXT, [&[text.len() as u8], text].concat())
+            }
         }
     }
 }
@@ -215,7 +238,7 @@ struct Records {
     soa_minimum: Option<u32>,
     /// Upper bits of the response code, in place.
     rcode_high: u16,
-    has_opt: bool,
+    opt: Option<ServerOpt>,
     /// Where what we keep ends: before OPT, which is last but for signatures of the transport.
     end: usize,
     kept_additionals: u16,
@@ -239,7 +262,7 @@ impl Records {
             has_answer: false,
             soa_minimum: None,
             rcode_high: 0,
-            has_opt: false,
+            opt: None,
             end,
             kept_additionals: 0,
         };
@@ -276,7 +299,7 @@ impl Records {
         let data = reader.take(usize::from(length), "record data")?;
         if rtype == rtype::OPT {
             self.rcode_high = ((ttl >> 24) as u16) << 4;
-            self.has_opt = true;
+            self.opt = Some(ServerOpt { generation: generation(data) });
             return Ok(true);
         }
         // A TTL with its top bit set means zero (RFC 2181 section 8).

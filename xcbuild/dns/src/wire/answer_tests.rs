@@ -9,7 +9,7 @@ use super::*;
 use crate::wire::{UDP_PAYLOAD, rtype};
 
 const LIMITS: TtlLimits = TtlLimits { max: 3000, max_negative: 300 };
-const WHOLE: Delivery = Delivery { limit: 65_535, age: 0, stale: false };
+const WHOLE: Delivery = Delivery { limit: 65_535, age: 0, stale: false, generation: None };
 
 /// A client's query for `Www.Example. A`, and the same for us.
 fn query(with_edns: bool) -> (Message, Query) {
@@ -167,11 +167,12 @@ fn own_records_are_read_by_others() {
         LocalRecord::Address("10.0.0.1".parse().unwrap()),
         LocalRecord::Address("1000::1".parse().unwrap()),
         LocalRecord::Pointer("vm-001.xcluster".parse().unwrap()),
+        LocalRecord::Text("x".repeat(300)),
     ];
     let answer = Answer::local(&query, rcode::NOERROR, &records, 10);
     let seen = Message::from_vec(&answer.deliver(&query, WHOLE)).unwrap();
     let data: Vec<String> = seen.answers.iter().map(|record| record.data.to_string()).collect();
-    assert_eq!(data, ["10.0.0.1", "1000::1", "vm-001.xcluster."]);
+    assert_eq!(data, ["10.0.0.1", "1000::1", "vm-001.xcluster.", &"x".repeat(255)]);
     assert!(seen.metadata.authoritative);
     assert!(seen.answers.iter().all(|record| record.ttl == 10));
 }

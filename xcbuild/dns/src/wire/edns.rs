@@ -2,10 +2,12 @@
 //!
 //! Ours carries marks to neighbours that may be proxies like us: the numbers of the servers that
 //! a query came through. Who finds its own in a query knows that it goes in a circle. The option's
-//! code is one of those for local use; who doesn't know it ignores it.
+//! code is one of those for local use; who doesn't know it ignores it. Answers to queries with marks
+//! carry our generation, see [`freshness`](crate::freshness).
 
 use super::reader::{Malformed, Reader};
 use super::{UDP_PAYLOAD, rtype};
+use crate::freshness::Generation;
 
 /// Bytes of an OPT record without options.
 const OPT_LENGTH: usize = 11;
@@ -13,6 +15,8 @@ const OPT_LENGTH: usize = 11;
 const DNSSEC_OK: u16 = 0x8000;
 /// The option that holds marks, out of the range for local use (65001 to 65534).
 const MARKS: u16 = 65_313;
+/// The option that holds a generation, out of the same range; only in answers to queries with marks.
+const GENERATION: u16 = 65_314;
 /// Bytes of an option's code and length.
 const OPTION_HEADER: usize = 4;
 
@@ -49,20 +53,39 @@ impl Edns {
     }
 }
 
-/// The marks among OPT's options.
-fn marks(options: &[u8]) -> Result<Vec<Mark>, Malformed> {
+/// Code and data of each of OPT's options.
+fn parse_options(options: &[u8]) -> Result<Vec<(u16, &[u8])>, Malformed> {
     let mut reader = Reader::new(options, 0);
-    let mut marks = Vec::new();
+    let mut parsed = Vec::new();
     while reader.at() < options.len() {
         let code = reader.u16("option code")?;
         let length = reader.u16("option length")?;
-        let data = reader.take(usize::from(length), "option data")?;
-        if code == MARKS {
-            let (whole, _) = data.as_chunks();
-            marks.extend_from_slice(whole);
-        }
+        parsed.push((code, reader.take(usize::from(length), "option data")?));
+    }
+    Ok(parsed)
+}
+
+/// The marks among OPT's options.
+fn marks(options: &[u8]) -> Result<Vec<Mark>, Malformed> {
+    let mut marks = Vec::new();
+    for (_, data) in parse_options(options)?.iter().filter(|(code, _)| *code == MARKS) {
+        let (whole, _) = data.as_chunks();
+        marks.extend_from_slice(whole);
     }
     Ok(marks)
+}
+
+/// The generation among the options of an answer's OPT; options that can't be read are ignored.
+pub(super) fn generation(options: &[u8]) -> Option<Generation> {
+    let options = parse_options(options).ok()?;
+    let (_, data) = options.into_iter().find(|(code, _)| *code == GENERATION)?;
+    data.try_into().ok().map(Generation::from_be_bytes)
+}
+
+/// The option that carries a generation, encoded.
+pub(super) fn generation_option(generation: Generation) -> Vec<u8> {
+    let data = generation.to_be_bytes();
+    [&GENERATION.to_be_bytes(), &(data.len() as u16).to_be_bytes(), data.as_slice()].concat()
 }
 
 /// The option that carries `marks`, encoded; nothing for none.
@@ -113,6 +136,20 @@ mod tests {
             let mut record = Vec::new();
             push_opt(&mut record, 0, false, options);
             assert!(Edns::from_record(&mut Reader::new(&record, 0)).is_err(), "{options:?}");
+        }
+    }
+
+    #[test]
+    fn a_generation_comes_through_among_other_options() {
+        let cookie = [0, 10, 0, 2, 1, 2];
+        for (options, expected) in [
+            (generation_option(7), Some(7)),
+            ([cookie.as_slice(), &generation_option(u64::MAX)].concat(), Some(u64::MAX)),
+            (cookie.to_vec(), None),
+            (generation_option(7)[..9].to_vec(), None),
+            ([&GENERATION.to_be_bytes(), [0, 1, 5].as_slice()].concat(), None),
+        ] {
+            assert_eq!(generation(&options), expected, "{options:?}");
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) mod rtype {
     pub(crate) const A: u16 = 1;
     pub(crate) const SOA: u16 = 6;
     pub(crate) const PTR: u16 = 12;
+    pub(crate) const TXT: u16 = 16;
     pub(crate) const AAAA: u16 = 28;
     pub(crate) const OPT: u16 = 41;
     pub(crate) const IXFR: u16 = 251;
@@ -65,7 +66,7 @@ pub(crate) mod rtype {
             SOA => "SOA",
             PTR => "PTR",
             15 => "MX",
-            16 => "TXT",
+            TXT => "TXT",
             AAAA => "AAAA",
             33 => "SRV",
             35 => "NAPTR",
