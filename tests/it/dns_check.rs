@@ -2,8 +2,10 @@
 //! the last of the way first, so that the first that fails moves up.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Output, Stdio};
 
 use crate::common::dns::{NAME, Upstream};
+use crate::common::throwaway::Throwaway;
 use crate::common::{Workspace, tool};
 
 #[test]
@@ -20,7 +22,10 @@ fn the_step_that_fails_is_named_with_a_way_out() {
     workspace.ok(&["up", "--nvm=1", "--nrouters=0", "--ntesters=0", &server, "network-topology"]);
 
     let table = workspace.ok(&["dns", "check", "--name", NAME]);
-    assert_eq!((table.matches(" ok ").count(), table.contains("FAILED")), (11, false), "{table}");
+    assert_eq!((table.matches(" ok ").count(), table.contains("FAILED")), (13, false), "{table}");
+    for step in ["proxy's servers", "vm-001's cache"] {
+        assert!(table.contains(step), "{table}");
+    }
 
     workspace.ok(&["rsh", "1", "kill $(pidof xc-dns)"]);
     let fails = |step: &str, seen: &str, remedy: &str| {
@@ -94,4 +99,47 @@ fn own_coredns_is_used(workspace: &mut Workspace) {
 /// The command line of a process; empty once it has ended, whether its parent knows or not.
 fn command_line(pid: &str) -> String {
     std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default()
+}
+
+/// Everything happens in namespaces where IPv6 is off, as people switch it off.
+#[test]
+fn a_host_without_ipv6_has_no_step_that_fails() {
+    if !["qemu-system-x86_64", "dnsmasq"].iter().all(|program| tool::present(program)) {
+        return;
+    }
+    let Some(host) = Throwaway::new() else { return };
+    let workspace = Workspace::new();
+    let cluster = workspace.cluster();
+    host.said("sysctl -q net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1");
+    let mut server = host.command("dnsmasq");
+    server.args(["--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]);
+    server.args(["--pid-file=", "--port=5300", "--listen-address=127.0.0.1"]);
+    server.arg(format!("--address=/{NAME}/192.168.0.250"));
+    let mut server = server.stderr(Stdio::null()).spawn().unwrap();
+    let xcbuild = |arguments: &[&str]| -> Output {
+        let mut command = host.command(env!("CARGO_BIN_EXE_xcbuild"));
+        command.args(arguments).env_clear().envs(workspace.environment()).output().unwrap()
+    };
+    let ok = |arguments: &[&str]| -> String {
+        let done = xcbuild(arguments);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    ok(&["mkimage"]);
+    ok(&["mkcdrom", "network-topology"]);
+    let upstreams = "--dns-upstream=127.0.0.1:5300,[2001:db8::1]:53";
+    ok(&["start", "--nvm=1", "--nrouters=0", "--ntesters=0", "--net=user", upstreams]);
+    let table = ok(&["dns", "check", "--name", NAME]);
+    assert_eq!(table.matches("this host has no IPv6").count(), 3, "{table}");
+    assert!(!table.contains("FAILED"), "{table}");
+    ok(&["stop"]);
+    ok(&["start", "--nvm=0", "--nrouters=1", "--net=user", "--dns-upstream=[2001:db8::1]:53"]);
+    let done = xcbuild(&["dns", "check"]);
+    let error = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(error.contains("the step `upstream [2001:db8::1]:53` fails"), "{error}");
+    assert!(error.contains("name a server with an IPv4 address in /etc/resolv.conf"), "{error}");
+    ok(&["stop"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    drop(cluster);
 }

@@ -13,6 +13,7 @@ mod common;
 mod completions;
 mod contract;
 mod dns_check;
+mod dns_serve;
 mod faults;
 mod frame;
 mod hard_times;

@@ -14,9 +14,10 @@ const ID: u16 = 0x7863;
 /// Recursion desired; this is an answer.
 const RECURSION: u16 = 0x0100;
 const ANSWER: u16 = 0x8000;
-/// Types A and NS, class IN.
+/// Types A, NS and TXT, class IN.
 const A: u16 = 1;
 const NS: u16 = 2;
+const TXT: u16 = 16;
 const IN: u16 = 1;
 
 /// The codes of answers that tell of a server that works: NOERROR, NXDOMAIN.
@@ -34,19 +35,51 @@ pub(super) enum By {
 /// # Errors
 /// What is wrong, as a sentence.
 pub(super) fn ask(server: SocketAddr, name: &str, by: By) -> Result<(), String> {
-    let question = question(name).ok_or_else(|| format!("`{name}` is no name"))?;
+    let kind = if name == "." { NS } else { A };
+    let question = question(name, kind).ok_or_else(|| format!("`{name}` is not a name"))?;
     let answer = match by {
         By::Udp => udp(server, &question),
         By::Tcp => tcp(server, &question),
     };
-    let answer = answer.map_err(|e| match e.kind() {
+    judge(&answer.map_err(failure)?)
+}
+
+/// The strings of a name's TXT records.
+///
+/// # Errors
+/// What is wrong, as a sentence; also when there are none.
+pub(super) fn texts(server: SocketAddr, name: &str) -> Result<Vec<String>, String> {
+    let question = question(name, TXT).ok_or_else(|| format!("`{name}` is not a name"))?;
+    let answer = udp(server, &question).map_err(failure)?;
+    judge(&answer)?;
+    strings(&answer, question.len()).filter(|texts| !texts.is_empty()).ok_or("no answer".into())
+}
+
+fn failure(error: io::Error) -> String {
+    match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
             format!("no answer within {} s", LIMIT.as_secs())
         }
         ErrorKind::ConnectionRefused => "nobody listens there".into(),
-        _ => e.to_string(),
-    })?;
-    judge(&answer)
+        _ => error.to_string(),
+    }
+}
+
+/// The first strings of the answer's TXT records, which start after the question. Their names are
+/// pointers to it, as our own server writes them.
+fn strings(answer: &[u8], question: usize) -> Option<Vec<String>> {
+    let number =
+        |at: usize| Some(usize::from(u16::from_be_bytes([*answer.get(at)?, *answer.get(at + 1)?])));
+    let (mut at, mut texts) = (question, Vec::new());
+    for _ in 0..number(6)? {
+        let (kind, length) = (number(at + 2)?, number(at + 10)?);
+        let data = answer.get(at + 12..at + 12 + length)?;
+        if let (true, Some((&length, text))) = (kind == usize::from(TXT), data.split_first()) {
+            texts.push(String::from_utf8_lossy(text.get(..length.into())?).into_owned());
+        }
+        at += 12 + length;
+    }
+    Some(texts)
 }
 
 fn judge(answer: &[u8]) -> Result<(), String> {
@@ -62,7 +95,7 @@ fn judge(answer: &[u8]) -> Result<(), String> {
     }
 }
 
-fn question(name: &str) -> Option<Vec<u8>> {
+fn question(name: &str, kind: u16) -> Option<Vec<u8>> {
     let mut bytes: Vec<u8> =
         [ID, RECURSION, 1, 0, 0, 0].iter().flat_map(|n| n.to_be_bytes()).collect();
     for label in name.trim_end_matches('.').split('.').filter(|_| name != ".") {
@@ -70,7 +103,6 @@ fn question(name: &str) -> Option<Vec<u8>> {
         bytes.extend(label.as_bytes());
     }
     bytes.push(0);
-    let kind = if name == "." { NS } else { A };
     bytes.extend([kind, IN].iter().flat_map(|n| n.to_be_bytes()));
     Some(bytes)
 }
@@ -105,18 +137,36 @@ fn tcp(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{judge, question};
+    use super::{A, NS, TXT, judge, question, strings};
 
     #[test]
     fn questions_and_answers_are_as_in_the_rfc() {
-        let asked = question("a.bc").unwrap();
+        let asked = question("a.bc", A).unwrap();
         assert_eq!(asked[12..], [1, b'a', 2, b'b', b'c', 0, 0, 1, 0, 1]);
-        assert_eq!(question(".").unwrap()[12..], [0, 0, 2, 0, 1]);
-        assert_eq!((question("a..b"), question(&"x".repeat(64))), (None, None));
+        assert_eq!(question(".", NS).unwrap()[12..], [0, 0, 2, 0, 1]);
+        assert_eq!((question("a..b", A), question(&"x".repeat(64), A)), (None, None));
         let answer = |code: u8| judge(&[0x78, 0x63, 0x81, 0x80 | code]);
         assert_eq!((answer(0), answer(3)), (Ok(()), Ok(())));
         assert!(answer(2).unwrap_err().contains("SERVFAIL"));
         assert!(judge(b"220 mail").unwrap_err().contains("no DNS server"));
         assert!(judge(&asked).is_err(), "a question is no answer");
+    }
+
+    #[test]
+    fn strings_of_an_answer_are_read_and_lies_are_not() {
+        let mut answer = question("a", TXT).unwrap();
+        let start = answer.len();
+        answer[7] = 2;
+        for text in ["one two", ""] {
+            answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 0, 0, text.len() as u8 + 1]);
+            answer.push(text.len() as u8);
+            answer.extend(text.as_bytes());
+        }
+        assert_eq!(strings(&answer, start).unwrap(), ["one two", ""]);
+        for length in start..answer.len() {
+            assert_eq!(strings(&answer[..length], start), None, "cut at {length}");
+        }
+        answer[start + 12] = 200;
+        assert_eq!(strings(&answer, start), None, "a string longer than its record");
     }
 }
