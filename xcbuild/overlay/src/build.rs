@@ -21,7 +21,7 @@ use super::tarball;
 use xc_image::debian::Packages;
 use xc_report::timeline::span;
 use xc_store::key::{Digest, Key, KeyBuilder};
-use xc_store::store::{Action, BlobRef, Fact, Store};
+use xc_store::store::{Action, BlobRef, Fact, Outcome, Store};
 use xc_store::tree::{Tree, write_tar};
 use xc_sys::{cancel, jobs};
 
@@ -153,7 +153,7 @@ fn from_tar(
         let (key, ingredients) = tar_key(file)?;
         let same = || Ok(tar_key(file)?.0 == key);
         let make = || tarball::read(file, store, params.unpack_max);
-        Origin { name, store }.get_or_build(&key, || ingredients, make, same)
+        Origin { name, store }.get_or_build(&key, || ingredients.clone(), make, same)
     })
 }
 
@@ -182,26 +182,25 @@ impl Origin<'_> {
     fn get_or_build(
         &self,
         key: &Key,
-        ingredients: impl FnOnce() -> Vec<Ingredient>,
+        ingredients: impl Fn() -> Vec<Ingredient>,
         make: impl FnOnce() -> Result<Tree>,
         same: impl FnOnce() -> Result<bool>,
     ) -> Result<Option<(BlobRef, Option<Reason>)>> {
-        let mut why = None;
+        let mut reason = None;
         let build = || {
-            let ingredients = ingredients();
-            let reason = self.reason(&ingredients);
+            reason = Some(self.reason(&ingredients()));
             let blob = put(&make()?, self.store)?;
             if !same()? {
                 return Ok(None);
             }
-            why = Some((reason, ingredients));
             Ok(Some(Action::of_blob(LAYER, blob).with_fact("overlay", self.name)))
         };
-        let Some((action, _)) = self.store.get_or_try_build(key, &[LAYER], build)? else {
-            return Ok(None);
-        };
-        let reason = why.map(|(reason, ingredients)| self.remember(&ingredients).map(|()| reason));
-        Ok(Some((action.blob(LAYER)?, reason.transpose()?)))
+        let built = self.store.get_or_try_build(key, &[LAYER], build)?;
+        let Some((action, outcome)) = built else { return Ok(None) };
+        if outcome != Outcome::Cached {
+            self.remember(&ingredients())?;
+        }
+        Ok(Some((action.blob(LAYER)?, reason)))
     }
 
     fn forecast(

@@ -21,7 +21,7 @@ use super::reason::Reason;
 use super::tarball;
 use super::trace::{History, Scene, Watcher, exact_time, file_time, finish, shows};
 use xc_report::timeline::span;
-use xc_store::store::{BlobRef, Lookup, Store};
+use xc_store::store::{BlobRef, Lookup, Outcome, Store};
 use xc_store::tree::write_tar;
 use xc_sys::exec::{Exec, failure};
 use xc_sys::trace::{self, Ended, Options, Watched};
@@ -59,7 +59,7 @@ impl Script<'_> {
     /// When it can't be run, fails, takes too long or writes no tar.
     pub fn layer(&self) -> Result<(BlobRef, Option<Reason>)> {
         let scene = Scene::of(self.directory, self.params, self.store);
-        let history = History::of(self.name, self.store);
+        let history = History::of(self.name, self.directory, self.store);
         if self.params.untraced {
             let done = self.run(&scene, &history, false)?;
             return Ok((done.layer, Some(Reason::Always("tracing is off".into()))));
@@ -71,11 +71,15 @@ impl Script<'_> {
                 Lookup::Miss(reason) => Lookup::Miss(reason),
             })
         };
-        let run = |reason| {
+        let fetch_or_run = |reason| {
+            if let Some(layer) = history.fetch(&scene)? {
+                return Ok(((layer, None), Outcome::Fetched));
+            }
             let done = self.run(&scene, &history, true)?;
-            Ok((done.layer, Some(done.always.map_or(reason, Reason::Always))))
+            let reason = done.always.map_or(reason, Reason::Always);
+            Ok(((done.layer, Some(reason)), Outcome::Built))
         };
-        let (done, _) = self.store.find_or_build(&history.key(), find, run)?;
+        let (done, _) = self.store.find_or_build(&history.key(), find, fetch_or_run)?;
         Ok(done)
     }
 
@@ -88,7 +92,7 @@ impl Script<'_> {
             return Ok(Some(Reason::Always("tracing is off".into())));
         }
         let scene = Scene::of(self.directory, self.params, self.store);
-        Ok(match History::of(self.name, self.store).find(&scene)? {
+        Ok(match History::of(self.name, self.directory, self.store).find(&scene)? {
             Lookup::Hit(_) => None,
             Lookup::Miss(reason) => Some(reason),
         })

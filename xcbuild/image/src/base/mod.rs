@@ -179,10 +179,8 @@ fn make(
         ("iso", write_iso(&root, store)?),
         ("kernel", copy(&kernel.image, store)?),
     ];
-    Ok(Action {
-        blobs: blobs.map(|(name, blob)| (name.to_owned(), blob)).into(),
-        facts: [("kernel version".to_owned(), kernel.version)].into(),
-    })
+    let blobs = blobs.map(|(name, blob)| (name.to_owned(), blob)).into();
+    Ok(Action { blobs, ..Action::default() }.with_fact("kernel version", kernel.version))
 }
 
 fn static_busybox(tree: &Tree) -> Result<Content> {

@@ -77,7 +77,7 @@ fn data(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
         let blob = unpack(packages, package)?;
         Ok(Action::of_blob(DATA, blob).with_fact("package", package.id()))
     };
-    let (action, _) = store.get_or_build(&data_key(package), &[DATA], build)?;
+    let (action, _) = store.get_or_build_here(&data_key(package), &[DATA], build)?;
     let path =
         store.blob(&action.blob(DATA)?.digest)?.context("a blob went missing from the store")?;
     let blob: Arc<Blob> = Blob::open(&path)?;

@@ -9,12 +9,14 @@ use crate::Variables;
 use crate::plan::plan;
 use crate::reason::Reason;
 use crate::{Params, Search};
+use xc_store::remote::Remotes;
 use xc_store::store::Store;
 
 /// A place with one overlay `o` that uses most of what a manifest can say, and a store.
 struct Place {
     root: tempfile::TempDir,
     params: Params,
+    remotes: Vec<String>,
 }
 
 const MANIFEST: &str = r#"
@@ -48,7 +50,8 @@ impl Place {
         let overlays = root.path().join("overlays");
         let search = Search { places: vec![overlays], current: root.path().to_path_buf() };
         let programs = "/usr/bin:/bin".into();
-        let place = Self { root, params: Params { search, programs, ..Params::default() } };
+        let params = Params { search, programs, ..Params::default() };
+        let place = Self { root, params, remotes: Vec::new() };
         place.write("ovl.toml", MANIFEST);
         place.write("default/etc/x", "x");
         place.write("default/bin/x", "#! /bin/sh\n");
@@ -76,7 +79,8 @@ impl Place {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.root.path().join("store"), &Reporter::silent()).unwrap()
+        let store = Store::open(&self.root.path().join("store"), &Reporter::silent()).unwrap();
+        store.with_remotes(Remotes::open(&self.remotes, &self.remotes).unwrap())
     }
 
     fn layer(&self) -> Layer {
@@ -137,6 +141,19 @@ fn second_build_is_a_hit_and_so_is_one_in_another_directory() {
     assert_eq!(place.layer().built, Some(Reason::New));
     assert_eq!(place.layer().built, None);
     assert_eq!(place.bytes(), other.bytes());
+}
+
+#[test]
+fn layers_of_another_machine_are_taken_and_explained_as_if_built_here() {
+    let remote = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", remote.path().display());
+    let [a, b] = [Place::new(), Place::new()].map(|p| Place { remotes: vec![url.clone()], ..p });
+    assert_eq!(a.layer().built, Some(Reason::New));
+    assert_eq!(b.layer().built, None);
+    assert_eq!(a.bytes(), b.bytes());
+    b.write("default/etc/x", "y");
+    let told = b.layer().built.map(|reason| reason.to_string());
+    assert_eq!(told.as_deref(), Some("default/etc/x changed"));
 }
 
 /// Rows of what a user may do, and whether the layer has to be built again, with the reason told.

@@ -1,5 +1,6 @@
 //! Scripts run for real: what comes of them, why they are run again, and how they end.
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use xc_report::Reporter;
 
 use super::Script;
 use crate::Params;
-use xc_store::store::{Directory, Store};
-use xc_store::tree::{Blob, Tree, from_tar};
+use xc_store::remote::Remotes;
+use xc_store::store::{Directory, Store, StoreLayout};
+use xc_store::tree::{Blob, Kind, Tree, TreePath, from_tar};
 
 /// An overlay `o` with a script, and a store.
 struct Place {
@@ -53,6 +55,16 @@ impl Place {
 
     fn script_of(&self) -> (PathBuf, &Params, &Store) {
         (self.at("o"), &self.params, &self.store)
+    }
+
+    /// Another machine with the same programs, and the remote that both use.
+    fn sharing(url: &str, programs: &std::ffi::OsStr, input: &str) -> Self {
+        let mut place = Self::new("cat $d/in > $TMPDIR/x; tar -C $TMPDIR -cf $1 x");
+        place.params.programs = programs.to_owned();
+        place.write("o/in", input);
+        let urls = [url.to_owned()];
+        place.store = place.store.with_remotes(Remotes::open(&urls, &urls).unwrap());
+        place
     }
 
     /// The tree, and why it was made.
@@ -288,4 +300,41 @@ fn a_script_is_run_once_for_many_at_a_time() {
     });
     assert_eq!(reasons.iter().flatten().count(), 1, "{reasons:?}");
     assert_eq!(std::fs::read_to_string(count).unwrap(), "x\n");
+}
+
+/// The first look-up gives the traces of the script, the second what each read.
+#[test]
+fn what_another_machine_ran_is_taken_where_all_that_it_read_is_the_same() {
+    let remote = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", remote.path().display());
+    let programs = std::ffi::OsStr::new("/usr/bin:/bin");
+    let run = |input: &str| {
+        let place = Place::sharing(&url, programs, input);
+        let (tree, reason) = place.build().unwrap();
+        let entry = tree.get(&TreePath::new("x").unwrap()).unwrap();
+        let Kind::File(content) = &entry.kind else { panic!("x is a file") };
+        let mut text = String::new();
+        content.reader().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, input, "the layer is that of its input");
+        assert_eq!(place.reason(), None, "known here from now on");
+        reason
+    };
+    let new = Some("never built before".to_owned());
+    assert_eq!(run("one"), new);
+    assert_eq!(run("one"), None, "taken");
+    assert_eq!(run("two"), new);
+    assert_eq!([run("one"), run("two")], [None, None], "several for one script");
+    // Records under each other's keys: a trace has to be the one that its key stands for.
+    let records = StoreLayout::new(remote.path()).directory(Directory::Records);
+    let files = walkdir::WalkDir::new(records).into_iter().map(|e| e.unwrap().into_path());
+    let traces = files.filter(|f| {
+        std::fs::read(f).is_ok_and(|b| memchr::memmem::find(&b, b"\"trace\"").is_some())
+    });
+    let traces: Vec<PathBuf> = traces.collect();
+    assert_eq!(traces.len(), 2);
+    let other = remote.path().join("other");
+    std::fs::rename(&traces[0], &other).unwrap();
+    std::fs::rename(&traces[1], &traces[0]).unwrap();
+    std::fs::rename(&other, &traces[1]).unwrap();
+    assert_eq!(run("one"), new);
 }

@@ -5,19 +5,24 @@
 //! | records | a trace (`traced`) | the blobs `layer` and `trace` |
 //! | local | an overlay's name (`history`) | its traces by their keys, the newest first |
 //! | local | a trace | the stamps of its inputs: what spares reading the contents again |
+//! | remotes | an overlay's name and its script (`script`) | keys of traces, as candidates |
 //!
 //! An overlay has several traces, so that who builds with two settings in turn, or in two checkouts,
-//! builds each once.
+//! builds each once. Remotes take two look-ups: the traces of a script, and of each what it read;
+//! the layer is fetched of the one that holds on this machine.
+
+use std::path::Path;
 
 use anyhow::Result;
 use fs_err as fs;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::input::Trace;
+use super::input::{Trace, digest_of};
 use super::look::Stamp;
 use super::scene::Scene;
 use super::verify::{Compared, compare};
+use crate::find::SCRIPT_NAME;
 use crate::reason::Reason;
 use xc_store::key::{Key, KeyBuilder};
 use xc_store::store::{Action, BlobRef, Fact, Lookup, Store};
@@ -39,13 +44,14 @@ struct Kept {
 /// The earlier runs of one overlay's script.
 pub struct History<'a> {
     name: &'a str,
+    directory: &'a Path,
     store: &'a Store,
 }
 
 impl<'a> History<'a> {
-    /// The history of the overlay of that name.
-    pub fn of(name: &'a str, store: &'a Store) -> Self {
-        Self { name, store }
+    /// The history of the overlay of that name, whose script is in that directory.
+    pub fn of(name: &'a str, directory: &'a Path, store: &'a Store) -> Self {
+        Self { name, directory, store }
     }
 
     /// The key under which it is, which is also that of the right to add to it.
@@ -89,6 +95,37 @@ impl<'a> History<'a> {
         }))
     }
 
+    /// The key under which remotes list the script's traces. Other scripts of the same name, on
+    /// other branches or of other users, have lists of their own.
+    fn shared_key(&self) -> Option<Key> {
+        let script = digest_of(&self.directory.join(SCRIPT_NAME))?;
+        Some(KeyBuilder::new("script").text("name", self.name).digest("script", &script).finish())
+    }
+
+    /// Looks in remotes for a run whose every input is as it is here, and takes its layer.
+    ///
+    /// # Errors
+    /// When the store can't be read or written.
+    pub fn fetch(&self, scene: &Scene) -> Result<Option<BlobRef>> {
+        if !self.store.has_remotes() {
+            return Ok(None);
+        }
+        let Some(key) = self.shared_key() else { return Ok(None) };
+        for candidate in self.store.candidates(&key)? {
+            let Some(bytes) = candidate.read(self.store, TRACE)? else { continue };
+            // Whose key is another's is not the trace that it says it is.
+            let trace = serde_json::from_slice::<Trace>(&bytes).ok();
+            let Some(trace) = trace.filter(|t| t.key() == candidate.key) else { continue };
+            let compared = compare(&trace, &[], scene);
+            let layer = candidate.action.blobs.get(LAYER).copied();
+            if compared.changes.is_empty() && layer.is_some() && candidate.take(self.store)? {
+                self.remember(candidate.key, &compared.stamps)?;
+                return Ok(layer);
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps a run.
     ///
     /// # Errors
@@ -99,6 +136,17 @@ impl<'a> History<'a> {
         let mut action = Action::of_blob(LAYER, layer).with_fact("overlay", self.name);
         action.blobs.insert(TRACE.to_owned(), trace);
         self.store.record(&key, &action)?;
+        if self.store.has_remotes() {
+            self.store.send(&key, &action);
+            if let Some(script) = self.shared_key() {
+                self.store.add_candidate(&script, &key);
+            }
+        }
+        self.remember(key, stamps)
+    }
+
+    /// Puts a trace that holds on this machine first.
+    fn remember(&self, key: Key, stamps: &[Option<Stamp>]) -> Result<()> {
         self.keep_stamps(&key, stamps)?;
         let mut kept = self.kept();
         kept.traces.retain(|k| *k != key);

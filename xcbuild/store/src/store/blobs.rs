@@ -29,7 +29,7 @@ impl Store {
     }
 
     /// Whether a blob is in the store, and is what its digest says.
-    pub(super) fn has(&self, blob: &BlobRef) -> Result<bool> {
+    pub(crate) fn has(&self, blob: &BlobRef) -> Result<bool> {
         let path = self.layout.blob(&blob.digest);
         match fs::metadata(&path) {
             Ok(found) if found.len() == blob.size && is_untouched(&found) => Ok(true),
@@ -132,10 +132,23 @@ impl BlobWriter {
     /// # Errors
     /// When the store can't be written.
     pub fn commit(self) -> Result<BlobRef> {
-        let Self { file, hasher, size, layout } = self;
-        let digest = hasher.finish();
-        publish(file.into_inner().map_err(io::IntoInnerError::into_error)?, &layout, &digest)?;
-        Ok(BlobRef { digest, size })
+        let digest = self.hasher.clone().finish();
+        self.publish(digest)
+    }
+
+    /// Publishes the bytes if they are those of a digest; otherwise nothing stays of them.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub(crate) fn commit_as(self, wanted: &Digest) -> Result<Option<BlobRef>> {
+        let digest = self.hasher.clone().finish();
+        (digest == *wanted).then(|| self.publish(digest)).transpose()
+    }
+
+    fn publish(self, digest: Digest) -> Result<BlobRef> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        publish(file, &self.layout, &digest)?;
+        Ok(BlobRef { digest, size: self.size })
     }
 }
 

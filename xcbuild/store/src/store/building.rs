@@ -5,14 +5,16 @@
 //!   │ miss
 //! lock ── find ──hit──> done           another xcbuild built it while this one waited
 //!           │ miss
-//!         build ── record ──> done
+//!         fetch from a remote ──> done
+//!           │ miss
+//!         build ── record ── send to remotes ──> done
 //! ```
 //!
 //! A key is built by one process, and by one thread of it, at a time. The lock is held while a
 //! result is built: what runs inside must not take up other work that wants the same lock, see
 //! [`xc_sys::jobs`].
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Action, Store};
 use crate::key::Key;
@@ -23,15 +25,26 @@ use xc_sys::files::Lock;
 pub enum Outcome {
     /// It was in the store.
     Cached,
+    /// A remote had it.
+    Fetched,
     /// It was built and recorded.
     Built,
 }
 
 impl Outcome {
-    /// Whether nothing had to be done for it.
+    /// Whether nothing had to be built for it.
     pub fn is_cached(self) -> bool {
-        self == Self::Cached
+        self != Self::Built
     }
+}
+
+/// Where a result may come from, and go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sources {
+    /// The store and its remotes.
+    All,
+    /// The store alone.
+    Here,
 }
 
 /// What a look-up gave.
@@ -44,8 +57,8 @@ pub enum Lookup<T, M = ()> {
 }
 
 impl Store {
-    /// What the recipe of a key gives: from the store, else by `build`, which is then recorded.
-    /// A record that lacks one of the blobs named in `needs` is a miss.
+    /// What the recipe of a key gives: from the store, else from a remote, else by `build`, which is
+    /// then recorded and sent. A record that lacks one of the blobs named in `needs` is a miss.
     ///
     /// # Errors
     /// Those of `build`; when the store can't be read, or a miss can't be written to it.
@@ -55,10 +68,8 @@ impl Store {
         needs: &[&str],
         build: impl FnOnce() -> Result<Action>,
     ) -> Result<(Action, Outcome)> {
-        match self.get_or_try_build(key, needs, || build().map(Some))? {
-            Some(done) => Ok(done),
-            None => bail!("the build of {key} gave no result"),
-        }
+        let built = self.get_or_try_build(key, needs, || build().map(Some))?;
+        built.with_context(|| format!("the build of {key} gave no result"))
     }
 
     /// As [`Store::get_or_build`], for a build that may find that its result does not belong to the
@@ -72,23 +83,57 @@ impl Store {
         needs: &[&str],
         build: impl FnOnce() -> Result<Option<Action>>,
     ) -> Result<Option<(Action, Outcome)>> {
+        self.get_from(Sources::All, key, needs, build)
+    }
+
+    /// As [`Store::get_or_build`], for a step on the way to a result that is quicker to repeat than
+    /// to fetch: remotes are neither asked nor sent to.
+    ///
+    /// # Errors
+    /// As for [`Store::get_or_build`].
+    pub fn get_or_build_here(
+        &self,
+        key: &Key,
+        needs: &[&str],
+        build: impl FnOnce() -> Result<Action>,
+    ) -> Result<(Action, Outcome)> {
+        let built = self.get_from(Sources::Here, key, needs, || build().map(Some))?;
+        built.with_context(|| format!("the build of {key} gave no result"))
+    }
+
+    fn get_from(
+        &self,
+        sources: Sources,
+        key: &Key,
+        needs: &[&str],
+        build: impl FnOnce() -> Result<Option<Action>>,
+    ) -> Result<Option<(Action, Outcome)>> {
         let find = || {
             let found = self.action(key)?.filter(|action| action.has(needs));
             Ok(found.map_or(Lookup::Miss(()), |action| Lookup::Hit(Some(action))))
         };
-        let build_and_record = |()| -> Result<Option<Action>> {
+        let fetch_or_build = |()| -> Result<(Option<Action>, Outcome)> {
+            if sources == Sources::All
+                && let Some(action) = self.fetch(key, needs)?
+            {
+                return Ok((Some(action), Outcome::Fetched));
+            }
             let built = build()?;
             if let Some(action) = &built {
                 self.record(key, action)?;
+                if sources == Sources::All {
+                    self.send(key, action);
+                }
             }
-            Ok(built)
+            Ok((built, Outcome::Built))
         };
-        let (action, outcome) = self.find_or_build(key, find, build_and_record)?;
+        let (action, outcome) = self.find_or_build(key, find, fetch_or_build)?;
         Ok(action.map(|action| (action, outcome)))
     }
 
     /// Finds a result, or builds it under the lock of a key when a second look-up under that lock
-    /// still misses. For results that a key alone does not name; `build` records what it builds.
+    /// still misses. For results that a key alone does not name; `build` fetches or builds, records
+    /// and sends.
     ///
     /// # Errors
     /// Those of `find` and `build`; when a miss can't be written to the store.
@@ -96,7 +141,7 @@ impl Store {
         &self,
         lock: &Key,
         find: impl Fn() -> Result<Lookup<T, M>>,
-        build: impl FnOnce(M) -> Result<T>,
+        build: impl FnOnce(M) -> Result<(T, Outcome)>,
     ) -> Result<(T, Outcome)> {
         if let Lookup::Hit(found) = find()? {
             return Ok((found, Outcome::Cached));
@@ -104,7 +149,7 @@ impl Store {
         let _lock = self.lock_for_build(lock)?;
         match find()? {
             Lookup::Hit(found) => Ok((found, Outcome::Cached)),
-            Lookup::Miss(why) => Ok((build(why)?, Outcome::Built)),
+            Lookup::Miss(why) => build(why),
         }
     }
 
@@ -188,8 +233,11 @@ mod tests {
             looks.set(looks.get() + 1);
             Ok(Lookup::Miss(looks.get()))
         };
-        let (built, outcome) =
-            store.find_or_build(&key(), find, |look| Ok(format!("after look-up {look}"))).unwrap();
+        let (built, outcome) = store
+            .find_or_build(&key(), find, |look| {
+                Ok((format!("after look-up {look}"), Outcome::Built))
+            })
+            .unwrap();
         assert_eq!((built.as_str(), outcome), ("after look-up 2", Outcome::Built));
     }
 }

@@ -48,6 +48,7 @@ pub use self::local::{Fact, Local};
 pub use self::record::{Action, BlobRef};
 pub(crate) use self::record::{decode, encode};
 use crate::key::Key;
+use crate::remote::Remotes;
 use xc_report::Reporter;
 use xc_sys::files::{self, Lock};
 
@@ -61,6 +62,7 @@ const TOUCHED: Duration = Duration::from_secs(10 * 60);
 pub struct Store {
     layout: StoreLayout,
     reporter: Reporter,
+    remotes: Remotes,
     /// What the kernel says if the store can be read only.
     read_only: Option<rustix::io::Errno>,
     _used: Option<Lock>,
@@ -82,7 +84,23 @@ impl Store {
         check_format(&layout)?;
         let work = layout.directory(Directory::Work);
         let read_only = rustix::fs::access(work, rustix::fs::Access::WRITE_OK).err();
-        Ok(Self { layout, reporter: reporter.clone(), read_only, _used: used })
+        let (reporter, remotes) = (reporter.clone(), Remotes::default());
+        Ok(Self { layout, reporter, remotes, read_only, _used: used })
+    }
+
+    /// Uses remotes: what the store lacks is looked for there, what is built is sent there.
+    #[must_use]
+    pub fn with_remotes(self, remotes: Remotes) -> Self {
+        Self { remotes, ..self }
+    }
+
+    /// Whether it has remotes.
+    pub fn has_remotes(&self) -> bool {
+        !self.remotes.is_empty()
+    }
+
+    pub(crate) fn remotes(&self) -> &Remotes {
+        &self.remotes
     }
 
     /// What is in a store that can't be written may be used; nothing can be built there.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::key::Digest;
+use crate::key::{Digest, Key};
 
 /// A blob that an action gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub struct Action {
     pub blobs: BTreeMap<String, BlobRef>,
     /// What a person may want to know of the recipe later: `--explain` compares it.
     pub facts: BTreeMap<String, String>,
+    /// Keys of results one of which may be the right one, newest first: where the key alone does
+    /// not say which ([`crate::remote`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Key>,
 }
 
 impl Action {
