@@ -110,5 +110,5 @@ fn the_cache_is_measured_checked_and_cleared() {
     workspace.ok(&["cache", "--clear"]);
     assert_eq!(workspace.ok(&["cache", "--list"]), "");
     workspace.ok(&["cache", "clear"]);
-    assert!(workspace.ok(&["cache", "size"]).starts_with("0.0 MB in 0 blobs, 0 records"));
+    assert!(workspace.ok(&["cache", "size"]).starts_with("0 B in 0 blobs, 0 records"));
 }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use xc_cluster::hint::hints;
 use xc_report::{Reporter, Sink};
 
@@ -108,6 +108,11 @@ pub fn causes(error: &anyhow::Error) -> String {
 /// Says why the program failed, with all causes.
 pub fn error(error: &anyhow::Error) {
     say(&format!("{} {}", paint("1;31", "ERROR:"), causes(error)));
+}
+
+/// A number of bytes for people: `1.20 MB`.
+pub fn size(bytes: u64) -> impl Display {
+    DecimalBytes(bytes)
 }
 
 /// Prints a result to stdout, with a line end.

@@ -75,7 +75,7 @@ fn show(report: &Report, explain: bool) {
         ));
     }
     let (verb, size) = (if report.cached { "Cached" } else { "Built" }, report.iso.size);
-    ui::status(verb, format_args!("ISO, {}, {} in all", megabytes(size), time(report.took)));
+    ui::status(verb, format_args!("ISO, {}, {} in all", ui::size(size), time(report.took)));
 }
 
 /// Files that later overlays hide, each once, with the overlay whose file a node gets.
@@ -98,14 +98,10 @@ fn show_hidden(hidden: &[Hidden]) {
 fn show_layer(layer: &Layer, explain: bool) {
     let verb = if layer.built.is_some() { "Built" } else { "Cached" };
     let Layer { name, blob, took, built } = layer;
-    ui::status(verb, format_args!("{name}, {} in {}", megabytes(blob.size), time(*took)));
+    ui::status(verb, format_args!("{name}, {} in {}", ui::size(blob.size), time(*took)));
     if let Some(reason) = built.as_ref().filter(|_| explain) {
         ui::status("because", reason);
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
 
 fn time(took: Duration) -> String {

@@ -89,10 +89,10 @@ fn in_store(verb: &Subcommand, root: &Path) -> Result<()> {
         Subcommand::Size => {
             let contents = Contents::of(root)?;
             let (records, blobs) = (contents.records.len(), contents.blobs.len());
-            let megabytes = contents.size() as f64 / 1e6;
+            let size = ui::size(contents.size());
             let facts = contents.facts.len();
             ui::result(format_args!(
-                "{megabytes:.1} MB in {blobs} blobs, {records} records, {facts} facts of this machine"
+                "{size} in {blobs} blobs, {records} records, {facts} facts of this machine"
             ));
         }
         Subcommand::Gc { max_size, max_age } => {
@@ -102,8 +102,8 @@ fn in_store(verb: &Subcommand, root: &Path) -> Result<()> {
             let age = max_age.map(|days| Duration::from_secs(days * 86_400));
             let limits = Limits { size: *max_size, age };
             let done = collect::collect(root, limits, SystemTime::now())?;
-            let megabytes = done.bytes as f64 / 1e6;
-            ui::status("Removed", format_args!("{megabytes:.1} MB in {} blobs", done.blobs));
+            let size = ui::size(done.bytes);
+            ui::status("Removed", format_args!("{size} in {} blobs", done.blobs));
         }
         Subcommand::Verify => {
             let damaged = collect::verify(root)?;

@@ -112,7 +112,7 @@ fn show_overlay(settings: &Settings, name: &str) -> Result<ExitCode> {
     }
     let files = origins.iter().filter(|o| !o.entry.is_directory()).count();
     let bytes: u64 = origins.iter().map(|o| size(&o.entry)).sum();
-    ui::status("Total", format_args!("{files} files, {:.1} MB", bytes as f64 / 1e6));
+    ui::status("Total", format_args!("{files} files, {}", ui::size(bytes)));
     Ok(ExitCode::SUCCESS)
 }
 
