@@ -17,6 +17,7 @@ use xc_net::multicast::Claim;
 use xc_net::ports::{self, Policy, Reserved};
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
+use xc_sys::shell;
 use xc_topology::address::{MAINTENANCE, NetworkId, NodeId};
 use xc_topology::{Counts, Interface, Node};
 use xc_vm::accel::{self, Chosen};
@@ -237,7 +238,7 @@ fn setup(
     let exec = exec.env("__mtu", port.mtu.to_string()).env("__kvm", &params.program);
     let said = exec.output().context("the script of __net_setup")?;
     let said = String::from_utf8(said).context("the script of __net_setup prints no UTF-8")?;
-    Ok(said.split_whitespace().map(ToOwned::to_owned).collect())
+    shell::split(&said).context("what the script of __net_setup prints")
 }
 
 fn machine(params: &StartParams, state: &State) -> Machine {

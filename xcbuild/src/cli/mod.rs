@@ -7,7 +7,7 @@
 //! | [`hook`], [`spelling`], [`settings`], [`environment`] | the command line before it is parsed |
 //! | [`build`] | what verbs that build share |
 //! | [`cluster`] | what verbs of clusters share |
-//! | [`completion`], [`quoting`] | for shells |
+//! | [`completion`] | for shells |
 //! | [`failure`] | errors as users see them, and exit codes |
 
 mod build;
@@ -16,7 +16,6 @@ mod completion;
 mod environment;
 mod failure;
 mod hook;
-mod quoting;
 mod settings;
 mod spelling;
 mod verb;

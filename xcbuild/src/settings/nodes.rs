@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::{Settings, SettingsError, Variables};
+use xc_sys::shell;
 use xc_topology::address::{NodeId, Role, parse_networks};
 use xc_topology::{Counts, Overrides, Topology};
 
@@ -20,10 +21,13 @@ impl Settings {
     }
 
     /// More qemu options for single nodes, `__kvm_opt3`, in words.
-    pub fn qemu_options_of(&self) -> BTreeMap<NodeId, Vec<String>> {
-        let words = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect();
-        let all = per_node(&self.variables, "__kvm_opt", |_, text| Ok(words(text)));
-        all.unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`SettingsError::Bad`] for a quote that is not closed.
+    pub fn qemu_options_of(&self) -> Result<BTreeMap<NodeId, Vec<String>>, SettingsError> {
+        per_node(&self.variables, "__kvm_opt", |name, text| {
+            shell::split(text).map_err(|e| bad(name, text, &e.to_string()))
+        })
     }
 
     /// What is set beside the topology.
@@ -104,6 +108,7 @@ mod tests {
             ("__smp240", "1"),
             ("__append3", "quiet x=1"),
             ("__kvm_opt3", "-uuid  x"),
+            ("__kvm_opt4", "-name 'a b'"),
             ("__memory", "1"),
             ("__mem999", "1"),
         ]);
@@ -114,7 +119,11 @@ mod tests {
         assert_eq!(o.memory_mib_of.iter().collect::<Vec<_>>(), [(&node(7), &384)]);
         assert_eq!(o.cpus_of[&node(240)], 1);
         assert_eq!(o.append_of[&node(3)], "quiet x=1");
-        assert_eq!(s.qemu_options_of()[&node(3)], ["-uuid", "x"]);
+        let options = s.qemu_options_of().unwrap();
+        assert_eq!(options[&node(3)], ["-uuid", "x"]);
+        assert_eq!(options[&node(4)], ["-name", "a b"]);
+        let unclosed = settings(&[("__kvm_opt3", "-name 'a")]).qemu_options_of().unwrap_err();
+        assert_eq!(unclosed.to_string(), "__kvm_opt3=-name 'a: a quote is not closed");
     }
 
     #[test]

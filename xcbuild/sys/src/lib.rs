@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod namespace;
 pub mod netlink;
 pub mod packet;
+pub mod shell;
 pub mod tap;
 pub mod trace;
 pub mod wait;

@@ -14,6 +14,7 @@ use xc_cluster::start::DnsParams;
 use xc_cluster::state::{DnsProgram, DnsService};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
+use xc_sys::shell;
 use xc_topology::{Node, Topology};
 use xc_vm::accel::Choice;
 
@@ -38,8 +39,8 @@ pub fn params(
         counts: None,
         program: cluster.qemu.clone(),
         machine: cluster.machine.clone(),
-        qemu_options: words(&cluster.qemu_options),
-        qemu_options_of: settings.qemu_options_of(),
+        qemu_options: qemu_options(&cluster.qemu_options)?,
+        qemu_options_of: settings.qemu_options_of()?,
         accel: accelerator(settings)?,
         boot: start.boot,
         prefix: cluster.prefix.clone(),
@@ -95,8 +96,8 @@ fn queues(settings: &Settings) -> Result<Option<u32>> {
     ))
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(ToOwned::to_owned).collect()
+fn qemu_options(text: &str) -> Result<Vec<String>> {
+    shell::split(text).with_context(|| format!("--kvm_opt={text}"))
 }
 
 fn accelerator(settings: &Settings) -> Result<Choice> {

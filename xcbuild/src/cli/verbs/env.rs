@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::quoting::quoted;
 use crate::cli::verb::Verb;
 use crate::settings::{Settings, Variables};
 use crate::ui;
 use xc_overlay::embedded::Embedded;
 use xc_store::store::StoreLayout;
+use xc_sys::shell::quote;
 
 /// Print every setting as NAME=value, for eval $(xcbuild env)
 #[derive(Debug, clap::Args)]
@@ -37,11 +37,16 @@ impl Verb for Arguments {
         let mut text = String::new();
         for (name, value) in contract.iter().map(|(n, v)| (*n, v.as_str())).chain(others) {
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{name}={}", quoted(value));
+            let _ = writeln!(text, "{name}={}", quoted_value(value));
         }
         ui::result_bytes(text.as_bytes());
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A value as a shell takes it. An empty one needs no quotes here, and scripts cut these lines.
+fn quoted_value(value: &str) -> String {
+    if value.is_empty() { String::new() } else { quote(value) }
 }
 
 /// Whether a variable is a setting: an option's, or one of the tool's own. (`XCLUSTER` itself is the

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::cli::quoting::quoted;
 use crate::cli::verb::Verb;
 use crate::settings::Variables;
 use crate::ui;
 use xc_sys::exec::own_program;
+use xc_sys::shell::quote;
 
 const FUNCTIONS: &str = include_str!("../../../../templates/shell/init.sh");
 /// An alias of the same name would be put in the place of a function's, by zsh as soon as it reads a
@@ -42,8 +42,8 @@ impl Verb for Arguments {
             return Ok(ExitCode::SUCCESS);
         }
         let program = own_program().context("can't tell where xcbuild itself is")?;
-        let program = quoted(&program.display().to_string());
-        let functions = quoted(FUNCTIONS.trim_end());
+        let program = quote(&program.display().to_string());
+        let functions = quote(FUNCTIONS.trim_end());
         ui::result(format_args!("export XCLUSTER={program}\n{UNALIAS}\neval {functions}"));
         Ok(ExitCode::SUCCESS)
     }

@@ -14,7 +14,7 @@ mod pipes;
 mod run;
 mod running;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command};
 
@@ -26,6 +26,8 @@ pub use error::{ExecError, failure};
 pub use find::{find_program, own_program};
 pub use run::Output;
 pub use running::Running;
+
+use crate::shell::quote;
 
 /// A command to run: program, arguments, environment, directory, input.
 #[derive(Debug)]
@@ -99,17 +101,8 @@ impl Exec {
     /// The command as a person would type it, for logs and errors.
     pub fn line(&self) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
-        words.map(quoted).collect::<Vec<_>>().join(" ")
+        words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
     }
-}
-
-fn quoted(word: &OsStr) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_=./:,@%+".contains(&b);
-    let text = OsString::from(word).to_string_lossy().into_owned();
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn child_pid(child: &Child) -> Pid {
