@@ -15,7 +15,8 @@
 //! | UEFI | partition 2 or El Torito → systemd-boot → kernel and initramfs in the FAT image |
 //!
 //! Nothing of it needs root: the loaders are files of Debian packages, the FAT image is made by
-//! mtools, the ext4 by mke2fs.
+//! mtools, the ext4 by mke2fs. (Not by the crate `fatfs`: it would spare only those who make such a
+//! disk one host tool, and the tests need it anyway, to read what is written.)
 
 mod loaders;
 mod look;

@@ -4,6 +4,9 @@
 //! there. Only the few requests are here that clusters need: links are made, changed and removed,
 //! never listed.
 //!
+//! By hand on purpose: `rtnetlink` brings an async runtime for what are eight requests; a ninth would
+//! be the time to take `netlink-packet-route`.
+//!
 //! Reference: rtnetlink(7), veth(4); the numbers are of the kernel's uapi headers.
 
 mod message;
