@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::state::{DnsProgram, State};
+use super::state::{Dns, DnsProgram, State};
 use super::tail::end_of;
 use super::{RunDir, corefile, helper};
 
@@ -28,14 +28,15 @@ const NAME: &str = "dns";
 /// # Errors
 /// When it ends instead, or takes too long; with what it said.
 pub(super) fn start(run: &RunDir, state: &mut State) -> Result<()> {
-    let Some(dns) = &state.dns else { return Ok(()) };
-    let ready = match dns.service.program {
+    let Some(Dns { service, helper }) = &mut state.dns else { return Ok(()) };
+    let ready = match service.program {
         DnsProgram::Own => "ready",
         DnsProgram::CoreDns(_) => corefile::READY,
     };
-    let names = (NAME, "the DNS proxy");
-    helper::start(run, state, names, ready, |s| s.dns.as_mut().map(|dns| &mut dns.helper))?;
-    Ok(())
+    let starting = helper::launch(&state.logs, (NAME, "the DNS proxy"), &helper.argv)?;
+    helper.process = starting.process();
+    state.save(run)?;
+    starting.ready(ready).map(drop)
 }
 
 /// Whether a DNS server answers on 127.0.0.1 at that port.

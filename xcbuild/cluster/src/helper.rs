@@ -1,4 +1,4 @@
-//! Processes beside the nodes: started in the order in which they need each other, each ready when it
+//! Processes that serve the nodes: started in the order in which they need each other, each ready when it
 //! says so in its log.
 
 use std::path::{Path, PathBuf};
@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::RunDir;
 use super::spawn::{remove_if_there, spawn};
-use super::state::{Helper, State};
 use super::tail::{Tail, end_of};
 use super::watch::{Watch, Woken};
 use xc_vm::process::ProcessId;
@@ -16,40 +14,58 @@ use xc_vm::process::ProcessId;
 /// How long one may take to be ready.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Starts a helper that is in the state, if it is, and returns when it has written a line that
-/// begins with `ready` to its log. The log is named after the first of its names, errors have the
-/// second.
+/// A helper that was started and has yet to be ready.
+pub(super) struct Starting {
+    /// What errors call it.
+    what: &'static str,
+    log: PathBuf,
+    watch: Watch,
+    process: Option<ProcessId>,
+}
+
+/// Starts a helper. The log is named after the first of its names, errors have the second.
 ///
 /// # Errors
-/// When it ends instead, or takes too long; with what it said.
-pub(super) fn start(
-    run: &RunDir,
-    state: &mut State,
-    (name, what): (&str, &str),
-    ready: &str,
-    of: impl Fn(&mut State) -> Option<&mut Helper>,
-) -> Result<Option<ProcessId>> {
-    let log = log_of(&state.logs, name);
-    let watch = Watch::new(&[&state.logs])?;
-    let Some(helper) = of(state) else { return Ok(None) };
+/// When it can't be started, or its log not written.
+pub(super) fn launch(
+    logs: &Path,
+    (name, what): (&str, &'static str),
+    argv: &[String],
+) -> Result<Starting> {
+    let log = log_of(logs, name);
+    let watch = Watch::new(&[logs])?;
     remove_if_there(&log)?;
-    helper.process = spawn(&helper.argv, &log)?;
-    let process = helper.process;
-    state.save(run)?;
-    let held = process.map(ProcessId::hold).transpose()?.flatten();
-    let mut words = Tail::new(&log);
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        let has_ended = held.as_ref().is_none_or(|held| held.wait(Instant::now()));
-        if words.lines().iter().any(|line| line.starts_with(ready)) {
-            return Ok(process);
-        }
-        if has_ended {
-            bail!("{what} has ended; the log is {}: {}", log.display(), end_of(&log, 5));
-        }
-        if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
-            let limit = LIMIT.as_secs();
-            bail!("{what} is not ready after {limit} s; the log is {}", log.display());
+    let process = spawn(argv, &log)?;
+    Ok(Starting { what, log, watch, process })
+}
+
+impl Starting {
+    /// Its process, to be recorded before it is waited for; `None` if it has already ended.
+    pub(super) fn process(&self) -> Option<ProcessId> {
+        self.process
+    }
+
+    /// Waits until it has written a line that begins with `ready` to its log.
+    ///
+    /// # Errors
+    /// When it ends instead, or takes too long; with what it said.
+    pub(super) fn ready(self, ready: &str) -> Result<Option<ProcessId>> {
+        let Self { what, log, watch, process } = self;
+        let held = process.map(ProcessId::hold).transpose()?.flatten();
+        let mut words = Tail::new(&log);
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let has_ended = held.as_ref().is_none_or(|held| held.wait(Instant::now()));
+            if words.lines().iter().any(|line| line.starts_with(ready)) {
+                return Ok(process);
+            }
+            if has_ended {
+                bail!("{what} has ended; the log is {}: {}", log.display(), end_of(&log, 5));
+            }
+            if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
+                let limit = LIMIT.as_secs();
+                bail!("{what} is not ready after {limit} s; the log is {}", log.display());
+            }
         }
     }
 }

@@ -264,8 +264,10 @@ fn end(run: &RunDir, state: &State, nodes: &[NodeId]) -> Result<()> {
 fn take_out(run: &RunDir, state: &mut State, nodes: &[NodeId]) -> Result<()> {
     end(run, state, nodes)?;
     let leaving = nodes.iter().filter_map(|id| Some((*id, state.nodes.get(id)?)));
-    let interfaces = leaving.flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i)));
-    network::drop_taps(&mut state.network, interfaces)?;
+    let interfaces = leaving
+        .flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i.network)))
+        .collect::<Vec<_>>();
+    state.network.unplug(&interfaces)?;
     for id in nodes {
         state.nodes.remove(id);
         let paths = run.node(*id, &state.logs);

@@ -1,40 +1,38 @@
 //! From what the user wants to the state that will be made: everything that can be refused is
 //! refused here, before anything exists.
 
-use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::key::{self, Access};
-use super::network::{self, Network};
+use super::network::{self, Attach, DnsListener, HostPorts, Kind, Network};
 use super::start::DnsParams;
 use super::state::{Dns, Helper, Image, NodeState, State};
 use super::{Event, RunDir, StartParams, dns, memory};
-use xc_net::Kind;
-use xc_net::bridges::{self, Queues, Wiring};
+use xc_net::bridges::{Queues, Wiring};
 use xc_net::multicast::Claim;
 use xc_net::ports::{self, Policy, Reserved};
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
 use xc_sys::shell;
-use xc_topology::address::{MAINTENANCE, NetworkId, NodeId};
+use xc_topology::address::NodeId;
 use xc_topology::{Counts, Interface, Node};
 use xc_vm::accel::{self, Chosen};
 use xc_vm::command::{Accel, Boot, Disk, Machine, command};
 use xc_vm::kernel_line::{Common, kernel_line};
-use xc_vm::port::{Carrier, Port, netdev_id};
+use xc_vm::port::{Port, netdev_id};
 use xc_vm::version;
 
-/// What was found fit for a start.
+/// What was found before a start.
 #[derive(Debug, Clone)]
-pub(super) struct Fit {
+pub(super) struct Preflight {
     accel: Chosen,
-    network: network::Choice,
+    network: network::Chosen,
     boot: Boot,
 }
 
-impl Fit {
+impl Preflight {
     /// What will execute the nodes.
     pub(super) fn accel(&self) -> Accel {
         self.accel.accel
@@ -45,20 +43,16 @@ impl Fit {
 /// running cluster is stopped for one that can't be.
 ///
 /// # Errors
-/// What is missing or can't be used here, with the way out.
-pub(super) fn check(params: &StartParams) -> Result<Fit> {
+/// What is missing or can't be used here, with a remedy.
+pub(super) fn preflight(params: &StartParams) -> Result<Preflight> {
     version::check(&params.program)?;
     let accel = accel::choose(params.accel, &params.program)?;
-    let network = network::choose(params.network)?;
     if let Some(script) = &params.net_setup {
         fs_err::metadata(script).context("the script of __net_setup")?;
-        if network.kind == Kind::Rootless {
-            bail!(
-                "__net_setup wires nodes in the namespace that xcbuild runs in, and --net=rootless makes one of its own; use --net=netns or user"
-            );
-        }
     }
-    Ok(Fit { accel, network, boot: absolute(&params.boot)? })
+    let request = network::Request { net_setup: params.net_setup.is_some() };
+    let network = network::choose(params.network, &request)?;
+    Ok(Preflight { accel, network, boot: absolute(&params.boot)? })
 }
 
 /// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
@@ -67,44 +61,44 @@ pub(super) fn check(params: &StartParams) -> Result<Fit> {
 pub(super) fn cluster(
     run: &RunDir,
     params: &StartParams,
-    fit: &Fit,
+    preflight: &Preflight,
     progress: &dyn Fn(Event),
 ) -> Result<(State, Option<Claim>)> {
     // Held as well so that two clusters are not promised the same memory.
     let ports_lock = run.lock_ports()?;
-    memory::check(run, params, fit.accel(), false)?;
-    if let Some(reason) = &fit.accel.fallback {
+    memory::check(run, params, preflight.accel(), false)?;
+    if let Some(reason) = &preflight.accel.fallback {
         progress(Event::Fallback(reason.clone()));
     }
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    let kind = fit.network.kind;
-    if let Some(reason) = &fit.network.instead {
-        progress(Event::NoBridges(reason.clone()));
+    let kind = preflight.network.kind;
+    if let Some(reason) = &preflight.network.fallback {
+        progress(Event::NetworkFallback(kind, reason.clone()));
     }
-    if kind != Kind::User {
+    if kind != Kind::FALLBACK {
         progress(Event::Network(kind));
     }
-    let served = params.dns.is_some() && is_served(run, params, kind)?;
+    let mut network = kind.create(run)?;
+    let served = params.dns.is_some() && is_served(run, params, &network)?;
     if served {
         progress(Event::DnsThere(params.net.dns_port));
     }
-    let (net, claim) = ports(run, params, kind, &ids, served)?;
-    let wiring = wiring(params, fit.accel.accel);
-    let network = network::plan(run, kind, net.dns_port, &wiring)?;
+    let (net, claim) = ports(run, params, &network, &ids, served)?;
+    network.plan(&wiring(params, preflight.accel.accel), &net)?;
     let logs = std::path::absolute(&params.logs).context("can't tell where the logs go")?;
-    let mut state = State::new(run, fit.accel.accel, net, logs)?;
-    state.fallback = fit.accel.fallback.clone();
+    let mut state = State::new(run, preflight.accel.accel, net, logs)?;
+    state.fallback = preflight.accel.fallback.clone();
     state.network = network;
     state.counts = params.counts.unwrap_or_else(|| Counts::among(ids.iter().copied()));
     let own_dns = params.dns.as_ref().filter(|_| !served);
     state.dns = own_dns.map(|dns| dns_proxy(run, params, &state, dns));
     state.reports_ready = params.wait;
-    state.images = fit.boot.disks.iter().filter_map(|disk| Image::of(&disk.path)).collect();
+    state.images = preflight.boot.disks.iter().filter_map(|disk| Image::of(&disk.path)).collect();
     run.create()?;
     if params.access == Access::Key {
         state.key = Some(key::make(run)?);
     }
-    nodes(run, params, &fit.boot, &mut state)?;
+    nodes(run, params, &preflight.boot, &mut state)?;
     state.save(run)?;
     drop(ports_lock);
     Ok((state, claim))
@@ -116,10 +110,10 @@ pub(super) fn more(run: &RunDir, params: &StartParams, state: &mut State) -> Res
     let _lock = run.lock_ports()?;
     memory::check(run, params, state.accel, false)?;
     let ids: Vec<NodeId> = params.nodes.iter().map(|n| n.id).collect();
-    match state.network {
-        Network::User => ports::check(&state.net, &ids, &reserved(run)?)?,
-        _ => state.network.add(&wiring(params, state.accel))?,
+    if state.network.host_ports().forwards {
+        ports::check(&state.net, &ids, &reserved(run)?)?;
     }
+    state.network.plan(&wiring(params, state.accel), &state.net)?;
     nodes(run, params, &absolute(&params.boot)?, state)?;
     state.save(run)
 }
@@ -138,30 +132,31 @@ fn queues(params: &StartParams, accel: Accel) -> Queues {
     }
 }
 
-/// Whether somebody serves names at the port that the nodes will ask, as users of the contract have
-/// a coredns there. Only for a cluster whose port is given: others take a free one.
-fn is_served(run: &RunDir, params: &StartParams, kind: Kind) -> Result<bool> {
-    if params.ports != Policy::Given || kind == Kind::Netns {
+/// Whether a DNS server is at the port that the nodes will ask, as users of the contract have a coredns
+/// there. Only for a cluster whose port is given: others take a free one.
+fn is_served(run: &RunDir, params: &StartParams, network: &Network) -> Result<bool> {
+    if params.ports != Policy::Given || network.dns_listener() != DnsListener::HostLoopback {
         return Ok(false);
     }
     let port = params.net.dns_port;
     Ok(!reserved(run)?.contains_key(&port) && dns::answers(port))
 }
 
-/// The ports that a cluster of that kind takes of the host: those of its nodes, and that of its
-/// multicast groups, only where qemu carries the networks.
+/// The ports that a cluster takes of the host, as its kind of network needs them.
 fn ports(
     run: &RunDir,
     params: &StartParams,
-    kind: Kind,
+    network: &Network,
     ids: &[NodeId],
     served: bool,
 ) -> Result<(UserNet, Option<Claim>)> {
-    let ids = if kind == Kind::User { ids } else { &[] };
-    let dns = params.dns.is_some() && kind != Kind::Netns && !served;
+    let needs = network.host_ports();
+    let ids = if needs.forwards { ids } else { &[] };
+    let on_host = network.dns_listener() == DnsListener::HostLoopback;
+    let dns = params.dns.is_some() && on_host && !served;
     let reserved = reserved(run)?;
     let mut net = ports::choose(&params.net, params.ports, ids, dns, &reserved)?;
-    if kind != Kind::User {
+    if !needs.groups {
         return Ok((net, None));
     }
     let claim = Claim::first(net.mcast_port, &reserved).context("no UDP port is free")?;
@@ -197,34 +192,19 @@ fn argv(
 
 /// What a node's interfaces are plugged into.
 fn node_ports(params: &StartParams, state: &State, node: &Node) -> Result<Vec<Port>> {
-    let vhost = network::has_vhost();
     let interfaces = node.interfaces.iter().enumerate();
-    let ports = interfaces.map(|(i, interface)| {
-        let (id, network) = (netdev_id(i), interface.network);
-        Ok(match (&params.net_setup, &state.network) {
-            (Some(script), _) => Port::Options(setup(script, params, node, interface)?),
-            (None, Network::User) => {
-                let netdev = state.net.netdev(&id, node.id, network, &params.prefix);
-                Port::Netdev { netdev, queues: 1, carrier: by_qemu(&state.net, network) }
-            }
-            _ => {
-                let queues = queues(params, state.accel).of(node);
-                let netdev = bridges::netdev(&id, node.id, network, queues, vhost);
-                let (name, bridge) = (bridges::tap(node.id, network), bridges::bridge(network));
-                let carrier = Carrier::Tap { name, bridge: Some(bridge) };
-                Port::Netdev { netdev, queues, carrier }
-            }
-        })
+    let ports = interfaces.map(|(i, interface)| match &params.net_setup {
+        Some(script) => Ok(Port::Options(setup(script, params, node, interface)?)),
+        None => Ok(state.network.attach(&Attach {
+            id: &netdev_id(i),
+            node,
+            network: interface.network,
+            ports: &state.net,
+            prefix: &params.prefix,
+            queues: queues(params, state.accel),
+        })),
     });
     ports.collect()
-}
-
-/// What carries a network that qemu does by itself.
-fn by_qemu(net: &UserNet, network: NetworkId) -> Carrier {
-    match network {
-        MAINTENANCE => Carrier::UserStack,
-        _ => Carrier::Group { address: SocketAddrV4::new(net.group(network), net.mcast_port) },
-    }
 }
 
 /// What a script of the user's says about a node's interface: `__net_setup`.
@@ -297,10 +277,12 @@ fn reserved(run: &RunDir) -> Result<Reserved> {
         if state.is_from_another_boot()? || !state.is_alive() {
             continue;
         }
-        let forwards = state.network.kind() == Kind::User;
+        let HostPorts { forwards, groups } = state.network.host_ports();
+        let dns = state.dns.is_some() && state.network.dns_listener() == DnsListener::HostLoopback;
         let nodes: Vec<_> = state.nodes.keys().filter(|_| forwards).copied().collect();
-        let tcp = ports::wanted(&state.net, &nodes, state.dns.is_some());
-        let all = tcp.into_iter().map(|(port, _)| port).chain([state.net.mcast_port]);
+        let tcp = ports::wanted(&state.net, &nodes, dns);
+        let udp = groups.then_some(state.net.mcast_port);
+        let all = tcp.into_iter().map(|(port, _)| port).chain(udp);
         reserved.extend(all.map(|port| (port, state.cluster.to_string())));
     }
     Ok(reserved)

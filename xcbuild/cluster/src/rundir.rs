@@ -93,12 +93,6 @@ impl RunDir {
         self.path().join("dns.pid")
     }
 
-    /// The file that is shown by the process which holds a namespace for the cluster; by it in the
-    /// command line the process is found.
-    pub fn namespace_file(&self) -> PathBuf {
-        self.path().join("namespace")
-    }
-
     /// The files of a node.
     pub fn node(&self, node: NodeId, logs: &Path) -> Paths {
         let file = |kind: &str| self.path().join(format!("{:03}.{kind}", node.number()));

@@ -13,13 +13,13 @@ use super::boot::order::Order;
 use super::boot::{self, Limits, NodeFailed, Way};
 use super::key::Access;
 use super::memory::{self, NoRoom};
-use super::plan::{self, Fit};
+use super::network::{self, Kind};
+use super::plan::{self, Preflight};
 use super::rundir::{ClusterLock, private_directory};
 use super::state::{DnsService, Phase, State};
-use super::{ClusterName, ErrorKind, RunDir, Status, dns, hint, network, stop};
+use super::{ClusterName, ErrorKind, RunDir, Status, dns, hint, stop};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
-use xc_net::{Kind, Wanted};
 use xc_sys::cancel;
 use xc_topology::address::{NodeId, Prefix};
 use xc_topology::{Counts, Node};
@@ -54,7 +54,7 @@ pub struct StartParams {
     /// What is appended to each kernel command line (`--append`).
     pub append: String,
     /// What carries the networks.
-    pub network: Wanted,
+    pub network: network::Choice,
     /// The user's script that wires each interface instead, and prints qemu's options for it
     /// (`__net_setup`).
     pub net_setup: Option<PathBuf>,
@@ -106,8 +106,8 @@ pub struct DnsParams {
 pub enum Event {
     /// The nodes run without KVM, for that reason.
     Fallback(String),
-    /// Why `user` networks carry what bridges were wanted for.
-    NoBridges(String),
+    /// What carries the networks in place of the kind that was requested, and why.
+    NetworkFallback(Kind, String),
     /// What carries the networks, where that is not each qemu by itself.
     Network(Kind),
     /// There is not enough memory yet, and that is waited for.
@@ -175,24 +175,28 @@ pub enum StartError {
 /// [`cancel::Cancelled`], or what else is missing or refused. Nothing of the cluster is left then
 /// but its logs.
 pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {
-    let fit = plan::check(params)?;
-    memory::queued(&params.run, params.queue, progress, || start_now(params, &fit, progress))
+    let preflight = plan::preflight(params)?;
+    memory::queued(&params.run, params.queue, progress, || start_now(params, &preflight, progress))
 }
 
-fn start_now(params: &StartParams, fit: &Fit, progress: &dyn Fn(Event)) -> Result<Report> {
+fn start_now(
+    params: &StartParams,
+    preflight: &Preflight,
+    progress: &dyn Fn(Event),
+) -> Result<Report> {
     let run = &params.run;
     let Some(lock) = run.try_lock()? else {
         bail!(StartError::Busy(run.name().clone()));
     };
     let admitted = refuse_running(run, params.replace)
-        .and_then(|()| memory::check(run, params, fit.accel(), true));
+        .and_then(|()| memory::check(run, params, preflight.accel(), true));
     match admitted {
         Ok(()) => {}
         Err(error) if run.path().exists() => return Err(error),
         Err(error) => return Err(unwound(run, lock, error)),
     }
     make_room(run, progress)?;
-    let (mut state, claim) = match plan::cluster(run, params, fit, progress) {
+    let (mut state, claim) = match plan::cluster(run, params, preflight, progress) {
         Ok(planned) => planned,
         Err(error) => return Err(unwound(run, lock, error)),
     };

@@ -8,21 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::network::Network;
+use super::network::{Endpoint, HostPorts};
 use super::state::{InterfaceState, NodeState, Phase, State};
 use super::tail::length;
 use super::words::{Agent, panicked};
 use super::{ClusterName, RunDir, key, stop};
 use xc_net::user::UserNet;
 use xc_topology::Ways;
-use xc_topology::address::{MAINTENANCE, NetworkId, NodeId, Role, ipv4};
+use xc_topology::address::{NetworkId, NodeId, Role};
 use xc_vm::command::{Accel, Paths};
 use xc_vm::process::ProcessId;
 use xc_vm::usage::{Usage, usage};
-
-/// Where a node's own servers listen.
-const SSH_PORT: u16 = 22;
-const TELNET_PORT: u16 = 23;
 
 /// What is said of a node whose qemu is no more.
 pub(super) const DEAD: &str = "its qemu has ended";
@@ -157,6 +153,9 @@ pub struct Status {
     pub net: Option<UserNet>,
     /// What carries its networks.
     pub network: Option<String>,
+    /// Which of those ports the host lends it.
+    #[serde(skip)]
+    pub host_ports: HostPorts,
     /// The file of the ssh key that nodes ask for; they ask for none if there is none.
     pub ssh_key: Option<PathBuf>,
     /// The words before a command that is to reach the nodes' addresses, where they are in another
@@ -209,8 +208,9 @@ pub fn status(run: &RunDir) -> Result<Status> {
         started: Some(state.started),
         net: Some(state.net.clone()),
         network: Some(state.network.kind().to_string()),
+        host_ports: state.network.host_ports(),
         ssh_key: state.key.as_ref().map(|_| key::path(run)),
-        through: state.network.reach(),
+        through: state.network.netns_prefix(),
         dns: state.dns.as_ref().map(|dns| alive(dns.helper.process).is_some()),
         nodes: nodes.collect(),
     })
@@ -226,6 +226,7 @@ fn none(run: &RunDir) -> Status {
         started: None,
         net: None,
         network: None,
+        host_ports: HostPorts::default(),
         ssh_key: None,
         through: Vec::new(),
         dns: None,
@@ -267,10 +268,7 @@ fn node_status(
         Some(_) => said(&paths),
     };
     let addressed = node.interfaces.iter().filter(|i| i.ipv4.is_some() || i.ipv6.is_some());
-    let (address, ssh_port, telnet_port) = match state.network {
-        Network::User => (Ipv4Addr::LOCALHOST, state.net.ssh_port(id), state.net.telnet_port(id)),
-        _ => (ipv4(MAINTENANCE, id.number()), SSH_PORT, TELNET_PORT),
-    };
+    let Endpoint { address, ssh_port, telnet_port } = state.network.endpoint(&state.net, id);
     NodeStatus {
         number: id,
         name: node.name.clone(),

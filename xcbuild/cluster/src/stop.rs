@@ -23,9 +23,8 @@ use xc_vm::process::{self, ProcessId};
 /// How long an xcbuild that is changing the cluster has to undo that when asked to stop.
 const OWNER_LIMIT: Duration = Duration::from_secs(60);
 
-/// How the words begin that name a file of the run directory in the command lines of processes
-/// beside the nodes: the DNS proxy, slirp4netns.
-const HELPER_WORDS: [&str; 3] = ["--pid-file=", "--pidfile=", "--api-socket="];
+/// How the words begin that name the DNS proxy's file of the run directory in its command line.
+const PROXY_WORDS: [&str; 2] = ["--pid-file=", "--pidfile="];
 
 /// What a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +70,7 @@ pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
         bail!("can't end process {} of the cluster `{}`: {reason}{more}", process.pid, run.name());
     }
     if let Some(network) = Remains::read(run).network {
-        network::take_back(&network)?;
+        network.teardown()?;
     }
     run.remove()?;
     Ok(Stopped { existed, processes: processes.len() })
@@ -90,11 +89,10 @@ pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
     let directory = run.path();
     let ours = |path: PathBuf| (path.parent() == Some(&directory)).then_some(path);
     process::find(|word| {
-        let helper = HELPER_WORDS.iter().find_map(|start| word.strip_prefix(start.as_bytes()));
-        let holder = run.namespace_file();
-        let holds = || (word == holder.as_os_str().as_bytes()).then(|| holder.clone());
-        let named = helper.map(|path| PathBuf::from(OsStr::from_bytes(path)));
-        recognise(word).or(named).and_then(ours).or_else(holds)
+        let proxy = PROXY_WORDS.iter().find_map(|start| word.strip_prefix(start.as_bytes()));
+        let named = proxy.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        let of_network = || network::recognize(run, word);
+        recognise(word).or(named).and_then(ours).or_else(of_network)
     })
 }
 

@@ -17,12 +17,9 @@ pub mod apply;
 pub mod bridges;
 pub mod forwarding;
 pub mod host;
-pub mod kind;
 pub mod multicast;
 pub mod namespace;
 pub mod op;
 pub mod ports;
 pub mod rootless;
 pub mod user;
-
-pub use kind::{Kind, Wanted};

@@ -22,8 +22,11 @@ use xc_topology::address::{NetworkId, Prefix};
 /// The networks that have bridges from the start.
 const BRIDGES: [u8; 3] = [0, 1, 2];
 
-/// The table's name in the cluster's namespace.
-const CLUSTER_TABLE: &str = "xcbuild";
+/// The name of the nftables table in the cluster's namespace.
+pub const CLUSTER_TABLE: &str = "xcbuild";
+
+/// What is between the user and the number in a namespace's name.
+const NAME_INFIX: &str = "_xcluster";
 
 /// Why there can be no such namespace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +129,17 @@ pub struct Plan {
 
 /// The name of a user's namespace.
 pub fn name(user: &str, index: u8) -> String {
-    format!("{user}_xcluster{index}")
+    format!("{user}{NAME_INFIX}{index}")
+}
+
+/// The number in the name of a namespace, if it is one of ours.
+pub fn index_of(name: &str) -> Option<&str> {
+    Some(name.rsplit_once(NAME_INFIX)?.1)
+}
+
+/// The link on the host to the namespace of a number, also the name of the table there.
+pub fn host_link(index: impl fmt::Display) -> String {
+    format!("xcluster{index}")
 }
 
 /// Plans a namespace.
@@ -138,8 +151,7 @@ pub fn plan(request: &Request) -> Result<Plan, PlanError> {
     let prefix = ipv6_prefix(&request.ipv6_prefix)?;
     let ends = [1, 2].map(|i| Ipv4Addr::from_bits(piece + i));
     let v6 = |v4: Ipv4Addr| Ipv6Addr::from_bits(prefix | u128::from(v4.to_bits()));
-    let (host_link, cluster_link) =
-        (format!("xcluster{}", request.index), format!("host{}", request.index));
+    let (host_link, cluster_link) = (host_link(request.index), format!("host{}", request.index));
     let network = Ipv4Addr::from_bits(piece);
     let table = Op::Table { name: host_link.clone(), rules: host_rules(network, v6(network)) };
     let side = |link: &str, v4: Ipv4Addr| {
@@ -180,7 +192,7 @@ fn host_rules(v4: Ipv4Addr, v6: Ipv6Addr) -> String {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::{Request, plan};
+    use super::{Request, index_of, plan};
     use crate::op::text;
     use xc_topology::address::Prefix;
 
@@ -198,6 +210,7 @@ mod tests {
     fn first_namespace_of_the_contracts_networks() {
         let plan = plan(&request(1, "172.30.0.0/24", "fd00:1723::")).unwrap();
         assert_eq!(plan.name, "kim_xcluster1");
+        assert_eq!((index_of(&plan.name), index_of("kim")), (Some("1"), None));
         assert_snapshot!(text(&plan.host), @r#"
         ip address add 172.30.0.5/30 dev xcluster1
         ip address add fd00:1723::ac1e:5/126 dev xcluster1

@@ -15,6 +15,7 @@
 //! Reference: user_namespaces(7), slirp4netns(1).
 
 use super::bridges;
+use super::namespace::CLUSTER_TABLE;
 use super::op::Op;
 use xc_topology::address::{HOST_BYTE, MAINTENANCE, Prefix, ipv4, ipv6};
 
@@ -50,7 +51,7 @@ pub fn plan(prefix: &Prefix, dns_port: Option<u16>) -> Vec<Op> {
     ops.push(Op::sysctl("net/ipv6/conf/all/forwarding", "1"));
     if let Some(port) = dns_port {
         let rules = bridges::masquerade(prefix, OUTSIDE) + &host_rules(prefix, port);
-        ops.push(Op::Table { name: "xcbuild".into(), rules });
+        ops.push(Op::Table { name: CLUSTER_TABLE.into(), rules });
     }
     ops
 }

@@ -156,6 +156,7 @@ pub(super) mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Sample, headline, networks, nodes, ranges};
+    use xc_cluster::network::HostPorts;
     use xc_cluster::status::{LinkStatus, NodeCondition, NodeStatus, Status};
     use xc_topology::address::{NetworkId, NodeId};
     use xc_vm::command::Accel;
@@ -200,6 +201,7 @@ pub(super) mod tests {
             started: Some(1000),
             net: None,
             network: Some("user".into()),
+            host_ports: HostPorts::default(),
             ssh_key: None,
             through: vec![],
             dns: Some(true),

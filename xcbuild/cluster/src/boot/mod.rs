@@ -182,7 +182,7 @@ impl Boot<'_> {
         remove_if_there(&paths.agent_log)?;
         remove_if_there(&paths.console_log)?;
         let log = failure::qemu_log(&self.state.logs, id);
-        let enter = self.state.network.reach();
+        let enter = self.state.network.netns_prefix();
         let node = self.state.nodes.get_mut(&id).context("a node that is not planned")?;
         node.process = spawn(&[enter.as_slice(), &node.argv].concat(), &log)?;
         (node.ready_ms, node.paused) = (None, false);

@@ -175,7 +175,7 @@ impl Opening<'_> {
     fn helper(&mut self, link: &str, name: &str, what: &str, card: Option<Mac>) -> Result<()> {
         let program = own_program().context("can't tell where this program is")?;
         let program = program.to_str().context("this program's path is not UTF-8")?.to_owned();
-        let mut words = self.state.network.reach();
+        let mut words = self.state.network.netns_prefix();
         words.extend([program, CAPTURE_VERB.into(), link.into(), self.snaplen.to_string()]);
         let (first, rest) = words.split_first().context("an empty command")?;
         let mut running = Exec::new(first).args(rest).running()?;

@@ -29,11 +29,9 @@ use self::rules::table_step;
 use super::check::Verdict;
 use super::state::State;
 use super::{RunDir, Status, status};
-use xc_net::Kind;
+use xc_net::namespace::host_link;
 use xc_topology::address::Prefix;
 
-/// The table in the cluster's namespace that masquerades nodes.
-const CLUSTER_TABLE: &str = "xcbuild";
 /// Why a step over IPv6 isn't tried.
 const NO_IPV6: &str = "this host has no IPv6";
 
@@ -77,16 +75,35 @@ pub fn walk(run: &RunDir, prefix: &Prefix, names: &Names) -> Result<Vec<Step>> {
     Ok(walk.steps)
 }
 
-/// The host's rule for a namespace, seen from the host: its veth's network is masqueraded.
+/// What is outside of the namespace in which the walk is to begin.
+#[derive(Debug)]
+pub struct Outside {
+    /// The host's rule for the namespace: its veth's network is masqueraded.
+    pub steps: Vec<Step>,
+    /// The words that enter the namespace, up to the program.
+    pub netns_prefix: Vec<String>,
+}
+
+/// Looks at what is outside of the cluster's namespace, where it has one that others share and we are
+/// not in it; `None` if the walk can begin here.
 ///
 /// # Errors
-/// When nft can't be run.
-pub fn host_rule(index: &str) -> Step {
-    let table = format!("xcluster{index}");
-    let mut step = table_step("NAT on the host", &table, &[]);
+/// When the cluster's state can't be read.
+pub fn outside(run: &RunDir) -> Result<Option<Outside>> {
+    let Some(state) = State::load(run)? else { return Ok(None) };
+    let netns_prefix = state.network.netns_prefix();
+    let translation = state.network.translation().filter(|_| !netns_prefix.is_empty());
+    Ok(translation.map(|translation| {
+        let steps = translation.namespace.iter().map(|index| host_rule(index)).collect();
+        Outside { steps, netns_prefix }
+    }))
+}
+
+fn host_rule(index: &str) -> Step {
+    let mut step = table_step("NAT on the host", &host_link(index), &[]);
     if step.verdict == Verdict::Failed {
         let remake = format!("`sudo -E xcbuild nsdel {index}; sudo -E xcbuild nsadd {index}`");
-        step.remedy = Some(format!("{remake} makes it anew"));
+        step.remedy = Some(format!("{remake} makes it again"));
     }
     step
 }
@@ -118,13 +135,11 @@ impl Walk<'_> {
 
     /// In a namespace of `nsadd`, what leads out of it.
     fn translation(&mut self) {
-        if self.state.network.kind() != Kind::Netns {
-            return;
-        }
-        let mut step =
-            table_step("NAT in the namespace", CLUSTER_TABLE, &self.state.network.reach());
+        let Some(translation) = self.state.network.translation() else { return };
+        let prefix = self.state.network.netns_prefix();
+        let mut step = table_step("NAT in the namespace", translation.table, &prefix);
         if step.verdict == Verdict::Failed {
-            step.remedy = Some("`xcbuild nsdel` and `nsadd` make the namespace anew".into());
+            step.remedy = Some(translation.remedy);
         }
         self.steps.push(step);
     }

@@ -1,10 +1,10 @@
 //! The steps on the host: its resolver, the servers, and the proxy.
 
+use crate::network::DnsListener;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use xc_dns::resolv_conf::effective_servers;
-use xc_net::Kind;
 
 use super::ask::{By, ask, texts};
 use super::{NO_IPV6, Walk};
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(100);
 impl Walk<'_> {
     pub(super) fn upstreams(&mut self) {
         let servers = self.servers();
-        let foreign = self.state.network.kind() == Kind::Netns;
+        let foreign = self.state.network.dns_listener() == DnsListener::Namespace;
         let loopback = servers.iter().find(|s| foreign && s.ip().is_loopback());
         let shown: Vec<_> = servers.iter().map(ToString::to_string).collect();
         let seen = match (servers.is_empty(), loopback) {

@@ -8,9 +8,9 @@ use xc_sys::exec::Exec;
 const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
 
 /// Whether a table of ours is there and masquerades.
-pub(super) fn table_step(step: &str, table: &str, reach: &[String]) -> Step {
+pub(super) fn table_step(step: &str, table: &str, netns_prefix: &[String]) -> Step {
     let nft = ["nft", "list", "table", "inet", table].map(ToOwned::to_owned);
-    let words = [reach, &nft].concat();
+    let words = [netns_prefix, &nft].concat();
     let done = words
         .split_first()
         .map(|(program, args)| Exec::new(program).env("PATH", PATH).args(args).complete());

@@ -1,171 +1,155 @@
-//! What carries a cluster's networks: planned with the cluster, made before its nodes, undone after
+//! What carries a cluster's networks: planned with the cluster, made before its nodes, removed after
 //! them.
 //!
-//! | kind | made for the cluster | undone by |
+//! | kind | made for the cluster | removed by |
 //! |---|---|---|
 //! | `user` | nothing: each qemu carries its own | |
-//! | [`netns`] | taps, and missing bridges, in the namespace that xcbuild runs in | removing the links, from within or as root |
-//! | [`rootless`] | a namespace that a process of ours holds, all bridges and taps in it, and slirp4netns for the outside | ending the processes |
+//! | `netns` | taps, and missing bridges, in the namespace that xcbuild runs in | removing the links, from within or as root |
+//! | `rootless` | a namespace that a process of ours holds, all bridges and taps in it, and slirp4netns for the outside | ending the processes |
+//!
+//! A kind is an implementation of the trait in `driver`, in a module of its own, and a row in `registry`;
+//! nothing else names it. The plans, which are pure, are in [`xc_net`].
+//!
+//! | module | subject |
+//! |---|---|
+//! | `driver` | the trait, and what a kind is asked and answers |
+//! | `registry` | the kinds by name, and a network as saved facts |
+//! | `choice` | which kind a start takes |
+//! | `user`, `netns`, `rootless` | the kinds; `taps` has what two of them share |
+//! | [`host`] | what `doctor` tells of a host |
 
+mod choice;
+mod driver;
+pub mod host;
 mod netns;
+mod registry;
 mod rootless;
+mod taps;
+mod user;
 
-use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use self::netns::Netns;
-use self::rootless::Rootless;
+use self::driver::Site;
 use super::RunDir;
-use super::state::{InterfaceState, State};
-use xc_net::apply::existing;
-use xc_net::bridges::{self, Wiring};
+use super::state::State;
+use xc_net::bridges::Wiring;
 use xc_net::op::{Op, Undo};
-use xc_net::{Kind, Wanted};
-use xc_sys::{namespace, tap};
-use xc_topology::address::{HOST_BYTE, MAINTENANCE, NodeId, Prefix, ipv4, ipv6};
+use xc_net::user::UserNet;
+use xc_topology::address::{HOST_BYTE, MAINTENANCE, NetworkId, NodeId, Prefix, ipv4, ipv6};
+use xc_vm::port::Port;
 use xc_vm::process::ProcessId;
+
+pub use self::choice::{Choice, UnknownKind};
+pub(super) use self::choice::{Chosen, choose};
+pub use self::driver::HostPorts;
+pub(super) use self::driver::{Attach, DnsListener, Request, Translation};
+pub(super) use self::registry::unknown_kind;
+pub use self::registry::{Kind, Network};
 
 /// The verb by which xcbuild does steps within another namespace.
 pub const APPLY_VERB: &str = "netns-apply";
 
-/// A cluster's network, as its state has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "kind")]
-pub enum Network {
-    /// What qemu carries by itself.
-    #[default]
-    User,
-    /// Bridges and taps in a namespace of `nsadd`.
-    Netns(Netns),
-    /// Bridges and taps in a namespace of the cluster's own.
-    Rootless(Rootless),
-}
+/// Where a node's own servers listen.
+const SSH_PORT: u16 = 22;
+const TELNET_PORT: u16 = 23;
 
 /// Steps to be done in a namespace by an xcbuild that was started in it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Steps {
     /// What is done.
     pub apply: Vec<Op>,
-    /// What is taken back.
+    /// What is reverted, before that.
     pub undo: Vec<Undo>,
 }
 
-/// What a start takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Choice {
-    /// The kind; where it needs taps, they can be made.
-    pub kind: Kind,
-    /// Why it is not the kind that was wanted.
-    pub instead: Option<String>,
-}
-
-/// Which kind a start takes. A user's own namespace needs nothing but the device that makes taps;
-/// where that can't be opened, `user` does instead.
-///
-/// # Errors
-/// When the kind that is wanted can't be used here, with the reason and the way out.
-pub(super) fn choose(wanted: Wanted) -> Result<Choice> {
-    let inside = || -> Result<bool> {
-        let ours = namespace::own_name().is_some_and(|name| name.contains("_xcluster"));
-        Ok(ours || !existing(["xcbr1"])?.is_empty())
-    };
-    let kind = match wanted {
-        Wanted::Auto if inside()? => Kind::Netns,
-        Wanted::Auto => Kind::User,
-        Wanted::This(Kind::Netns) if !inside()? => bail!(
-            "--net=netns works within a namespace: `sudo -E xcbuild nsadd 1` makes one, \
-             `sudo -E xcbuild nsenter 1` enters it"
-        ),
-        Wanted::This(kind) => kind,
-    };
-    let opened = if kind == Kind::User { Ok(()) } else { tap::open().map(drop) };
-    let Err(error) = opened else { return Ok(Choice { kind, instead: None }) };
-    let device = tap::DEVICE;
-    if kind == Kind::Rootless {
-        let instead =
-            format!("{device} can't be opened ({error}); `xcbuild doctor` tells what helps");
-        return Ok(Choice { kind: Kind::User, instead: Some(instead) });
-    }
-    Err(error).with_context(|| {
-        format!("--net={kind} needs taps, and {device} can't be opened; --net=user needs none")
-    })
-}
-
-/// Plans the network of a cluster's first nodes.
-///
-/// # Errors
-/// When something that it needs isn't there, or another cluster has its names.
-pub(super) fn plan(
-    run: &RunDir,
-    kind: Kind,
-    dns_port: u16,
-    wiring: &Wiring<'_>,
-) -> Result<Network> {
-    Ok(match kind {
-        Kind::User => Network::User,
-        Kind::Netns => {
-            let mut network = Netns::here()?;
-            network.add(wiring)?;
-            Network::Netns(network)
-        }
-        Kind::Rootless => Network::Rootless(Rootless::plan(run, dns_port, wiring)?),
-    })
+/// Where a node's servers are reached, in the namespace of [`Network::netns_prefix`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The port of ssh.
+    pub ssh_port: u16,
+    /// The port of telnet.
+    pub telnet_port: u16,
 }
 
 impl Network {
-    /// Which kind it is.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::User => Kind::User,
-            Self::Netns(_) => Kind::Netns,
-            Self::Rootless(_) => Kind::Rootless,
-        }
+    /// Which of the host's ports the cluster takes.
+    pub(super) fn host_ports(&self) -> HostPorts {
+        self.driver().host_ports()
     }
 
-    /// Plans what more nodes need.
-    ///
-    /// # Errors
-    /// When another cluster has their taps, or we are not where they are to be.
-    pub(super) fn add(&mut self, wiring: &Wiring<'_>) -> Result<()> {
-        match self {
-            Self::User => Ok(()),
-            Self::Netns(network) => network.add(wiring),
-            Self::Rootless(network) => network.add(wiring),
+    /// Where ssh and telnet to a node are.
+    pub(super) fn endpoint(&self, ports: &UserNet, node: NodeId) -> Endpoint {
+        if self.host_ports().forwards {
+            let (ssh_port, telnet_port) = (ports.ssh_port(node), ports.telnet_port(node));
+            return Endpoint { address: Ipv4Addr::LOCALHOST, ssh_port, telnet_port };
         }
+        let address = ipv4(MAINTENANCE, node.number());
+        Endpoint { address, ssh_port: SSH_PORT, telnet_port: TELNET_PORT }
     }
 
-    /// The words before a program that is to run where the nodes' taps and addresses are; none if
-    /// this process is there.
-    pub fn reach(&self) -> Vec<String> {
-        match self {
-            Self::User => Vec::new(),
-            Self::Netns(network) => network.reach(),
-            Self::Rootless(network) => network.enter(),
-        }
+    /// Where the DNS proxy listens.
+    pub(super) fn dns_listener(&self) -> DnsListener {
+        self.driver().dns_listener()
     }
 
     /// The options of the DNS proxy, and the words that bring it where it is to listen.
     pub(super) fn dns(&self, prefix: &Prefix) -> (Vec<String>, Vec<String>) {
-        let on_loopback = match self {
-            Self::User => true,
-            Self::Netns(_) => false,
-            Self::Rootless(network) => network.has_outside(),
-        };
-        if on_loopback {
+        if self.dns_listener() == DnsListener::HostLoopback {
             return (Vec::new(), Vec::new());
         }
         let (v4, v6) = (ipv4(MAINTENANCE, HOST_BYTE), ipv6(prefix, MAINTENANCE, HOST_BYTE));
-        (vec![format!("--listen={v4}"), format!("--listen={v6}")], self.reach())
+        (vec![format!("--listen={v4}"), format!("--listen={v6}")], self.netns_prefix())
+    }
+
+    /// Plans what nodes need: a cluster's first ones, or more.
+    ///
+    /// # Errors
+    /// When something that it needs isn't there, or another cluster has its names.
+    pub(super) fn plan(&mut self, wiring: &Wiring<'_>, ports: &UserNet) -> Result<()> {
+        self.driver_mut().plan(wiring, ports)
+    }
+
+    /// What a node's interface is plugged into.
+    pub(super) fn attach(&self, interface: &Attach<'_>) -> Port {
+        self.driver().attach(interface)
+    }
+
+    /// The words before a program that is to run where the nodes' links and addresses are; none if
+    /// this process is there.
+    pub fn netns_prefix(&self) -> Vec<String> {
+        self.driver().netns_prefix()
+    }
+
+    /// The rules that translate the nodes' addresses, where `dns check` is to look at them.
+    pub(super) fn translation(&self) -> Option<Translation> {
+        self.driver().translation()
     }
 
     /// Its processes.
     pub(super) fn processes(&self) -> Vec<ProcessId> {
-        match self {
-            Self::Rootless(network) => network.processes(),
-            _ => Vec::new(),
-        }
+        self.driver().processes()
+    }
+
+    /// Removes what carries those interfaces.
+    ///
+    /// # Errors
+    /// What can't be removed, or that we may not enter the namespace it is in.
+    pub(super) fn unplug(&mut self, interfaces: &[(NodeId, NetworkId)]) -> Result<()> {
+        self.driver_mut().unplug(interfaces)
+    }
+
+    /// Removes what was made, but for processes.
+    ///
+    /// # Errors
+    /// What could not be removed, or that we may not enter the namespace it is in.
+    pub(super) fn teardown(&self) -> Result<()> {
+        self.driver().teardown()
     }
 }
 
@@ -174,42 +158,65 @@ impl Network {
 /// # Errors
 /// What the kernel refuses, or a helper that does not come up. What was made is in the state.
 pub(super) fn make(run: &RunDir, state: &mut State) -> Result<()> {
-    match &mut state.network {
-        Network::User => return Ok(()),
-        Network::Netns(network) => network.make()?,
-        Network::Rootless(_) => rootless::make(run, state)?,
-    }
+    // It is changed outside of the state, which is saved on the way.
+    let mut network = state.network.clone();
+    let made = network.driver_mut().make(&mut Site::new(run, state));
+    state.network = network;
+    made?;
     state.save(run)
 }
 
-/// Takes back what was made, but for processes.
-///
-/// # Errors
-/// What could not be removed, or that we may not enter the namespace it is in.
-pub(super) fn take_back(network: &Network) -> Result<()> {
-    match network {
-        Network::Netns(network) => network.take_back(),
-        _ => Ok(()),
-    }
+/// The file of the run directory that a word of a command line names, if the process is one of a
+/// network's, of whatever kind.
+pub(super) fn recognize(run: &RunDir, word: &[u8]) -> Option<PathBuf> {
+    Kind::ALL.iter().find_map(|kind| kind.recognize(run, word))
 }
 
-/// Takes back the taps of nodes' interfaces.
-///
-/// # Errors
-/// As [`take_back`].
-pub(super) fn drop_taps<'a>(
-    network: &mut Network,
-    interfaces: impl Iterator<Item = (NodeId, &'a InterfaceState)>,
-) -> Result<()> {
-    let taps: Vec<_> = interfaces.map(|(node, i)| bridges::tap(node, i.network)).collect();
-    match network {
-        Network::User => Ok(()),
-        Network::Netns(network) => network.drop(&taps),
-        Network::Rootless(network) => network.drop(&taps),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use xc_report::Reporter;
 
-/// Whether qemu can leave the taps' frames to the kernel.
-pub(super) fn has_vhost() -> bool {
-    File::options().read(true).write(true).open("/dev/vhost-net").is_ok()
+    use super::{Endpoint, HostPorts, Kind, Network, recognize};
+    use crate::RunDir;
+    use xc_net::user::UserNet;
+    use xc_topology::address::NodeId;
+
+    fn networks() -> Vec<(String, Network)> {
+        let run = RunDir::new("/r".as_ref(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
+        let all = Kind::ALL.iter();
+        all.map(|kind| (kind.to_string(), kind.create(&run).unwrap())).collect()
+    }
+
+    #[test]
+    fn nodes_are_reached_by_ports_of_the_host_or_at_their_addresses() {
+        let node = NodeId::new(201).unwrap();
+        for (kind, network) in networks() {
+            let endpoint = network.endpoint(&UserNet::default(), node);
+            let Endpoint { address, ssh_port, telnet_port } = endpoint;
+            let shown = format!("{address} {ssh_port} {telnet_port}");
+            if kind == "user" {
+                assert_eq!(shown, "127.0.0.1 12501 12201");
+            } else {
+                assert_eq!(shown, "192.168.0.201 22 23", "{kind}");
+                assert_eq!(network.host_ports(), HostPorts::default(), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_is_saved_and_loaded_as_itself() {
+        for (kind, network) in networks() {
+            let saved = serde_json::to_value(&network).unwrap();
+            assert_eq!(saved["kind"], kind.as_str());
+            let loaded: Network = serde_json::from_value(saved).unwrap();
+            assert_eq!((loaded.kind().to_string(), &loaded), (kind, &network));
+        }
+    }
+
+    #[test]
+    fn processes_of_every_kind_are_recognized() {
+        let run = RunDir::new("/r".as_ref(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
+        assert!(recognize(&run, b"--api-socket=/r/c/slirp.sock").is_some());
+        assert!(recognize(&run, b"-netdev").is_none());
+    }
 }

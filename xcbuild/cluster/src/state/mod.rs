@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::network::Network;
+use super::network::{self, Network};
 use super::{ClusterError, ClusterName, ErrorKind, RunDir};
 pub use helper::{Dns, DnsProgram, DnsService, Helper};
 pub use image::Image;
@@ -104,7 +104,7 @@ impl State {
             accel,
             fallback: None,
             net,
-            network: Network::User,
+            network: Network::default(),
             key: None,
             logs,
             images: Vec::new(),
@@ -131,23 +131,24 @@ impl State {
     /// another version.
     fn parse(run: &RunDir, bytes: &[u8]) -> Result<Self, ClusterError> {
         let cluster = run.name();
-        let ends = |effect| cluster.command("stop").hint(effect);
         let damaged = |error: serde_json::Error| {
             let file = run.state_file();
             let message = format!("`{}` is damaged: {error}", file.display());
-            ClusterError::new(ErrorKind::Damaged, message)
-                .with_hint(ends("ends the cluster all the same"))
+            let stop = cluster.command("stop").hint("ends the cluster all the same");
+            ClusterError::new(ErrorKind::Damaged, message).with_hint(stop)
         };
         match serde_json::from_slice(bytes).map_err(damaged)? {
-            Head { format: FORMAT } => serde_json::from_slice(bytes).map_err(damaged),
+            Head { format: FORMAT } => {}
             Head { format } => {
-                let message = format_args!(
-                    "the cluster `{cluster}` was started by another version of xcbuild: its state \
-                     has format {format}, this version reads {FORMAT}"
-                );
-                Err(ClusterError::new(ErrorKind::OtherVersion, message).with_hint(ends("ends it")))
+                let found = format!("has format {format}, this version reads {FORMAT}");
+                return Err(of_another_version(cluster, &found));
             }
         }
+        if let Some(kind) = network::unknown_kind(bytes) {
+            let found = format!("has a network of the kind `{kind}`, which this version lacks");
+            return Err(of_another_version(cluster, &found));
+        }
+        serde_json::from_slice(bytes).map_err(damaged)
     }
 
     /// Writes the state.
@@ -189,6 +190,14 @@ impl State {
 #[derive(Deserialize)]
 struct Head {
     format: u32,
+}
+
+fn of_another_version(cluster: &ClusterName, found: &str) -> ClusterError {
+    let message = format_args!(
+        "the cluster `{cluster}` was started by another version of xcbuild: its state {found}"
+    );
+    let stop = cluster.command("stop").hint("ends it");
+    ClusterError::new(ErrorKind::OtherVersion, message).with_hint(stop)
 }
 
 fn boot_id() -> Result<String> {

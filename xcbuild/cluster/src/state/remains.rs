@@ -91,7 +91,7 @@ mod tests {
         pids.sort_unstable();
         assert_eq!(pids, [11, 12, 13]);
         assert_eq!(remains.owner.unwrap().pid, 10);
-        assert_eq!(remains.network, Some(Network::User));
+        assert_eq!(remains.network, Some(Network::default()));
 
         state["network"] = json!({ "kind": "of the future" });
         assert_eq!(read(&state).network, None);

@@ -60,6 +60,14 @@ fn damaged_and_foreign_states_are_told() {
     std::fs::write(run.state_file(), r#"{ "format": 1, "cluster": "c" }"#).unwrap();
     let error = State::load(&run).unwrap_err().to_string();
     assert!(error.ends_with("its state has format 1, this version reads 2"), "{error}");
+    state.format -= 1;
+    let mut saved = serde_json::to_value(&state).unwrap();
+    saved["network"] = serde_json::json!({ "kind": "vxlan", "vni": 7 });
+    std::fs::write(run.state_file(), saved.to_string()).unwrap();
+    let error = State::load(&run).unwrap_err();
+    insta::assert_snapshot!(error, @"the cluster `c` was started by another version of xcbuild: its state has a network of the kind `vxlan`, which this version lacks");
+    assert_eq!(hint::kind(&error), Some(ErrorKind::OtherVersion));
+    assert_eq!(remedies(&error), ["`xcbuild stop --cluster=c` ends it"]);
     for damaged in ["{", r#"{ "format": 2 }"#] {
         std::fs::write(run.state_file(), damaged).unwrap();
         let error = State::load(&run).unwrap_err();

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use xc_report::Reporter;
 
 use self::ports::Ports;
+use super::network::Kind;
 use super::state::NodeState;
 use super::watch::Watch;
 use super::{Event, Report, RunDir, StartParams, start, stop};
@@ -44,7 +45,7 @@ impl Bench {
         let ports = Ports::free();
         let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
         let params = StartParams {
-            network: xc_net::Wanted::This(xc_net::Kind::User),
+            network: crate::network::Choice::Requested(Kind::FALLBACK),
             net_setup: None,
             queues: None,
             run: RunDir::new(

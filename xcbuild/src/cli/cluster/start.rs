@@ -44,8 +44,8 @@ pub fn show(cluster: &ClusterName, bar: &Progress, event: &Event) {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
         }
-        Event::NoBridges(reason) => {
-            ui::warn(format_args!("networks are qemu's own (--net=user): {reason}"))
+        Event::NetworkFallback(kind, reason) => {
+            ui::warn(format_args!("networks are {} (--net={kind}): {reason}", kind.summary()))
         }
         Event::Network(kind) => ui::status("Using", format_args!("{kind} networks")),
         Event::Queued(room) => {

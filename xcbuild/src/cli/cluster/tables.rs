@@ -49,10 +49,11 @@ pub fn clusters(all: &[Status]) -> String {
     let row = |s: &Status| {
         let nodes = format!("{} of {}", s.alive(), s.nodes.len());
         let kind = s.network.clone().unwrap_or_else(|| "-".into());
-        let by_port = s.net.as_ref().filter(|_| kind == "user");
-        let ssh = by_port.map_or("192.168.0.N".into(), |n| format!("127.0.0.1:{}+N", n.ssh_base));
-        let groups =
-            by_port.map_or("-".into(), |n| format!("{}+N:{}", n.group(MAINTENANCE), n.mcast_port));
+        let ports = |taken: bool| s.net.as_ref().filter(|_| taken);
+        let ssh = ports(s.host_ports.forwards)
+            .map_or("192.168.0.N".into(), |n| format!("127.0.0.1:{}+N", n.ssh_base));
+        let groups = ports(s.host_ports.groups)
+            .map_or("-".into(), |n| format!("{}+N:{}", n.group(MAINTENANCE), n.mcast_port));
         let state = match s {
             Status { of_another_boot: true, .. } => "the host has booted since",
             Status { interrupted: true, .. } => "broken off",

@@ -18,8 +18,7 @@ use crate::settings::{Settings, Variables, set_options};
 use crate::ui;
 use xc_cluster::check::Verdict;
 use xc_cluster::corefile;
-use xc_cluster::dnscheck::{self, Names, Step};
-use xc_cluster::status;
+use xc_cluster::dnscheck::{self, Names, Outside, Step};
 use xc_sys::exec::{Exec, own_program};
 use xc_sys::{cancel, files, namespace};
 
@@ -111,23 +110,19 @@ struct ServeOptions {
 /// is looked at. The exit code is 1 if a step fails.
 fn check(options: &CheckOptions, settings: &Settings) -> Result<ExitCode> {
     let run = cluster::run_directory(settings)?;
-    let now = status(&run)?;
-    let mut steps = Vec::new();
-    if now.network.as_deref() == Some("netns")
-        && let Some((enter, words)) = now.through.split_first()
-    {
-        let index = words.iter().find_map(|word| word.rsplit_once("_xcluster"));
-        steps.extend(index.map(|(_, index)| dnscheck::host_rule(index)));
-        if steps.iter().all(|step| step.verdict != Verdict::Failed) {
-            let exec = Exec::new(enter).args(words).arg(own_program()?).args(["dns", "check"]);
-            let exec = exec.arg(format!("--cluster={}", settings.cluster.name));
-            let exec = exec.arg(format!("--name={}", options.name));
-            return Err(exec.args(options.json.then_some("--json")).replace().into());
-        }
-    } else {
+    let Some(outside) = dnscheck::outside(&run)? else {
         let own = format!("{HOST}.{ZONE}");
         let names = Names { own, outside: options.name.clone() };
-        steps = dnscheck::walk(&run, &settings.cluster.prefix, &names)?;
+        return show(options, &dnscheck::walk(&run, &settings.cluster.prefix, &names)?);
+    };
+    let Outside { steps, netns_prefix } = outside;
+    if let Some((enter, words)) = netns_prefix.split_first()
+        && steps.iter().all(|step| step.verdict != Verdict::Failed)
+    {
+        let exec = Exec::new(enter).args(words).arg(own_program()?).args(["dns", "check"]);
+        let exec = exec.arg(format!("--cluster={}", settings.cluster.name));
+        let exec = exec.arg(format!("--name={}", options.name));
+        return Err(exec.args(options.json.then_some("--json")).replace().into());
     }
     show(options, &steps)
 }

@@ -12,9 +12,9 @@ use crate::cli::cluster::tables::aligned;
 use crate::cli::verb::Verb;
 use crate::settings::{Settings, Variables};
 use crate::ui;
-use xc_net::apply::read_setting;
-use xc_sys::exec::{Exec, find_program};
-use xc_sys::{namespace, tap};
+use xc_cluster::network::host::Program;
+use xc_cluster::network::{self, Kind};
+use xc_sys::exec::find_program;
 use xc_vm::accel::{self, Choice};
 use xc_vm::command::Accel;
 use xc_vm::version;
@@ -47,7 +47,7 @@ impl Verb for Arguments {
         } else {
             ui::result(table(&findings));
         }
-        let essential = |f: &&Finding| ["qemu", "ssh"].contains(&f.what);
+        let essential = |f: &&Finding| ["qemu", "ssh"].contains(&f.what.as_str());
         let runs = findings.iter().filter(essential).all(|f| f.usable);
         Ok(if runs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -57,7 +57,7 @@ impl Verb for Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     /// The thing.
-    what: &'static str,
+    what: String,
     /// Whether it can be used.
     usable: bool,
     /// What is there, or why it can't be used.
@@ -67,13 +67,13 @@ struct Finding {
 }
 
 impl Finding {
-    fn good(what: &'static str, why: impl Display) -> Self {
-        Self { what, usable: true, why: why.to_string(), remedy: None }
+    fn good(what: &str, why: impl Display) -> Self {
+        Self { what: what.into(), usable: true, why: why.to_string(), remedy: None }
     }
 
-    fn bad(what: &'static str, why: impl Display, remedy: &str) -> Self {
+    fn bad(what: &str, why: impl Display, remedy: &str) -> Self {
         let remedy = (!remedy.is_empty()).then(|| remedy.to_owned());
-        Self { what, usable: false, why: why.to_string(), remedy }
+        Self { what: what.into(), usable: false, why: why.to_string(), remedy }
     }
 }
 
@@ -81,7 +81,7 @@ fn table(findings: &[Finding]) -> String {
     let row = |f: &Finding| {
         let usable = if f.usable { "yes" } else { "no" };
         let remedy = f.remedy.clone().unwrap_or_else(|| "-".into());
-        [f.what.to_owned(), usable.to_owned(), remedy, f.why.clone()]
+        [f.what.clone(), usable.to_owned(), remedy, f.why.clone()]
     };
     aligned(["WHAT", "USABLE", "ENABLED BY", "FOUND"], findings.iter().map(row))
 }
@@ -100,25 +100,23 @@ impl Host<'_> {
             self.kvm(),
             vhost(),
             memory(),
-            Finding::good("net user", "needs nothing"),
-            self.netns(),
-            self.rootless(),
         ];
-        for (program, package, why) in [
-            ("nft", "nftables", "masquerades, for netns and rootless"),
-            ("slirp4netns", "slirp4netns", "leads rootless nodes outside"),
-        ] {
-            all.push(self.program(program, package, why));
+        all.extend(Kind::ALL.iter().map(|kind| self.network(*kind)));
+        for (program, kinds) in programs(Kind::ALL) {
+            let why = format!("{}, for {}", program.purpose, kinds.join(" and "));
+            all.push(self.program(program.name, program.package, &why));
         }
         all
     }
 
-    fn has(&self, program: &str) -> bool {
-        find_program(program, self.path.as_ref()).is_some()
+    fn network(&self, kind: Kind) -> Finding {
+        let host = network::host::Host { path: self.path.clone() };
+        let network::host::Finding { usable, why, remedy } = kind.find(&host);
+        Finding { what: format!("net {kind}"), usable, why, remedy }
     }
 
-    fn program(&self, program: &'static str, package: &str, why: &str) -> Finding {
-        if self.has(program) {
+    fn program(&self, program: &str, package: &str, why: &str) -> Finding {
+        if find_program(program, self.path.as_ref()).is_some() {
             return Finding::good(program, why);
         }
         let remedy = format!("sudo apt-get install {package}");
@@ -146,78 +144,21 @@ impl Host<'_> {
             Err(e) => Finding::bad("kvm", ui::causes(&e), ""),
         }
     }
-
-    /// Within a namespace the kind is in use; outside it takes root to enter one.
-    fn netns(&self) -> Finding {
-        let what = "net netns";
-        if let Some(finding) = no_taps(what) {
-            return finding;
-        }
-        if !self.has("nft") {
-            return Finding::bad(what, "nft is not installed", "sudo apt-get install nftables");
-        }
-        match namespace::own_name().filter(|name| name.contains("_xcluster")) {
-            Some(name) => Finding::good(what, format_args!("this is the namespace {name}")),
-            None => Finding::bad(
-                what,
-                "not in a namespace of its own",
-                "sudo -E xcbuild nsadd 1 && sudo -E xcbuild nsenter 1",
-            ),
-        }
-    }
-
-    fn rootless(&self) -> Finding {
-        let what = "net rootless";
-        let namespaces = Exec::new("unshare").args(["--user", "--map-root-user", "--net", "true"]);
-        if let Err(e) = namespaces.output() {
-            let reason = e.stderr().lines().last().unwrap_or("unshare can't be run").to_owned();
-            let why = format!("no user namespaces: {reason}");
-            return Finding::bad(what, why, namespaces_remedy(&|key| read_setting(key)));
-        }
-        if let Some(finding) = no_taps(what) {
-            return finding;
-        }
-        if !self.has("nft") {
-            return Finding::bad(what, "nft is not installed", "sudo apt-get install nftables");
-        }
-        if !self.has("slirp4netns") {
-            let remedy = "sudo apt-get install slirp4netns";
-            return Finding {
-                remedy: Some(remedy.into()),
-                ..Finding::good(what, "nodes can't reach the outside without slirp4netns")
-            };
-        }
-        Finding::good(what, "user namespaces, taps and slirp4netns are there")
-    }
 }
 
-/// Why there can be no taps, if there can't.
-fn no_taps(what: &'static str) -> Option<Finding> {
-    let error = tap::open().err()?;
-    let remedy = match error.kind() {
-        ErrorKind::PermissionDenied => TUN,
-        _ => "sudo modprobe tun",
-    };
-    Some(Finding::bad(what, format_args!("{} can't be opened: {error}", tap::DEVICE), remedy))
+/// The programs that kinds of network run, each once, with the kinds.
+fn programs(kinds: &[Kind]) -> Vec<(Program, Vec<String>)> {
+    let mut all: Vec<(Program, Vec<String>)> = Vec::new();
+    for kind in kinds {
+        for program in kind.programs() {
+            match all.iter_mut().find(|(there, _)| there == program) {
+                Some((_, kinds)) => kinds.push(kind.to_string()),
+                None => all.push((*program, vec![kind.to_string()])),
+            }
+        }
+    }
+    all
 }
-
-/// What lets users make namespaces: each way to forbid it has a setting of its own.
-fn namespaces_remedy(setting: &dyn Fn(&str) -> Option<String>) -> &'static str {
-    let is = |key: &str, value: &str| setting(key).as_deref() == Some(value);
-    if is("user/max_user_namespaces", "0") {
-        return "sudo sysctl -w user.max_user_namespaces=10000";
-    }
-    if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
-        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
-    }
-    if is("kernel/unprivileged_userns_clone", "0") {
-        return "sudo sysctl -w kernel.unprivileged_userns_clone=1";
-    }
-    ""
-}
-
-/// Makes the device that every user may open: what it gives is checked again by the kernel.
-const TUN: &str = "sudo chmod 0666 /dev/net/tun";
 
 fn vhost() -> Finding {
     let opened = std::fs::File::options().read(true).write(true).open("/dev/vhost-net");
@@ -249,31 +190,25 @@ fn memory() -> Finding {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::{Finding, namespaces_remedy, table};
+    use super::{Finding, Kind, programs, table};
 
     #[test]
-    fn the_setting_that_forbids_namespaces_is_named() {
-        let rows = [
-            ("user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
-            ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
-            (
-                "kernel/apparmor_restrict_unprivileged_userns",
-                "1",
-                "kernel.apparmor_restrict_unprivileged_userns=0",
-            ),
-        ];
-        for (key, value, wanted) in rows {
-            let remedy = namespaces_remedy(&|k| (k == key).then(|| value.to_owned()));
-            assert_eq!(remedy, format!("sudo sysctl -w {wanted}"));
-        }
-        assert_eq!(namespaces_remedy(&|_| None), "", "whatever it is, no setting tells");
+    fn programs_are_listed_once_with_the_kinds_that_run_them() {
+        let all = programs(Kind::ALL);
+        let rows: Vec<_> = all.iter().map(|(p, kinds)| (p.name, kinds.join(" "))).collect();
+        let expected = [("nft", "netns rootless".to_owned()), ("slirp4netns", "rootless".into())];
+        assert_eq!(rows, expected);
     }
 
     #[test]
     fn each_finding_has_its_remedy() {
         let findings = [
             Finding::good("net user", "needs nothing"),
-            Finding::bad("net rootless", "/dev/net/tun can't be opened", super::TUN),
+            Finding::bad(
+                "net rootless",
+                "/dev/net/tun can't be opened",
+                "sudo chmod 0666 /dev/net/tun",
+            ),
             Finding::bad("kvm", "no vmx", ""),
         ];
         assert_snapshot!(table(&findings), @r"

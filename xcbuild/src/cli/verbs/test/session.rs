@@ -153,8 +153,9 @@ fn show_event(name: &ClusterName, event: Event) {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))
         }
-        Event::NoBridges(reason) => ui::warn(format_args!(
-            "cluster `{name}`: networks are qemu's own (--net=user): {reason}"
+        Event::NetworkFallback(kind, reason) => ui::warn(format_args!(
+            "cluster `{name}`: networks are {} (--net={kind}): {reason}",
+            kind.summary()
         )),
         Event::Queued(room) => {
             ui::warn(room);
