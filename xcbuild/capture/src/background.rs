@@ -1,4 +1,4 @@
-//! A recording beside other work, and the wish that it ends.
+//! A recording in the background, and the request that it ends.
 
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use super::Source;
-use super::record::{Limits, Summary, Wish, record_until};
+use super::record::{CancelMode, Limits, Summary, record_until};
 
-/// A recording that goes on beside other work until it is ended; that the user cancels does not end it.
+/// A recording that goes on in the background until it is ended; that the user cancels does not end it.
 #[derive(Debug)]
 pub struct Background {
     stop: Arc<Stop>,
@@ -26,12 +26,13 @@ impl Background {
     pub fn start(sources: Vec<Source>, mut out: impl Write + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(Stop::new()?);
         let until = Arc::clone(&stop);
-        let run = move || record_until(sources, &mut out, Limits::default(), &until, Wish::Ignored);
+        let run =
+            move || record_until(sources, &mut out, Limits::default(), &until, CancelMode::Ignore);
         let thread = thread::Builder::new().name("recording".into()).spawn(run)?;
         Ok(Self { stop, thread })
     }
 
-    /// From now on that a source ends is nothing to be told.
+    /// From now on the end of a source is not reported.
     pub fn ends_soon(&self) {
         self.stop.near.store(true, Ordering::SeqCst);
     }
@@ -48,7 +49,7 @@ impl Background {
     }
 }
 
-/// The wish that a recording ends.
+/// The request that a recording ends.
 #[derive(Debug)]
 pub(super) struct Stop {
     /// Whether that is soon.

@@ -16,7 +16,7 @@
 //! | [`pcap`] | the streams that are read |
 //! | [`source`] | where frames come from |
 //! | [`record`] | from sources to the file, until the end |
-//! | [`background`] | the same beside other work |
+//! | [`background`] | the same in the background |
 //!
 //! Which sources a network has is known to `cluster::capture`.
 
@@ -32,7 +32,7 @@ pub use background::Background;
 pub use record::{Limits, Summary, record};
 pub use source::Source;
 
-/// The most bytes of a frame that are taken, unless told otherwise: more than a network card
+/// The most bytes of a frame that are taken, unless set otherwise: more than a network card
 /// gives in one piece.
 pub const SNAPLEN: u32 = 262_144;
 

@@ -1,5 +1,5 @@
 //! From the sources to the file: frames as they come, until a limit, the sources' end, the reader's
-//! end, or the user's wish.
+//! end, or the user's cancel.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,21 +42,21 @@ pub struct Summary {
 /// # Errors
 /// When the file can't be written.
 pub fn record(sources: Vec<Source>, out: &mut impl Write, limits: Limits) -> io::Result<Summary> {
-    record_until(sources, out, limits, &Stop::new()?, Wish::Heard)
+    record_until(sources, out, limits, &Stop::new()?, CancelMode::End)
 }
 
-/// Whether a recording ends as the user cancels.
+/// What a recording does when the user cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum CancelMode {
     /// At once.
-    Heard,
-    /// It goes on: who has it ends it, when all has come that is on its way.
-    Ignored,
+    End,
+    /// It goes on: its owner ends it, when all frames that are on their way have come.
+    Ignore,
 }
 
-impl Wish {
-    fn is_there(self) -> bool {
-        self == Self::Heard && cancel::requested()
+impl CancelMode {
+    fn ends_now(self) -> bool {
+        self == Self::End && cancel::requested()
     }
 }
 
@@ -66,16 +66,16 @@ pub(super) fn record_until(
     out: &mut impl Write,
     limits: Limits,
     stop: &Stop,
-    wish: Wish,
+    mode: CancelMode,
 ) -> io::Result<Summary> {
     let interfaces: Vec<Interface> = sources.iter().map(|s| s.interface.clone()).collect();
     let cards: Vec<Option<Mac>> = sources.iter().map(|s| s.card).collect();
     let counts: Vec<Counts> = sources.iter().map(|_| Counts::default()).collect();
     let (tell, items) = sync_channel(QUEUE);
     let cancelled = tell.clone();
-    // If the queue is full there are items to come, and between them the wish is looked for.
+    // If the queue is full there are items to come, and the cancel is seen between them.
     let stopping = move || drop(cancelled.try_send(Item::Stop));
-    let _guard = (wish == Wish::Heard).then(|| cancel::on_cancel(stopping));
+    let _guard = (mode == CancelMode::End).then(|| cancel::on_cancel(stopping));
     thread::scope(|scope| {
         for (number, source) in sources.into_iter().enumerate() {
             let (tell, counts, stop) = (tell.clone(), &counts[number], stop.fd());
@@ -83,13 +83,13 @@ pub(super) fn record_until(
         }
         drop(tell);
         let mut recorder =
-            Recorder { out, cards, near: &stop.near, wish, summary: Summary::default() };
+            Recorder { out, cards, near: &stop.near, mode, summary: Summary::default() };
         let done = recorder.run(&items, &interfaces, &counts, limits);
         // The threads may wait for room in the queue to say that they have ended.
         drop(items);
         stop.shut();
         match done {
-            Err(e) if e.kind() == ErrorKind::BrokenPipe || wish.is_there() => {}
+            Err(e) if e.kind() == ErrorKind::BrokenPipe || mode.ends_now() => {}
             done => done?,
         }
         Ok(recorder.summary)
@@ -101,7 +101,7 @@ struct Recorder<'a, W> {
     cards: Vec<Option<Mac>>,
     /// Whether the recording is about to be ended.
     near: &'a AtomicBool,
-    wish: Wish,
+    mode: CancelMode,
     summary: Summary,
 }
 
@@ -117,7 +117,7 @@ impl<W: Write> Recorder<'_, W> {
         self.out.flush()?;
         let deadline = limits.duration.map(|duration| Instant::now() + duration);
         let mut left = interfaces.len();
-        while left > 0 && !self.wish.is_there() && limits.count != Some(self.summary.frames) {
+        while left > 0 && !self.mode.ends_now() && limits.count != Some(self.summary.frames) {
             match self.next(items, deadline)? {
                 Some(Item::Frame(number, frame)) => self.write(number, &frame)?,
                 Some(Item::Ended(number, reason)) => {

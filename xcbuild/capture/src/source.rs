@@ -60,7 +60,7 @@ impl Source {
     /// A pcap stream; returns when its head has come.
     ///
     /// # Errors
-    /// `UnexpectedEof` when it ends before, `InvalidData` when it is none.
+    /// `UnexpectedEof` when it ends before, `InvalidData` when it is not one.
     pub fn stream(interface: Interface, mut reader: File, timed: bool) -> io::Result<Self> {
         let mut stream = Stream::default();
         let mut early = Vec::new();
@@ -96,7 +96,7 @@ impl Source {
     }
 
     /// Reads until the stream ends, or `stop` is shut and all that was there by then is read, and
-    /// tells of each frame; never waits for whoever is told.
+    /// tells of each frame; never waits for the receiver.
     pub(super) fn read(
         self,
         number: usize,
@@ -105,7 +105,7 @@ impl Source {
         stop: BorrowedFd<'_>,
     ) {
         let snaplen = self.interface.snaplen as usize;
-        let hear = |mut frame: Frame| {
+        let push = |mut frame: Frame| {
             frame.bytes.truncate(snaplen);
             counts.seen.fetch_add(1, Ordering::Relaxed);
             if let Err(TrySendError::Full(_)) = tell.try_send(Item::Frame(number, frame)) {
@@ -114,12 +114,12 @@ impl Source {
         };
         let ended = match self.from {
             From::Stream { reader, stream, early, timed } => {
-                early.into_iter().for_each(|frame| hear(timed_frame(frame, timed)));
-                read_stream(reader, stream, timed, stop, &hear)
+                early.into_iter().for_each(|frame| push(timed_frame(frame, timed)));
+                read_stream(reader, stream, timed, stop, &push)
             }
-            From::Datagrams(socket) => read_datagrams(&socket, stop, &hear),
+            From::Datagrams(socket) => read_datagrams(&socket, stop, &push),
         };
-        // Nobody hears it any more if all is over.
+        // At the end of the recording there is no receiver any more.
         let _ = tell.send(Item::Ended(number, ended.err().map(|e| e.to_string())));
     }
 }
@@ -129,7 +129,7 @@ fn read_stream(
     mut stream: Stream,
     timed: bool,
     stop: BorrowedFd<'_>,
-    hear: &dyn Fn(Frame),
+    push: &dyn Fn(Frame),
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     let mut last = None;
@@ -142,7 +142,7 @@ fn read_stream(
             return Ok(());
         }
         let frames = stream.take(&piece[..got]).map_err(invalid)?;
-        frames.into_iter().for_each(|frame| hear(timed_frame(frame, timed)));
+        frames.into_iter().for_each(|frame| push(timed_frame(frame, timed)));
     }
     Ok(())
 }
@@ -150,14 +150,14 @@ fn read_stream(
 fn read_datagrams(
     socket: &UdpSocket,
     stop: BorrowedFd<'_>,
-    hear: &dyn Fn(Frame),
+    push: &dyn Fn(Frame),
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     let mut last = None;
     while wait(socket.as_fd(), stop, &mut last)? {
         let got = socket.recv(&mut piece)?;
         let length = u32::try_from(got).unwrap_or(u32::MAX);
-        hear(Frame { when: now(), length, bytes: piece[..got].into() });
+        push(Frame { when: now(), length, bytes: piece[..got].into() });
     }
     Ok(())
 }

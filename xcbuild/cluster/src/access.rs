@@ -43,7 +43,7 @@ pub struct Target {
     pub port: u16,
     /// The words before a command that enters the namespace where the address is; none if that is
     /// ours.
-    pub through: Vec<String>,
+    pub netns_prefix: Vec<String>,
     /// The file of the cluster's key, where nodes ask for it.
     pub key: Option<PathBuf>,
     /// The cluster that it is in.
@@ -172,7 +172,7 @@ impl Target {
 
     /// A program that runs where the node can be reached.
     fn exec(&self, program: &str) -> Exec {
-        let exec = match self.through.split_first() {
+        let exec = match self.netns_prefix.split_first() {
             Some((enter, words)) => Exec::new(enter).args(words).arg(program),
             None => Exec::new(program),
         };
@@ -208,7 +208,7 @@ impl Reach {
                     node,
                     address: n.address,
                     port: n.ssh_port,
-                    through: status.through.clone(),
+                    netns_prefix: status.netns_prefix.clone(),
                     key: status.ssh_key.clone(),
                     run: run.clone(),
                 }),
@@ -349,16 +349,16 @@ mod tests {
             node,
             address: Ipv4Addr::LOCALHOST,
             port: 12501,
-            through: Vec::new(),
+            netns_prefix: Vec::new(),
             key: None,
             run: run.clone(),
         };
         assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
-        let through = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
+        let netns_prefix = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
         let inside = Target {
             address: Ipv4Addr::new(192, 168, 0, 201),
             port: 22,
-            through,
+            netns_prefix,
             node,
             key: Some("/r/c/key".into()),
             run,

@@ -160,7 +160,8 @@ pub struct Status {
     pub ssh_key: Option<PathBuf>,
     /// The words before a command that is to reach the nodes' addresses, where they are in another
     /// namespace than ours.
-    pub through: Vec<String>,
+    #[serde(rename = "through")]
+    pub netns_prefix: Vec<String>,
     /// Whether its DNS proxy runs; `None` if it has none.
     pub dns: Option<bool>,
     /// Its nodes, by number.
@@ -210,7 +211,7 @@ pub fn status(run: &RunDir) -> Result<Status> {
         network: Some(state.network.kind().to_string()),
         host_ports: state.network.host_ports(),
         ssh_key: state.key.as_ref().map(|_| key::path(run)),
-        through: state.network.netns_prefix(),
+        netns_prefix: state.network.netns_prefix(),
         dns: state.dns.as_ref().map(|dns| alive(dns.helper.process).is_some()),
         nodes: nodes.collect(),
     })
@@ -228,7 +229,7 @@ fn none(run: &RunDir) -> Status {
         network: None,
         host_ports: HostPorts::default(),
         ssh_key: None,
-        through: Vec::new(),
+        netns_prefix: Vec::new(),
         dns: None,
         nodes: Vec::new(),
     }
@@ -317,7 +318,10 @@ fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkS
 
 #[cfg(test)]
 mod tests {
-    use super::{LinkStatus, again};
+    use xc_report::Reporter;
+
+    use super::{LinkStatus, again, none};
+    use crate::RunDir;
     use crate::tests::node_state;
     use xc_topology::fixture::node;
 
@@ -327,6 +331,14 @@ mod tests {
         std::fs::write(file.path(), b"hello\r\nwarning \xff\xfe\nready vm\nhello\nhello").unwrap();
         assert_eq!(again(file.path()), 2);
         assert_eq!(again("/nonexistent".as_ref()), 0);
+    }
+
+    #[test]
+    fn programs_find_the_prefix_of_the_namespace_by_its_former_name() {
+        let run = RunDir::new("/r".as_ref(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
+        let json = serde_json::to_value(none(&run)).unwrap();
+        assert_eq!(json["through"], serde_json::json!([]));
+        assert_eq!(json.get("host_ports"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Carries out plans in the calling thread's network namespace, and takes them back.
+//! Carries out plans in the calling thread's network namespace, and reverts them.
 //!
 //! A plan is done as a whole or not at all: what fails is followed by the undoing of what was done.
 //! Undoing goes on after an error and gives all of them.
@@ -40,7 +40,7 @@ pub fn apply(ops: &[Op]) -> Result<()> {
 /// One that names everything that could not be undone.
 pub fn undo(made: &[Undo]) -> Result<()> {
     let mut netlink = Netlink::open().context("can't talk to the kernel's network")?;
-    let failed = made.iter().rev().filter_map(|u| take_back(&mut netlink, u).err());
+    let failed = made.iter().rev().filter_map(|u| revert(&mut netlink, u).err());
     let failed: Vec<_> = failed.map(|e| format!("{e:#}")).collect();
     if failed.is_empty() {
         return Ok(());
@@ -96,7 +96,7 @@ fn one(netlink: &mut Netlink, op: &Op) -> Result<()> {
     Ok(())
 }
 
-fn take_back(netlink: &mut Netlink, undo: &Undo) -> Result<()> {
+fn revert(netlink: &mut Netlink, undo: &Undo) -> Result<()> {
     match undo {
         Undo::Link(name) => match netlink.delete(name) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {

@@ -83,7 +83,7 @@ pub fn bridge_ops(network: NetworkId, prefix: &Prefix) -> Vec<Op> {
     ]
 }
 
-/// What nodes need beside the bridges that are there; taps for the user `owner`.
+/// What nodes need in addition to the bridges that are there; taps for the user `owner`.
 pub fn plan(wiring: &Wiring<'_>, owner: u32, there: &[String]) -> Vec<Op> {
     let ports = || wiring.nodes.iter().flat_map(|n| n.interfaces.iter().map(move |i| (n, i)));
     let networks: BTreeSet<NetworkId> = ports().map(|(_, i)| i.network).collect();

@@ -26,7 +26,7 @@ pub type Values = BTreeMap<String, String>;
 pub struct Forwarding {
     /// What is written.
     pub ops: Vec<Op>,
-    /// What takes it back, the last first, as with all plans.
+    /// What reverts it, the last first, as with all plans.
     pub undo: Vec<Undo>,
 }
 

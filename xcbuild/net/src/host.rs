@@ -8,8 +8,8 @@
 //!   /run/xcbuild/<name>.json   what it is: see `Record`
 //! ```
 //!
-//! Forwarding is turned on for the first namespace and set back after the last: whoever goes while
-//! others are left hands what was noted to one of them.
+//! Forwarding is turned on for the first namespace and set back after the last: a namespace that is
+//! removed while others are left transfers what was noted to one of them.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ const DIRECTORY: &str = "/run/xcbuild";
 struct Record {
     /// The namespace's name.
     name: String,
-    /// What takes it back: link and table.
+    /// What reverts it: link and table.
     made: Vec<Undo>,
     /// What sets forwarding back, where this namespace is the one that has it noted.
     forwarding: Vec<Undo>,
@@ -59,7 +59,7 @@ pub fn add(plan: &Plan, reporter: &Reporter) -> Result<()> {
     };
     save(&record)?;
     let made = make(plan).and_then(|()| apply(&forwarding.ops));
-    made.map_err(|error| match take_away(&record) {
+    made.map_err(|error| match teardown(&record) {
         Ok(()) => error,
         Err(left) => error.context(format!("and not all of it could be undone: {left:#}")),
     })
@@ -68,7 +68,7 @@ pub fn add(plan: &Plan, reporter: &Reporter) -> Result<()> {
 /// Removes a namespace and all that was made for it on the host.
 ///
 /// # Errors
-/// When we aren't root, there is none of that name, processes run in it, or the kernel refuses.
+/// When we aren't root, no namespace has that name, processes run in it, or the kernel refuses.
 pub fn remove(name: &str, reporter: &Reporter) -> Result<()> {
     need_root("nsdel")?;
     let _lock = lock(reporter)?;
@@ -86,7 +86,7 @@ pub fn remove(name: &str, reporter: &Reporter) -> Result<()> {
             pids.join(", ")
         );
     }
-    take_away(&record)
+    teardown(&record)
 }
 
 /// Says what to do where only root may do it.
@@ -127,13 +127,13 @@ fn make(plan: &Plan) -> Result<()> {
 }
 
 /// Undoes a record, whatever of it is there, and removes it.
-fn take_away(record: &Record) -> Result<()> {
+fn teardown(record: &Record) -> Result<()> {
     let mut failed = Vec::new();
     failed.extend(undo(&record.made).err());
     let path = namespace::path(&record.name);
     let gone = namespace::delete(&record.name);
     failed.extend(gone.with_context(|| format!("can't remove `{}`", path.display())).err());
-    failed.extend(hand_on(record).err());
+    failed.extend(transfer(record).err());
     if let Some(first) = failed.first() {
         let more = failed.iter().skip(1).map(|e| format!("; {e:#}")).collect::<String>();
         bail!("{first:#}{more}");
@@ -142,15 +142,15 @@ fn take_away(record: &Record) -> Result<()> {
 }
 
 /// Sets forwarding back, or leaves that to another namespace that still needs it.
-fn hand_on(record: &Record) -> Result<()> {
+fn transfer(record: &Record) -> Result<()> {
     if record.forwarding.is_empty() {
         return Ok(());
     }
-    let heir = records()?.into_iter().find(|r| r.name != record.name);
-    match heir {
-        Some(mut heir) => {
-            heir.forwarding.clone_from(&record.forwarding);
-            save(&heir)
+    let other = records()?.into_iter().find(|r| r.name != record.name);
+    match other {
+        Some(mut other) => {
+            other.forwarding.clone_from(&record.forwarding);
+            save(&other)
         }
         None => undo(&record.forwarding),
     }

@@ -16,7 +16,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The first port from that one on that nobody has or has claimed; none if all are taken.
+    /// The first port from that one on that is neither taken nor claimed; `None` if there is none.
     pub fn first(from: u16, reserved: &Reserved) -> Option<Self> {
         let mut ports = (from..=u16::MAX).filter(|port| !reserved.contains_key(port));
         ports.find_map(Self::of)
@@ -42,7 +42,7 @@ mod tests {
     use crate::ports::Reserved;
 
     #[test]
-    fn a_claimed_port_is_nobody_elses() {
+    fn a_claimed_port_is_not_given_twice() {
         let first = Claim::first(29_000, &Reserved::new()).unwrap();
         let port = first.port().unwrap();
         let second = Claim::first(port, &Reserved::new()).unwrap();

@@ -76,7 +76,7 @@ pub enum Op {
     },
 }
 
-/// What takes a step back. Undoing what isn't there is no error.
+/// What reverts a step. Undoing what isn't there is not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Undo {
@@ -104,7 +104,7 @@ impl Op {
         Self::Sysctl { key: key.into(), value: value.into() }
     }
 
-    /// What takes the step back; nothing for what goes with a link.
+    /// What reverts the step; nothing for what goes with a link.
     pub fn undo(&self) -> Option<Undo> {
         match self {
             Self::Bridge { name } | Self::Tap { name, .. } => Some(Undo::Link(name.clone())),

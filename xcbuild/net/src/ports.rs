@@ -16,7 +16,7 @@ use std::path::Path;
 use super::user::{Purpose, SLOTS, UserNet};
 use xc_topology::address::NodeId;
 
-/// A port that a cluster wants and somebody else has.
+/// A port that a cluster wants and another process has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     /// The port's number.
@@ -74,7 +74,7 @@ pub enum Policy {
     FirstFree,
     /// As [`Self::FirstFree`], but from slot 1 on: slot 0 has the ports of the cluster without a
     /// name, which scripts rely on, and which may be started later.
-    Beside,
+    AvoidDefault,
 }
 
 impl Policy {
@@ -83,7 +83,7 @@ impl Policy {
         match self {
             Self::Given => 0..1,
             Self::FirstFree => 0..SLOTS,
-            Self::Beside => 1..SLOTS,
+            Self::AvoidDefault => 1..SLOTS,
         }
     }
 }
@@ -145,7 +145,7 @@ pub enum Holder {
     },
     /// A process that we may not look at, of that user.
     User(u32),
-    /// Nobody to be seen: it has gone meanwhile, or lives in another namespace.
+    /// Not found: it has ended meanwhile, or runs in another namespace.
     Unknown,
 }
 
@@ -290,15 +290,15 @@ mod tests {
         let rows = [
             (Policy::Given, true, 1),
             (Policy::FirstFree, true, super::SLOTS),
-            (Policy::Beside, false, super::SLOTS),
+            (Policy::AvoidDefault, false, super::SLOTS),
         ];
         for (policy, first, end) in rows {
             assert_eq!(policy.slots().contains(&0), first, "{policy:?}");
             assert_eq!(policy.slots().end, end, "{policy:?}");
         }
         let (given, node) = (UserNet::default(), NodeId::new(1).unwrap());
-        let beside = choose(&given, Policy::Beside, &[node], true, &Reserved::new()).unwrap();
-        assert_ne!(beside.ssh_port(node), given.ssh_port(node));
+        let named = choose(&given, Policy::AvoidDefault, &[node], true, &Reserved::new()).unwrap();
+        assert_ne!(named.ssh_port(node), given.ssh_port(node));
     }
 
     #[test]

@@ -42,11 +42,11 @@ pub fn outside(program: &str, net: &str, user: &str, socket: &str) -> Vec<String
     words
 }
 
-/// What is done in the namespace beside bridges and taps. `dns_port` is the DNS proxy's on the
+/// What is done in the namespace in addition to bridges and taps. `dns_port` is the DNS proxy's on the
 /// host's loopback addresses, if there is an outside.
 pub fn plan(prefix: &Prefix, dns_port: Option<u16>) -> Vec<Op> {
     let mut ops = vec![Op::up("lo"), Op::sysctl("net/ipv4/ip_forward", "1")];
-    // slirp4netns announces its IPv6 network, which a forwarding host hears only if told to.
+    // slirp4netns announces its IPv6 network, which a forwarding host accepts only if set to.
     ops.push(Op::sysctl("net/ipv6/conf/default/accept_ra", "2"));
     ops.push(Op::sysctl("net/ipv6/conf/all/forwarding", "1"));
     if let Some(port) = dns_port {
@@ -56,7 +56,7 @@ pub fn plan(prefix: &Prefix, dns_port: Option<u16>) -> Vec<Op> {
     ops
 }
 
-/// The way to the DNS proxy, and no other to the host's loopback.
+/// Of the host's loopback, the DNS proxy is reachable and nothing else.
 fn host_rules(prefix: &Prefix, port: u16) -> String {
     let (v4, v6) = (ipv4(MAINTENANCE, HOST_BYTE), ipv6(prefix, MAINTENANCE, HOST_BYTE));
     let dns = format!("meta l4proto {{ tcp, udp }} th dport {port}");

@@ -18,7 +18,7 @@
 //! [`super::ports`].
 //!
 //! Reference: `qemu(1)`, `-netdev user` and `-netdev socket`; libslirp answers for a name server
-//! at `.3` unless told otherwise, which is vm-003's own address here, so it is moved to `.251`.
+//! at `.3` unless set otherwise, which is vm-003's own address here, so it is moved to `.251`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};

@@ -203,7 +203,7 @@ pub(super) mod tests {
             network: Some("user".into()),
             host_ports: HostPorts::default(),
             ssh_key: None,
-            through: vec![],
+            netns_prefix: vec![],
             dns: Some(true),
             nodes: vec![
                 node(1, &[0, 1], cpu_ms),

@@ -70,7 +70,7 @@ pub(super) trait Driver {
     /// The network of a new cluster, with nothing planned yet.
     ///
     /// # Errors
-    /// When this place on the host can't be told.
+    /// When the host does not show what it needs to know.
     fn new(run: &RunDir) -> Result<Self>
     where
         Self: Sized;

@@ -1,7 +1,7 @@
 //! `netns`: bridges and taps in a namespace that others may share: that of `nsadd`, or one of the user's own.
 //!
-//! What is made is written down link by link, since a namespace outlives its clusters and has links
-//! of others beside ours. Links are removed from within the namespace, or by root from anywhere.
+//! What is made is written down link by link, since a namespace outlives its clusters and also has
+//! links of others. Links are removed from within the namespace, or by root from anywhere.
 
 use std::path::PathBuf;
 

@@ -130,7 +130,7 @@ fn ports(settings: &Settings) -> Policy {
     match (settings.cluster.name.is_default(), chosen) {
         (true, _) => Policy::Given,
         (_, true) => Policy::FirstFree,
-        (_, false) => Policy::Beside,
+        (_, false) => Policy::AvoidDefault,
     }
 }
 

@@ -87,8 +87,8 @@ fn of_cluster(name: Option<&str>, variables: Variables) -> Result<Vec<String>> {
             run.name()
         );
     }
-    if status.through.is_empty() {
+    if status.netns_prefix.is_empty() {
         bail!("the cluster `{}` has no namespace other than this one", run.name());
     }
-    Ok(status.through)
+    Ok(status.netns_prefix)
 }

@@ -42,7 +42,7 @@ impl Verb for Arguments {
         } else {
             let client = client(&settings.variables)?;
             let address = [node.address.to_string(), node.telnet_port.to_string()];
-            [status.through.clone(), client, address.into()].concat()
+            [status.netns_prefix.clone(), client, address.into()].concat()
         };
         if let Some(terminal) = Terminal::of(&settings.variables) {
             terminal.open(&node.name, &line, true)?;
