@@ -121,7 +121,7 @@ impl Script<'_> {
             self.store.blob(&layer.digest)?.context("the layer went missing from the store")?;
         if shows(&path, work.path().as_os_str().as_encoded_bytes())? {
             self.store.reporter().warn(format_args!(
-                "`{}` writes the path of its working directory into its result; it is another each time",
+                "`{}` writes the path of its working directory into its result; it differs each time",
                 self.name
             ));
         }

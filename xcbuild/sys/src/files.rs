@@ -84,33 +84,6 @@ impl Lock {
         }
     }
 
-    /// As [`Lock::shared`] or [`Lock::exclusive`], for work that stays right without the lock and is
-    /// only done twice at worst: `None`, and a warning, where the file system has no locks.
-    ///
-    /// # Errors
-    /// When the file can't be opened.
-    pub fn if_there_are_locks(
-        path: &Path,
-        exclusive: bool,
-        reporter: &Reporter,
-    ) -> io::Result<Option<Self>> {
-        let taken =
-            if exclusive { Self::exclusive(path, reporter) } else { Self::shared(path, reporter) };
-        match taken {
-            Err(e) if is_without_locks(&e) => {
-                let place = parent(path).display();
-                static TOLD: std::sync::Once = std::sync::Once::new();
-                TOLD.call_once(|| {
-                    reporter.warn(format_args!(
-                        "the file system of `{place}` has no locks ({e}); going on without: two builds of one thing may both do the work"
-                    ));
-                });
-                Ok(None)
-            }
-            other => other.map(Some),
-        }
-    }
-
     /// Gives up being the only one, without a moment in which nobody holds the lock.
     ///
     /// # Errors
@@ -171,9 +144,9 @@ fn waiting(path: &Path, reporter: Option<&Reporter>) -> timeline::Span {
     timeline::span("wait", path.display())
 }
 
-/// Whether a lock can't be had because of where its file is, and not because somebody has it: a file
-/// system without locks (some of NFS), or one that can't be written.
-fn is_without_locks(e: &io::Error) -> bool {
+/// Whether taking a lock failed because the file system has none (some of NFS), and not because
+/// another process has it or the file can't be opened.
+pub fn has_no_locks(e: &io::Error) -> bool {
     use rustix::io::Errno;
     let no_locks = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL];
     let error = e.raw_os_error().map(Errno::from_raw_os_error);

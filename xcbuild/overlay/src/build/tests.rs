@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use xc_report::Reporter;
+use xc_report::{Recorder, Reporter};
 
 use super::{Layer, layers};
 use crate::Variables;
@@ -17,6 +17,7 @@ struct Place {
     root: tempfile::TempDir,
     params: Params,
     remotes: Vec<String>,
+    recorder: Recorder,
 }
 
 const MANIFEST: &str = r#"
@@ -51,7 +52,7 @@ impl Place {
         let search = Search { places: vec![overlays], current: root.path().to_path_buf() };
         let programs = "/usr/bin:/bin".into();
         let params = Params { search, programs, ..Params::default() };
-        let place = Self { root, params, remotes: Vec::new() };
+        let place = Self { root, params, remotes: Vec::new(), recorder: Recorder::default() };
         place.write("ovl.toml", MANIFEST);
         place.write("default/etc/x", "x");
         place.write("default/bin/x", "#! /bin/sh\n");
@@ -79,7 +80,8 @@ impl Place {
     }
 
     fn store(&self) -> Store {
-        let store = Store::open(&self.root.path().join("store"), &Reporter::silent()).unwrap();
+        let root = self.root.path().join("store");
+        let store = Store::open(&root, &self.recorder.reporter()).unwrap();
         store.with_remotes(Remotes::open(&self.remotes, &self.remotes).unwrap())
     }
 
@@ -306,6 +308,28 @@ fn scripts_programs_and_archives_are_taken_and_keyed() {
         change(&mut place);
         let told = place.layer().built.map(|reason| reason.to_string());
         assert_eq!(told.as_deref(), *expected, "{what}");
+    }
+}
+
+#[test]
+fn what_a_script_reads_and_does_not_declare_is_warned_of() {
+    let rows = [
+        (":", None),
+        ("cat ${0%/*}/secret", Some("`secret`")),
+        ("cat ${0%/*}/secret; ls ${0%/*}/default/etc", Some("`default/etc` and 1 more")),
+    ];
+    for (reads, expected) in rows {
+        let place = host_steps();
+        place.write("secret", "");
+        place.write("build", &format!("#! /bin/sh\n({reads}) > /dev/null\ntouch $1/x\n"));
+        place.layer();
+        let warnings = place.recorder.warnings();
+        let text = |what: &str| {
+            format!(
+                "the script of `o` reads {what}, which its `inputs` don't declare: a change of it builds nothing"
+            )
+        };
+        assert_eq!(warnings, expected.map(text).into_iter().collect::<Vec<_>>(), "{reads}");
     }
 }
 

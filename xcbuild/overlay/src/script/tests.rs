@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
-use xc_report::Reporter;
+use xc_report::Recorder;
 
 use super::Script;
 use crate::Params;
@@ -17,16 +17,18 @@ struct Place {
     dir: tempfile::TempDir,
     params: Params,
     store: Store,
+    recorder: Recorder,
 }
 
 impl Place {
     fn new(script: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
+        let recorder = Recorder::default();
+        let store = Store::open(&dir.path().join("store"), &recorder.reporter()).unwrap();
         let script_environment = [("__nvm".to_owned(), "4".to_owned())].into();
         let programs = format!("{}:/usr/bin:/bin", dir.path().join("host").display()).into();
         let params = Params { script_environment, programs, ..Params::default() };
-        let place = Self { dir, params, store };
+        let place = Self { dir, params, store, recorder };
         place.script(script);
         place
     }
@@ -122,6 +124,31 @@ fn failures_say_what_the_script_said_and_are_not_kept() {
         place.script(EMPTY);
         place.build().unwrap();
     }
+}
+
+#[test]
+fn warnings_of_a_script_are_passed_on_with_its_name_and_bounded() {
+    let place = Place::new(&format!(
+        "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo \"WARNING: no $n\" >&2; done; echo no >&2\n{EMPTY}"
+    ));
+    place.build().unwrap();
+    let expected: Vec<String> = (1..=10).map(|n| format!("o: no {n}")).collect();
+    assert_eq!(place.recorder.warnings(), expected);
+    place.build().unwrap();
+    assert_eq!(place.recorder.warnings(), expected, "it did not run");
+}
+
+#[test]
+fn a_working_directory_in_the_result_is_warned_of() {
+    let place = Place::new("cd $TMPDIR; echo here: $PWD > x; echo there > y; tar -cf $1 x y");
+    place.build().unwrap();
+    assert_eq!(
+        place.recorder.warnings(),
+        ["`o` writes the path of its working directory into its result; it differs each time"]
+    );
+    let place = Place::new("cd $TMPDIR; echo there > y; tar -cf $1 y");
+    place.build().unwrap();
+    assert_eq!(place.recorder.warnings(), Vec::<String>::new());
 }
 
 /// Changes, and what `--explain` says of each.

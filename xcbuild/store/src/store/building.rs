@@ -158,8 +158,7 @@ impl Store {
     fn lock_for_build(&self, key: &Key) -> Result<Option<Lock>> {
         self.check_writable()?;
         let path = self.layout.key_lock(key);
-        Lock::if_there_are_locks(&path, true, &self.reporter)
-            .with_context(|| format!("can't lock `{}`", path.display()))
+        self.locking.exclusive(&path).with_context(|| format!("can't lock `{}`", path.display()))
     }
 }
 

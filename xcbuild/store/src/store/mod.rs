@@ -31,6 +31,7 @@ mod blobs;
 mod building;
 mod layout;
 mod local;
+mod locking;
 mod record;
 
 use std::io::{self, Write};
@@ -45,6 +46,7 @@ pub use self::blobs::BlobWriter;
 pub use self::building::{Lookup, Outcome};
 pub use self::layout::{Directory, StoreLayout};
 pub use self::local::{Fact, Local};
+use self::locking::Locking;
 pub use self::record::{Action, BlobRef};
 pub(crate) use self::record::{decode, encode};
 use crate::key::Key;
@@ -63,6 +65,7 @@ pub struct Store {
     layout: StoreLayout,
     reporter: Reporter,
     remotes: Remotes,
+    locking: Locking,
     /// What the kernel says if the store can be read only.
     read_only: Option<rustix::io::Errno>,
     _used: Option<Lock>,
@@ -79,13 +82,13 @@ impl Store {
         for directory in [Directory::Records, Directory::Blobs, Directory::Work] {
             fs::create_dir_all(layout.directory(directory)).with_context(opening)?;
         }
-        let used =
-            Lock::if_there_are_locks(&layout.lock(), false, reporter).with_context(opening)?;
+        let locking = Locking::new(reporter);
+        let used = locking.shared(&layout.lock()).with_context(opening)?;
         check_format(&layout)?;
         let work = layout.directory(Directory::Work);
         let read_only = rustix::fs::access(work, rustix::fs::Access::WRITE_OK).err();
         let (reporter, remotes) = (reporter.clone(), Remotes::default());
-        Ok(Self { layout, reporter, remotes, read_only, _used: used })
+        Ok(Self { layout, reporter, remotes, locking, read_only, _used: used })
     }
 
     /// Uses remotes: what the store lacks is looked for there, what is built is sent there.
@@ -139,7 +142,10 @@ impl Store {
             Err(e) => return Err(e.into()),
         };
         let Some(action) = decode::<Action>(&bytes) else {
-            tracing::warn!(%key, "damaged record in the store");
+            self.reporter.warn(format_args!(
+                "the record `{}` is damaged; it is built again",
+                path.display()
+            ));
             return Ok(None);
         };
         for blob in action.blobs.values() {
@@ -199,15 +205,20 @@ fn touch(record: &Path) {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use xc_report::Reporter;
+    use xc_report::{Recorder, Reporter};
 
     use super::{Action, Directory, Store};
     use crate::key::{Digest, KeyBuilder};
 
     pub(super) fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), &Reporter::silent()).unwrap();
+        let (dir, store, _) = reporting_store();
         (dir, store)
+    }
+
+    fn reporting_store() -> (tempfile::TempDir, Store, Recorder) {
+        let (dir, recorder) = (tempfile::tempdir().unwrap(), Recorder::default());
+        let store = Store::open(dir.path(), &recorder.reporter()).unwrap();
+        (dir, store, recorder)
     }
 
     #[test]
@@ -224,7 +235,7 @@ mod tests {
 
     #[test]
     fn actions_need_their_blobs_and_an_intact_record() {
-        let (_dir, store) = store();
+        let (_dir, store, recorder) = reporting_store();
         let key = KeyBuilder::new("test").finish();
         assert_eq!(store.action(&key).unwrap(), None);
         let blob = store.put(b"layer").unwrap();
@@ -238,6 +249,8 @@ mod tests {
             std::fs::write(&record, &good[..cut]).unwrap();
             assert_eq!(store.action(&key).unwrap(), None, "cut at {cut}");
         }
+        let warning = format!("the record `{}` is damaged; it is built again", record.display());
+        assert_eq!(recorder.warnings(), vec![warning; 5]);
         std::fs::write(&record, &good).unwrap();
         std::fs::remove_file(store.blob(&blob.digest).unwrap().unwrap()).unwrap();
         assert_eq!(store.action(&key).unwrap(), None);
@@ -245,7 +258,7 @@ mod tests {
 
     #[test]
     fn changed_blobs_are_not_used() {
-        let (_dir, store) = store();
+        let (_dir, store, recorder) = reporting_store();
         let key = KeyBuilder::new("test").finish();
         let blob = store.put(b"layer").unwrap();
         let action = Action { blobs: [("layer".into(), blob)].into(), ..Action::default() };
@@ -256,7 +269,13 @@ mod tests {
         std::fs::write(&path, "layer").unwrap();
         assert_eq!(store.action(&key).unwrap(), Some(action), "touched, not changed");
         std::fs::write(&path, "lay3r").unwrap();
+        assert_eq!(recorder.warnings(), Vec::<String>::new());
         assert_eq!(store.action(&key).unwrap(), None);
+        let path_shown = path.display();
+        assert_eq!(
+            recorder.warnings(),
+            [format!("the blob `{path_shown}` was changed after it was stored; it is built again")]
+        );
         assert!(!path.exists());
     }
 
