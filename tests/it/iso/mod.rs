@@ -1,7 +1,9 @@
 //! `iso`: images made of directories and archives, and looked at by every verb.
 
+mod archives;
 mod failures;
 mod kernel;
+mod spelling;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -121,7 +123,9 @@ fn what_is_no_image_and_no_archive_is_said_so() {
     let stderr = workspace.fails(&["iso", "ls", &file], 1);
     assert!(stderr.contains("not an ISO 9660 image"), "{stderr}");
     let stderr = workspace.fails(&["iso", "create", &file, "-o", &at("x.iso")], 1);
-    assert!(stderr.contains("not a tar archive"), "{stderr}");
+    let expected =
+        format!("neither a directory nor a tar; inputs are directories, such as `{}", at("in/dir"));
+    assert!(stderr.contains(&expected), "{stderr}");
     assert!(!PathBuf::from(at("x.iso")).exists());
 }
 

@@ -98,6 +98,6 @@ pub use error::{Error, ImagePath};
 pub use image::{Image, Summary};
 pub use options::{IsoNames, Joliet, Options};
 pub use sector::{SECTOR, Sector};
-pub use source::Source;
+pub use source::{Extent, Source};
 pub use tree::{DeviceKind, MAJOR_MAX, MINOR_MAX, Meta, NAME_MAX, TARGET_MAX};
 pub use view::DIRECTORIES_MAX;

@@ -7,7 +7,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::sync::Arc;
 
-use xc_iso::{DeviceKind, Error, Image, Joliet, Meta, Options, SECTOR, Source};
+use xc_iso::{DeviceKind, Error, Extent, Image, Joliet, Meta, Options, SECTOR, Source};
 
 const META: Meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: 0 };
 
@@ -39,6 +39,46 @@ fn the_order_of_insertion_leaves_no_trace() {
     assert!(image(&forth) == image(&back));
 }
 
+/// The same bytes as two pieces with nothing between them.
+fn in_pieces(file: Arc<File>, offset: u64, len: u64) -> Source {
+    let first = len / 3;
+    let extents = [
+        Extent { at: 0, from: offset, len: first },
+        Extent { at: first, from: offset + first, len: len - first },
+    ];
+    Source::Sparse { file, extents: extents.into(), len }
+}
+
+#[test]
+fn pieces_have_zeros_between_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pieces");
+    fs::write(&path, "onetwothree").unwrap();
+    let file = Arc::new(File::open(&path).unwrap());
+    for len in [2_u64 << 20, 5 << 20] {
+        let end = len - 5;
+        let extents = [
+            Extent { at: 7, from: 3, len: 3 },
+            Extent { at: 1 << 20, from: 0, len: 3 },
+            Extent { at: end, from: 6, len: 5 },
+        ];
+        let source = Source::Sparse { file: Arc::clone(&file), extents: extents.into(), len };
+        let mut wanted = vec![0; len as usize];
+        for (at, text) in [(7, "two"), (1 << 20, "one"), (end as usize, "three")] {
+            wanted[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        let mut image = Image::new(Options::default());
+        image.file("pieces", META, source).unwrap();
+        let mut plain = Image::new(Options::default());
+        plain.file("pieces", META, Source::Bytes(wanted)).unwrap();
+        let expected = bytes(&plain);
+        assert!(bytes(&image) == expected);
+        let target = folder.path().join("image");
+        image.write_to_file(&File::create(&target).unwrap()).unwrap();
+        assert!(fs::read(&target).unwrap() == expected);
+    }
+}
+
 #[test]
 fn every_source_and_every_way_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -54,7 +94,8 @@ fn every_source_and_every_way_gives_the_same_bytes() {
             Source::Bytes(wanted.clone()),
             Source::Path(path.clone()),
             Source::Sized { path, len },
-            Source::Range { file: archive, offset: 777, len },
+            Source::Range { file: Arc::clone(&archive), offset: 777, len },
+            in_pieces(archive, 777, len),
         ];
         let images = sources.map(|source| {
             let mut image = Image::new(Options { alignment, ..Options::default() });

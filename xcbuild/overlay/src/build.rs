@@ -15,7 +15,7 @@ use super::Params;
 use super::find::Source;
 use super::plan::Planned;
 use super::reason::{Reason, changes};
-use super::recipe::{Context, Ingredient, Recipe};
+use super::recipe::{Context, FORMAT, Ingredient, Recipe};
 use super::script::Script;
 use super::tarball;
 use xc_image::debian::Packages;
@@ -159,7 +159,7 @@ fn from_tar(
 
 fn tar_key(file: &Path) -> Result<(Key, Vec<Ingredient>)> {
     let (digest, _) = Digest::of_reader(fs::File::open(file)?)?;
-    let key = KeyBuilder::new("tar").digest("file", &digest).finish();
+    let key = KeyBuilder::new("tar").number("format", FORMAT).digest("file", &digest).finish();
     Ok((key, vec![Ingredient::new("tar", digest.to_string())]))
 }
 

@@ -18,7 +18,7 @@ use super::ordered::{self, Large, Turn};
 use super::read::{self, Failure};
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::source::Source;
+use crate::source::{Extent, Source};
 
 /// How much of a large file is copied by one call.
 const PART: u64 = 1 << 30;
@@ -50,6 +50,14 @@ fn copy_part(
         }
         Source::Range { file, offset, .. } => {
             piece.shifted(*offset).copy(file, out, buffer).map_err(named)
+        }
+        Source::Sparse { file, extents, .. } => {
+            for extent in Extent::between(extents, from, from + len) {
+                let at = at + (extent.at - from);
+                let piece = Piece { from: extent.from, len: extent.len, at };
+                piece.copy(file, out, buffer).map_err(named)?;
+            }
+            Ok(())
         }
         Source::Path(path) | Source::Sized { path, .. } => {
             let file = read::open_large(path, size).map_err(named)?;

@@ -9,7 +9,7 @@ use super::batch::BATCH;
 use super::{Batch, Part};
 use crate::error::{Error, ImagePath};
 use crate::layout::Layout;
-use crate::source::Source;
+use crate::source::{Extent, Source};
 
 /// A buffer for a batch. The byte more is to see whether a file has grown.
 pub(crate) fn buffer() -> Vec<u8> {
@@ -90,6 +90,7 @@ fn whole(source: &Source, target: &mut [u8]) -> Result<(), Failure> {
     match source {
         Source::Bytes(bytes) => target[..len].copy_from_slice(bytes),
         Source::Range { file, offset, .. } => exactly(file, *offset, &mut target[..len])?,
+        Source::Sparse { file, extents, .. } => sparse(file, extents, 0, &mut target[..len])?,
         Source::Path(path) | Source::Sized { path, .. } => whole_file(path, target)?,
     }
     Ok(())
@@ -120,10 +121,22 @@ fn part(source: &Source, size: u64, from: u64, target: &mut [u8]) -> Result<(), 
             Ok(())
         }
         Source::Range { file, offset, .. } => exactly(file, offset + from, target),
+        Source::Sparse { file, extents, .. } => sparse(file, extents, from, target),
         Source::Path(path) | Source::Sized { path, .. } => {
             exactly(&open_large(path, size)?, from, target)
         }
     }
+}
+
+/// Reads a part of a content with holes, which are zeros.
+fn sparse(file: &File, extents: &[Extent], from: u64, target: &mut [u8]) -> Result<(), Failure> {
+    target.fill(0);
+    let end = from + target.len() as u64;
+    for extent in Extent::between(extents, from, end) {
+        let at = (extent.at - from) as usize;
+        exactly(file, extent.from, &mut target[at..at + extent.len as usize])?;
+    }
+    Ok(())
 }
 
 /// Opens a file that is worked on in parts.

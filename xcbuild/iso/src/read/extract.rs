@@ -84,7 +84,8 @@ struct Extraction<'r, I> {
     root: OwnedFd,
     /// The directory in which entries are made, and its path.
     at: (Vec<u8>, OwnedFd),
-    links: HashMap<Identity<'r>, Vec<u8>>,
+    /// What has several names: one of them, and what it is.
+    links: HashMap<Identity<'r>, (Vec<u8>, &'r Kind)>,
     /// Directories get modes and times once all is in them.
     directories: Vec<(Vec<u8>, &'r Entry)>,
 }
@@ -96,11 +97,19 @@ impl<'r, I: Input> Extraction<'r, I> {
             let directory = self.open(above).map_err(|errno| self.host_error(path, errno))?;
             self.at = (above.to_vec(), directory);
         }
-        match &entry.kind {
-            Kind::Directory => self.directory(path, name, entry),
-            Kind::File => self.file(path, name, entry),
-            _ => self.special(name, entry).map_err(|errno| self.host_error(path, errno)),
+        if entry.kind == Kind::Directory {
+            return self.directory(path, name, entry);
         }
+        let identity = identity(entry);
+        match identity.and_then(|identity| self.links.get(&identity)) {
+            Some((first, kind)) if **kind == entry.kind => {
+                return self.link(first, name).map_err(|errno| self.host_error(path, errno));
+            }
+            _ if entry.kind == Kind::File => self.file(path, name, entry)?,
+            _ => self.special(name, entry).map_err(|errno| self.host_error(path, errno))?,
+        }
+        self.links.extend(identity.map(|identity| (identity, (path.to_vec(), &entry.kind))));
+        Ok(())
     }
 
     /// Opens a directory of the target without following links.
@@ -150,13 +159,9 @@ impl<'r, I: Input> Extraction<'r, I> {
         utimensat(at, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Makes a new file, or a second name for one that it is the same as.
-    fn file(&mut self, path: &[u8], name: &[u8], entry: &'r Entry) -> Result<(), ReadError> {
+    /// Makes a new file.
+    fn file(&self, path: &[u8], name: &[u8], entry: &Entry) -> Result<(), ReadError> {
         let failed = |errno| host_error(self.target, path, errno);
-        let identity = identity(entry);
-        if let Some(first) = identity.and_then(|identity| self.links.get(&identity)) {
-            return self.link(first, name).map_err(failed);
-        }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;
         let file = openat(&self.at.1, name, flags | OFlags::CLOEXEC, mode).map_err(failed)?;
@@ -167,9 +172,7 @@ impl<'r, I: Input> Extraction<'r, I> {
             host: self.target.join(OsStr::from_bytes(path)),
             source,
         })?;
-        self.attributes(file.as_fd(), entry).map_err(failed)?;
-        self.links.extend(identity.map(|identity| (identity, path.to_vec())));
-        Ok(())
+        self.attributes(file.as_fd(), entry).map_err(failed)
     }
 
     /// Gives a file that has been made a second name, in the directory that is open.

@@ -53,12 +53,12 @@ impl One {
         let Device { path, kind, major, minor, mode, owner } = device;
         let block = *kind == DeviceKind::Block;
         let kind = Kind::Device { block, major: *major, minor: *minor };
-        let entry = Entry { mode: mode.0, uid: owner.uid, gid: owner.gid, kind };
+        let entry = Entry { uid: owner.uid, gid: owner.gid, ..Entry::new(mode.0, kind) };
         Self { what: "device", path: path.0.clone(), entry }
     }
 
     fn value(&self) -> String {
-        let Entry { mode, uid, gid, kind } = &self.entry;
+        let Entry { mode, uid, gid, kind, .. } = &self.entry;
         match kind {
             Kind::Symlink(target) => String::from_utf8_lossy(target).into_owned(),
             Kind::Device { block, major, minor } => {

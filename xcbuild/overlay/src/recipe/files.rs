@@ -30,7 +30,7 @@ pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
         let digest = Digest::of(&bytes);
         let (uid, gid) = (file.owner.uid, file.owner.gid);
         let kind = Kind::File(Content::bytes(bytes));
-        let entry = Entry { mode: file.mode.0, uid, gid, kind };
+        let entry = Entry { uid, gid, ..Entry::new(file.mode.0, kind) };
         Ok(Box::new(Written { path: path.clone(), entry, digest }))
     };
     context.manifest.files.iter().map(step).collect()
@@ -152,7 +152,7 @@ impl Step for Joined {
             }
         }
         let kind = Kind::File(Content::bytes(bytes));
-        let entry = Entry { mode: self.mode, uid: self.uid, gid: self.gid, kind };
+        let entry = Entry { uid: self.uid, gid: self.gid, ..Entry::new(self.mode, kind) };
         let mut tree = Tree::new();
         tree.insert(self.path.clone(), entry);
         Ok(tree)

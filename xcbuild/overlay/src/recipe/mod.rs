@@ -19,7 +19,7 @@
 //! | `archive NAME` | digest, `to`, `strip`, `only` | |
 //! | `topology`, `topology /path` | its name, digest of the rendered content | |
 //! | `script FILE`, `script program NAME`, `script library PATH`, `script variable NAME` | digest of each; the value | what the script declares |
-//! | `tar` | digest of the file | an overlay that is a tar file |
+//! | `tar` | digest of the file | an overlay that is a tar file; with [`FORMAT`] |
 //!
 //! What decides the layer of a `tar` script is found out by running it: [`super::trace`] has the table.
 //!
@@ -53,7 +53,7 @@ use xc_store::key::{Key, KeyBuilder};
 use xc_store::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
-const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 /// Another release may do better from the same ingredients.
 const TOOL: &str = env!("CARGO_PKG_VERSION");
 

@@ -109,7 +109,7 @@ fn failures_say_what_the_script_said_and_are_not_kept() {
         ("echo no such library >&2; exit 4", &["exit code 4", "no such library"]),
         ("kill -9 $$", &["was ended by signal 9"]),
         ("exit 0", &["without writing a tar"]),
-        ("echo text > $1", &["the tar can't be read"]),
+        ("echo text > $1", &["it is not a tar"]),
         (
             "cd $TMPDIR; echo x >x; tar -cf - x | head -c 1000 > $1",
             &["/tar` wrote: the tar", "after `x`"],

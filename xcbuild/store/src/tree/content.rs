@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err as fs;
+use xc_iso::Extent;
 
 /// A file that stays open, so that ranges of it can be read whatever becomes of its name.
 #[derive(Debug)]
@@ -24,6 +25,11 @@ impl Blob {
     pub fn open(path: &Path) -> io::Result<Arc<Self>> {
         let file = Arc::new(fs::File::open(path)?.into_parts().0);
         Ok(Arc::new(Self { file, path: path.to_path_buf() }))
+    }
+
+    /// A file that is open; `path` is for messages.
+    pub fn of(file: File, path: &Path) -> Arc<Self> {
+        Arc::new(Self { file: Arc::new(file), path: path.to_path_buf() })
     }
 
     /// The open file.
@@ -61,6 +67,13 @@ pub enum Content {
         /// Its length in bytes.
         len: u64,
     },
+    /// Parts of an open file, with zeros between them.
+    Sparse {
+        /// The file.
+        blob: Arc<Blob>,
+        /// The parts.
+        pieces: Pieces,
+    },
     /// A file on disk, whole, that is opened when it is read.
     Path {
         /// Its name.
@@ -70,7 +83,42 @@ pub enum Content {
     },
 }
 
+/// Where the bytes of a file are in another, as in a tar; between them are holes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pieces {
+    /// The parts that are not holes, in order; none is empty.
+    pub list: Arc<[Extent]>,
+    /// Length in bytes, with the holes.
+    pub len: u64,
+}
+
+impl Pieces {
+    /// A file without holes.
+    pub fn whole(from: u64, len: u64) -> Self {
+        let list = if len == 0 { vec![] } else { vec![Extent { at: 0, from, len }] };
+        Self { list: list.into(), len }
+    }
+
+    /// The part that a place is in or before.
+    fn next(&self, at: u64) -> Option<Extent> {
+        let index = self.list.partition_point(|piece| piece.at + piece.len <= at);
+        self.list.get(index).copied()
+    }
+}
+
 impl Content {
+    /// Parts of a file.
+    pub fn pieces(blob: &Arc<Blob>, pieces: Pieces) -> Self {
+        let blob = Arc::clone(blob);
+        match &*pieces.list {
+            [] if pieces.len == 0 => Self::bytes(""),
+            [Extent { at: 0, from, len }] if *len == pieces.len => {
+                Self::Range { blob, offset: *from, len: *len }
+            }
+            _ => Self::Sparse { blob, pieces },
+        }
+    }
+
     /// Bytes at hand.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(bytes.into().into())
@@ -81,6 +129,7 @@ impl Content {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Range { len, .. } | Self::Path { len, .. } => *len,
+            Self::Sparse { pieces, .. } => pieces.len,
         }
     }
 
@@ -102,6 +151,7 @@ impl Content {
             Self::Range { blob, offset, len } => {
                 Reader::Range { blob, at: *offset, end: offset + len }
             }
+            Self::Sparse { blob, pieces } => Reader::Sparse { blob, pieces, at: 0 },
             Self::Path { path, len } => Reader::Path { file: fs::File::open(path)?, left: *len },
         })
     }
@@ -131,6 +181,15 @@ pub enum Reader<'a> {
         /// Where the part ends, in bytes.
         end: u64,
     },
+    /// From parts of an open file.
+    Sparse {
+        /// The file.
+        blob: &'a Blob,
+        /// The parts.
+        pieces: &'a Pieces,
+        /// Where to read next in what they make, in bytes.
+        at: u64,
+    },
     /// From a whole file.
     Path {
         /// The file.
@@ -152,6 +211,11 @@ impl Read for Reader<'_> {
                 *at += got as u64;
                 Ok(got)
             }
+            Self::Sparse { blob, pieces, at } => {
+                let got = read_sparse(blob, pieces, *at, buffer)?;
+                *at += got as u64;
+                Ok(got)
+            }
             Self::Path { file, left } => {
                 let got = file.read(buffer)? as u64;
                 if got > *left || (got == 0 && *left > 0 && !buffer.is_empty()) {
@@ -160,6 +224,25 @@ impl Read for Reader<'_> {
                 *left -= got;
                 Ok(got as usize)
             }
+        }
+    }
+}
+
+fn read_sparse(blob: &Blob, pieces: &Pieces, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let buffer = capped(buffer, pieces.len - at);
+    match pieces.next(at) {
+        Some(piece) if piece.at <= at => {
+            let inside = at - piece.at;
+            let buffer = capped(buffer, piece.len - inside);
+            match blob.read_at(buffer, piece.from + inside)? {
+                0 if !buffer.is_empty() => Err(changed(&blob.path)),
+                got => Ok(got),
+            }
+        }
+        next => {
+            let hole = capped(buffer, next.map_or(pieces.len, |piece| piece.at) - at);
+            hole.fill(0);
+            Ok(hole.len())
         }
     }
 }
@@ -183,6 +266,9 @@ impl PartialEq for Content {
                 Self::Range { blob: a, offset: ao, len: al },
                 Self::Range { blob: b, offset: bo, len: bl },
             ) => a.path == b.path && ao == bo && al == bl,
+            (Self::Sparse { blob: a, pieces: ap }, Self::Sparse { blob: b, pieces: bp }) => {
+                a.path == b.path && ap == bp
+            }
             (Self::Path { path: a, len: al }, Self::Path { path: b, len: bl }) => {
                 a == b && al == bl
             }
@@ -199,6 +285,9 @@ impl fmt::Debug for Content {
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
             Self::Range { blob, offset, len } => {
                 write!(f, "{len} bytes at {offset} of {}", blob.path.display())
+            }
+            Self::Sparse { blob, pieces } => {
+                write!(f, "{} bytes, with holes, of {}", pieces.len, blob.path.display())
             }
             Self::Path { path, len } => write!(f, "{len} bytes of {}", path.display()),
         }

@@ -20,25 +20,36 @@ pub fn from_iso(image: &Arc<Blob>) -> Result<Tree> {
         bail!("{} is damaged: {problem}", named());
     }
     let mut tree = Tree::new();
-    let mut first: HashMap<(u32, Piece), TreePath> = HashMap::new();
+    let mut first: HashMap<(u32, Option<Piece>), TreePath> = HashMap::new();
     reader.walk(|path, entry| -> Result<()> {
         if path.is_empty() {
             return Ok(());
         }
         let path = TreePath::new(path)?;
         let mut kind = kind(image, &path, entry)?;
-        if let ([piece], true) = (entry.pieces.as_slice(), entry.links > 1) {
-            match first.get(&(entry.serial, *piece)) {
-                Some(other) => kind = Kind::Hardlink(other.clone()),
-                None => drop(first.insert((entry.serial, *piece), path.clone())),
+        if kind != Kind::Directory && entry.links > 1 && entry.serial != 0 {
+            let key = (entry.serial, entry.pieces.first().copied());
+            match first.get(&key) {
+                Some(other)
+                    if tree.get(other).is_some_and(|other| same_kind(&other.kind, &kind)) =>
+                {
+                    kind = Kind::Hardlink(other.clone());
+                }
+                _ => drop(first.insert(key, path.clone())),
             }
         }
         let meta = &entry.meta;
-        let entry = Entry { mode: meta.mode & 0o7777, uid: meta.uid, gid: meta.gid, kind };
+        let mode = meta.mode & 0o7777;
+        let entry = Entry { uid: meta.uid, gid: meta.gid, ..Entry::new(mode, kind) };
         tree.insert(path, entry);
         Ok(())
     })?;
     Ok(tree)
+}
+
+/// Whether two kinds are the same but for where a content is.
+fn same_kind(one: &Kind, other: &Kind) -> bool {
+    matches!((one, other), (Kind::File(_), Kind::File(_))) || one == other
 }
 
 fn kind(image: &Arc<Blob>, path: &TreePath, entry: &read::Entry) -> Result<Kind> {
@@ -81,6 +92,10 @@ mod tests {
             path("null"),
             Entry::new(0o666, Kind::Device { block: false, major: 1, minor: 3 }),
         );
+        for (link, first) in [("empty-too", "a/empty"), ("l-too", "l"), ("zero", "null")] {
+            let of = tree.get(&path(first)).unwrap().clone();
+            tree.insert(path(link), Entry { kind: Kind::Hardlink(path(first)), ..of });
+        }
         let mut image = xc_iso::Image::new(xc_iso::Options::default());
         add_to_iso(&tree, &mut image, &TreePath::root()).unwrap();
         let dir = tempfile::tempdir().unwrap();

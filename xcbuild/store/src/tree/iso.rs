@@ -1,5 +1,7 @@
 //! Trees into ISO images: names and contents go over as they are, with one time for all.
 
+use std::sync::Arc;
+
 use xc_iso::{DeviceKind, Error, Image, Meta, Source};
 
 use super::{Content, DIRECTORY_MODE, Entry, Kind, TIMESTAMP, Tree, TreePath};
@@ -56,12 +58,18 @@ fn meta(mode: u32, uid: u32, gid: u32) -> Meta {
     Meta { mode, uid, gid, mtime: TIMESTAMP.cast_signed() }
 }
 
-fn source(content: &Content) -> Source {
+/// Where an image reads a content from.
+pub fn source(content: &Content) -> Source {
     match content {
         Content::Bytes(bytes) => Source::Bytes(bytes.to_vec()),
         Content::Range { blob, offset, len } => {
             Source::Range { file: blob.file().clone(), offset: *offset, len: *len }
         }
+        Content::Sparse { blob, pieces } => Source::Sparse {
+            file: blob.file().clone(),
+            extents: Arc::clone(&pieces.list),
+            len: pieces.len,
+        },
         Content::Path { path, len } => Source::Sized { path: path.clone(), len: *len },
     }
 }

@@ -8,6 +8,8 @@
 //! root itself is the empty path and is always there. [`TreePath`] checks that, so that nothing in
 //! a tree can name a place outside of it.
 
+mod acl;
+pub mod attributes;
 mod content;
 mod directory;
 mod from_iso;
@@ -18,13 +20,14 @@ mod tar;
 
 use std::collections::BTreeMap;
 
-pub use content::{Blob, Content};
+pub use attributes::Attributes;
+pub use content::{Blob, Content, Pieces};
 pub use directory::{Modes, from_directory};
 pub use from_iso::from_iso;
-pub use iso::add_to_iso;
+pub use iso::{add_to_iso, source};
 pub use merge::{Conflict, merge, usr_merge};
 pub use path::{PathError, TreePath};
-pub use tar::{TIMESTAMP, TarError, from_tar, write_tar};
+pub use tar::{Archive, Member, SPARSE_MAX, TIMESTAMP, TarError, from_tar, write_tar};
 
 /// Permission bits of a directory that nobody described.
 pub const DIRECTORY_MODE: u32 = 0o755;
@@ -40,6 +43,8 @@ pub struct Entry {
     pub gid: u32,
     /// What it is.
     pub kind: Kind,
+    /// Its extended attributes, those that trees keep.
+    pub attributes: Attributes,
 }
 
 /// What a name stands for.
@@ -51,7 +56,8 @@ pub enum Kind {
     File(Content),
     /// A symbolic link to that text.
     Symlink(Vec<u8>),
-    /// Another name of a regular file of the tree.
+    /// Another name of something in the tree that is not a directory, with the same mode, owner and
+    /// attributes.
     Hardlink(TreePath),
     /// A block or character device.
     Device {
@@ -69,7 +75,7 @@ pub enum Kind {
 impl Entry {
     /// An entry of root's.
     pub fn new(mode: u32, kind: Kind) -> Self {
-        Self { mode, uid: 0, gid: 0, kind }
+        Self { mode, uid: 0, gid: 0, kind, attributes: Attributes::new() }
     }
 
     /// A directory of root's, mode 0755.

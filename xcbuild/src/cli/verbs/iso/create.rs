@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use xc_iso::{BootEntry, Hybrid, Image, IsoNames, Joliet, Options, Platform, Summary};
 
-use super::{interruptible, output, sources};
+use super::{interruptible, output, sources, spelling};
 use crate::settings::Variables;
 use crate::ui;
 
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// The image, `-` for stdout
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Options that make no difference, as they were given; see `spelling`
+    #[arg(long = spelling::LEFT_OUT, hide = true, value_name = "OPTION")]
+    left_out: Vec<String>,
     /// Volume identifier, up to 32 characters
     #[arg(short = 'V', long, alias = "volid", default_value = "CDROM", value_name = "ID")]
     volume_id: String,
@@ -79,7 +82,7 @@ pub struct Arguments {
     #[arg(long)]
     eltorito_alt_boot: bool,
     /// Publisher
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(short = 'P', long, default_value = "", hide_default_value = true)]
     publisher: String,
     /// Data preparer
     #[arg(short = 'p', long, default_value = "", hide_default_value = true)]
@@ -104,6 +107,10 @@ pub struct Arguments {
 /// Runs the verb.
 pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
     let options = arguments.options(variables)?;
+    if !arguments.left_out.is_empty() {
+        let options = arguments.left_out.join(", ");
+        ui::hint(format_args!("ignored, as they make no difference here: {options}"));
+    }
     output::check(&arguments.output, &arguments.inputs)?;
     let reading = interruptible(|| {});
     let timestamp = options.timestamp;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fs_err as fs;
 use xc_iso::Image;
+use xc_store::tree::Blob;
 
 use super::archive;
 
@@ -18,19 +19,19 @@ pub(super) fn add(image: &mut Image, input: &Path, timestamp: i64) -> Result<()>
     let named = || format!("`{}`", input.display());
     if input == Path::new("-") {
         let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        return add_archive(image, stdin, timestamp).context("stdin");
+        return add_archive(image, stdin, Path::new(""), timestamp).context("stdin");
     }
     if fs::metadata(input)?.is_dir() {
         return image.tree("", input).with_context(named);
     }
     let file = fs::File::open(input)?.into_parts().0;
-    add_archive(image, file, timestamp).with_context(named)
+    add_archive(image, file, input, timestamp).with_context(named)
 }
 
-fn add_archive(image: &mut Image, mut file: File, timestamp: i64) -> Result<()> {
+fn add_archive(image: &mut Image, mut file: File, path: &Path, timestamp: i64) -> Result<()> {
     let in_place = file.metadata()?.is_file() && file.stream_position()? == 0;
     let file = if in_place { file } else { spooled(&mut file)? };
-    archive::add(image, file, timestamp)
+    archive::add(image, &Blob::of(file, path), timestamp)
 }
 
 /// A copy of what comes out of a pipe, on disk: members are read in another order than they come.

@@ -32,7 +32,7 @@ fn tree() -> impl Strategy<Value = Tree> {
         let mut tree = Tree::new();
         for (path, (mode, uid, gid, kind)) in entries {
             let mode = if matches!(kind, Kind::Symlink(_)) { 0o777 } else { mode };
-            tree.insert(TreePath::new(path).unwrap(), Entry { mode, uid, gid, kind });
+            tree.insert(TreePath::new(path).unwrap(), Entry { uid, gid, ..Entry::new(mode, kind) });
         }
         tree
     })

@@ -9,7 +9,7 @@ use std::path::Path;
 use tar::{Builder, EntryType, Header};
 
 use super::TIMESTAMP;
-use crate::tree::Entry;
+use crate::tree::{Entry, attributes};
 use crate::tree::{Kind, Tree, TreePath};
 
 /// Writes a tree as a tar.
@@ -25,7 +25,7 @@ pub fn write_tar(tree: &Tree, to: impl Write) -> io::Result<()> {
     tar.into_inner()?.flush()
 }
 
-/// For every file with hard links, which of its names comes first.
+/// For everything with hard links, which of its names comes first.
 fn first_names(tree: &Tree) -> BTreeMap<&TreePath, &TreePath> {
     let mut first = BTreeMap::new();
     for (path, entry) in tree.iter() {
@@ -36,7 +36,7 @@ fn first_names(tree: &Tree) -> BTreeMap<&TreePath, &TreePath> {
     first
 }
 
-/// In a tar a hard link must come after its file: the name that sorts first gets the content.
+/// In a tar a hard link must come after what it links to: the name that sorts first gets that.
 fn written_kind(
     tree: &Tree,
     first: &BTreeMap<&TreePath, &TreePath>,
@@ -50,8 +50,11 @@ fn written_kind(
     match first.get(file) {
         Some(name) if *name != path => Ok(Kind::Hardlink((*name).clone())),
         Some(_) => match tree.get(file).map(|e| &e.kind) {
-            Some(kind @ Kind::File(_)) => Ok(kind.clone()),
-            _ => Err(io::Error::other(format!("`{path}` is a hard link to `{file}`, no file"))),
+            None | Some(Kind::Directory | Kind::Hardlink(_)) => {
+                let bad = format!("`{path}` is a hard link to `{file}`, which is not a file");
+                Err(io::Error::other(bad))
+            }
+            Some(kind) => Ok(kind.clone()),
         },
         None => Ok(entry.kind.clone()),
     }
@@ -63,6 +66,9 @@ fn append<W: Write>(
     entry: &Entry,
     kind: &Kind,
 ) -> io::Result<()> {
+    if !matches!(kind, Kind::Hardlink(_)) {
+        append_attributes(tar, entry)?;
+    }
     let mut header = Header::new_gnu();
     header.set_mode(entry.mode);
     header.set_uid(entry.uid.into());
@@ -89,6 +95,19 @@ fn append<W: Write>(
         }
     }
     tar.append_data(&mut header, os_path(path.as_bytes()), io::empty())
+}
+
+/// Extended attributes go before their entry, in a header of pax.
+fn append_attributes<W: Write>(tar: &mut Builder<W>, entry: &Entry) -> io::Result<()> {
+    let records = attributes::to_records(&entry.attributes);
+    if records.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<_> = records
+        .iter()
+        .map(|(key, value)| Ok((std::str::from_utf8(key).map_err(io::Error::other)?, &value[..])))
+        .collect::<io::Result<_>>()?;
+    tar.append_pax_extensions(records)
 }
 
 fn append_link<W: Write>(
