@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::Kind;
 use super::driver::{Availability, Request};
+use super::{CHOICES, Kind};
 
 /// The user's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,12 +22,11 @@ pub enum Choice {
 #[error("--net={0}: {expected} is expected", expected = expected())]
 pub struct UnknownKind(String);
 
-/// All that may be said: `auto, user, netns or rootless`.
+/// [`CHOICES`] as text: `auto, user, netns or rootless`.
 fn expected() -> String {
-    let names: Vec<_> = Kind::ALL.iter().map(ToString::to_string).collect();
-    match names.split_last() {
-        Some((last, rest)) => format!("auto, {} or {last}", rest.join(", ")),
-        None => "auto".into(),
+    match CHOICES {
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+        [] => String::new(),
     }
 }
 
@@ -97,7 +96,9 @@ mod tests {
             assert_eq!(kind.to_string(), name);
         }
         let error = "bridge".parse::<Choice>().unwrap_err().to_string();
-        assert_eq!(error, "--net=bridge: auto, user, netns or rootless is expected");
+        assert!(error.starts_with("--net=bridge: auto, user, netns"), "{error}");
+        let last = Kind::ALL.last().unwrap();
+        assert!(error.ends_with(&format!(" or {last} is expected")), "{error}");
     }
 
     /// What is chosen where `netns` and `rootless` are so available: its name, and the reason.
@@ -106,7 +107,8 @@ mod tests {
             "netns" => Ok(netns.clone()),
             "rootless" if *rootless == Elsewhere("broken".into()) => bail!("broken"),
             "rootless" => Ok(rootless.clone()),
-            _ => Ok(Usable),
+            "user" => Ok(Usable),
+            other => Ok(Elsewhere(format!("{other} is not tried here"))),
         };
         let chosen = choose_by(choice.parse()?, &preflight)?;
         Ok(format!("{} {}", chosen.kind, chosen.fallback.unwrap_or_default()).trim().to_owned())

@@ -48,7 +48,7 @@ pub(super) use self::choice::{Chosen, choose};
 pub use self::driver::HostPorts;
 pub(super) use self::driver::{Attach, DnsListener, Request, Translation};
 pub(super) use self::registry::unknown_kind;
-pub use self::registry::{Kind, Network};
+pub use self::registry::{CHOICES, Kind, Network};
 
 /// The verb by which xcbuild does steps within another namespace.
 pub const APPLY_VERB: &str = "netns-apply";
@@ -190,16 +190,18 @@ mod tests {
     #[test]
     fn nodes_are_reached_by_ports_of_the_host_or_at_their_addresses() {
         let node = NodeId::new(201).unwrap();
-        for (kind, network) in networks() {
-            let endpoint = network.endpoint(&UserNet::default(), node);
-            let Endpoint { address, ssh_port, telnet_port } = endpoint;
-            let shown = format!("{address} {ssh_port} {telnet_port}");
-            if kind == "user" {
-                assert_eq!(shown, "127.0.0.1 12501 12201");
-            } else {
-                assert_eq!(shown, "192.168.0.201 22 23", "{kind}");
-                assert_eq!(network.host_ports(), HostPorts::default(), "{kind}");
-            }
+        let rows = [
+            ("user", "127.0.0.1 12501 12201", HostPorts { forwards: true, groups: true }),
+            ("netns", "192.168.0.201 22 23", HostPorts::default()),
+            ("rootless", "192.168.0.201 22 23", HostPorts::default()),
+        ];
+        let all = networks();
+        for (kind, expected, ports) in rows {
+            let (_, network) = all.iter().find(|(name, _)| name == kind).unwrap();
+            let Endpoint { address, ssh_port, telnet_port } =
+                network.endpoint(&UserNet::default(), node);
+            assert_eq!(format!("{address} {ssh_port} {telnet_port}"), expected, "{kind}");
+            assert_eq!(network.host_ports(), ports, "{kind}");
         }
     }
 

@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::driver::{Availability, Driver, Request};
 use super::host::{Finding, Host, Program};
-use super::netns::Netns;
-use super::rootless::Rootless;
-use super::user::User;
 use crate::RunDir;
 
 /// A kind of network.
@@ -36,7 +33,9 @@ pub struct Kind {
 pub struct Network(Facts);
 
 macro_rules! kinds {
-    ($($name:literal => $facts:ident,)+) => {
+    ($($name:literal => $module:ident::$facts:ident,)+) => {
+        $(use super::$module::$facts;)+
+
         /// What is saved of a network, by its kind.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
@@ -49,6 +48,9 @@ macro_rules! kinds {
                 Self(Facts::$facts(facts))
             }
         })+
+
+        /// What may be said for a kind of network: `auto`, or the name of one.
+        pub const CHOICES: &[&str] = &["auto", $($name),+];
 
         impl Kind {
             /// All kinds.
@@ -79,9 +81,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    "user" => User,
-    "netns" => Netns,
-    "rootless" => Rootless,
+    "user" => user::User,
+    "netns" => netns::Netns,
+    "rootless" => rootless::Rootless,
 }
 
 impl Kind {
