@@ -1,0 +1,86 @@
+//! What several tests share, since it takes long to make: it is made for the first of them and ended
+//! after the last.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::Need;
+
+/// A thing that tests share. Only serial tests do, so one has it at a time.
+///
+/// Each leaves it as it found it. After one that failed it is made again for the next, since nobody
+/// knows what was left in it.
+pub struct Fixture<T: 'static> {
+    needs: &'static [Need],
+    make: fn() -> T,
+    state: Mutex<State<T>>,
+    users: AtomicUsize,
+}
+
+enum State<T> {
+    None,
+    Made(Arc<T>),
+    /// It could not be made: nobody tries again.
+    Failed,
+}
+
+impl<T: Send + Sync> Fixture<T> {
+    /// A fixture, what the machine must have for it, and what makes it. Dropping the value ends it.
+    pub const fn new(needs: &'static [Need], make: fn() -> T) -> Self {
+        Self { needs, make, state: Mutex::new(State::None), users: AtomicUsize::new(0) }
+    }
+
+    /// The value, which is made if this is the first test that asks.
+    ///
+    /// # Panics
+    /// If it can't be made, or could not for an earlier test.
+    pub fn get(&self) -> Arc<T> {
+        crate::assert_serial();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Made(value) => Arc::clone(value),
+            State::Failed => panic!("what this test shares with others could not be made for them"),
+            State::None => {
+                // If `make` panics, this is what stays.
+                *state = State::Failed;
+                let value = Arc::new((self.make)());
+                *state = State::Made(Arc::clone(&value));
+                value
+            }
+        }
+    }
+}
+
+/// A fixture of any type, as the harness sees it.
+pub trait Shared: Sync {
+    /// What the machine must have for it.
+    fn needs(&self) -> &'static [Need];
+    /// So many tests will use it.
+    fn expect_users(&self, count: usize);
+    /// One of them has ended, and this is how.
+    fn used(&self, passed: bool);
+    /// Where it is, which tells it from others.
+    fn address(&self) -> usize;
+}
+
+impl<T: Send + Sync> Shared for Fixture<T> {
+    fn needs(&self) -> &'static [Need] {
+        self.needs
+    }
+
+    fn expect_users(&self, count: usize) {
+        self.users.store(count, Ordering::SeqCst);
+    }
+
+    fn used(&self, passed: bool) {
+        let last = self.users.fetch_sub(1, Ordering::SeqCst) == 1;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if (last || !passed) && matches!(*state, State::Made(_)) {
+            *state = State::None;
+        }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>() as usize
+    }
+}

@@ -1,0 +1,76 @@
+//! What is known of a test before it runs.
+
+use crate::{Case, Need, Shared};
+
+/// A test, or a table of them, as the attributes register it.
+#[derive(Clone, Copy)]
+pub struct Test {
+    module: &'static str,
+    function: &'static str,
+    pub(crate) body: Body,
+    pub(crate) needs: &'static [Need],
+    pub(crate) fixture: Option<&'static dyn Shared>,
+    pub(crate) serial: bool,
+    pub(crate) slow: bool,
+}
+
+/// What is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    Function(fn()),
+    Table(fn() -> Vec<Case>),
+}
+
+inventory::collect!(Test);
+
+impl Test {
+    /// A test.
+    pub const fn function(module: &'static str, name: &'static str, body: fn()) -> Self {
+        Self::new(module, name, Body::Function(body))
+    }
+
+    /// A table of tests.
+    pub const fn table(module: &'static str, name: &'static str, body: fn() -> Vec<Case>) -> Self {
+        Self::new(module, name, Body::Table(body))
+    }
+
+    const fn new(module: &'static str, function: &'static str, body: Body) -> Self {
+        let needs = &[];
+        Self { module, function, body, needs, fixture: None, serial: false, slow: false }
+    }
+
+    /// What the machine must have for it.
+    #[must_use]
+    pub const fn needs(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// It runs on that fixture, with the others that do.
+    #[must_use]
+    pub const fn on(self, fixture: &'static dyn Shared) -> Self {
+        Self { fixture: Some(fixture), serial: true, ..self }
+    }
+
+    /// It runs while no other that is serial does.
+    #[must_use]
+    pub const fn serial(self) -> Self {
+        Self { serial: true, ..self }
+    }
+
+    /// It takes long, and so it is begun before others.
+    #[must_use]
+    pub const fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
+    /// Its path in the binary, without the binary's name.
+    pub(crate) fn name(&self) -> String {
+        let below = self.module.split_once("::").map(|(_, below)| below);
+        below.map_or(self.function.to_owned(), |below| format!("{below}::{}", self.function))
+    }
+
+    /// All that the machine must have for it.
+    pub(crate) fn all_needs(&self) -> impl Iterator<Item = &'static Need> {
+        self.fixture.map_or(&[][..], |fixture| fixture.needs()).iter().chain(self.needs)
+    }
+}
