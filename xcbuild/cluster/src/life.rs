@@ -15,7 +15,7 @@ use super::memory;
 use super::rundir::ClusterLock;
 use super::spawn::remove_if_there;
 use super::state::State;
-use super::status::{DEAD, NodeCondition, NodeStatus};
+use super::status::{DEAD, NodeCondition, NodeStatus, boots_again};
 use super::tail::length;
 use super::watch::Watch;
 use super::{Event, RunDir, StartParams, Status, console, link, network, plan, status};
@@ -112,7 +112,9 @@ pub fn restart(
     known(&state, nodes)?;
     end(run, &state, nodes)?;
     for id in nodes {
-        state.nodes.entry(*id).and_modify(|node| node.restarts += 1);
+        // Its log, which counts the resets, begins again with its qemu.
+        let resets = boots_again(&run.node(*id, &state.logs).agent_log);
+        state.nodes.entry(*id).and_modify(|node| node.restarts += resets + 1);
     }
     tell_of_changes(&state, progress);
     let limits = Limits::new(state.accel, timeout).waiting(state.reports_ready);

@@ -278,7 +278,7 @@ fn node_status(
         failure,
         pid: process.map(|p| p.pid),
         ready_ms: node.ready_ms,
-        restarts: node.restarts + again(&run.node(id, &state.logs).agent_log),
+        restarts: node.restarts + boots_again(&run.node(id, &state.logs).agent_log),
         usage: process.and_then(|p| usage(p.pid)),
         links: links(run, state, id, node),
         addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
@@ -303,7 +303,7 @@ fn said(paths: &Paths) -> (NodeCondition, Option<String>) {
 }
 
 /// How often a node has booted since its qemu was started, but for the first time.
-fn again(agent_log: &Path) -> u32 {
+pub(super) fn boots_again(agent_log: &Path) -> u32 {
     // Not as UTF-8: a node may say anything, and what it said before and after still counts.
     let said = std::fs::read(agent_log).unwrap_or_default();
     let boots =
@@ -320,7 +320,7 @@ fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkS
 mod tests {
     use xc_report::Reporter;
 
-    use super::{LinkStatus, again, none};
+    use super::{LinkStatus, boots_again, none};
     use crate::RunDir;
     use crate::tests::node_state;
     use xc_topology::fixture::node;
@@ -329,8 +329,8 @@ mod tests {
     fn restarts_are_counted_whatever_a_node_says() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"hello\r\nwarning \xff\xfe\nready vm\nhello\nhello").unwrap();
-        assert_eq!(again(file.path()), 2);
-        assert_eq!(again("/nonexistent".as_ref()), 0);
+        assert_eq!(boots_again(file.path()), 2);
+        assert_eq!(boots_again("/nonexistent".as_ref()), 0);
     }
 
     #[test]
