@@ -8,8 +8,8 @@ use crate::Need;
 
 /// A thing that tests share. Only serial tests do, so one has it at a time.
 ///
-/// Each leaves it as it found it. After one that failed it is made again for the next, since nobody
-/// knows what was left in it.
+/// Each leaves it as it found it, but for one that is `last`. After one that failed it is made again
+/// for the next, since nobody knows what was left in it.
 pub struct Fixture<T: 'static> {
     needs: &'static [Need],
     make: fn() -> T,

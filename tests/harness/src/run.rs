@@ -80,7 +80,7 @@ fn planned() -> Vec<Planned> {
     planned
 }
 
-/// Serial tests first, those on one fixture together, those that are slow before others.
+/// Serial tests first, those on one fixture together, its last one last; slow ones before others.
 fn in_order(mut planned: Vec<Planned>) -> Vec<Planned> {
     planned.sort_by(|one, other| one.name.cmp(&other.name));
     let twice = planned.windows(2).find(|pair| pair[0].name == pair[1].name);
@@ -92,7 +92,10 @@ fn in_order(mut planned: Vec<Planned>) -> Vec<Planned> {
         }
     }
     let group = |test: &Test| test.fixture.map_or(0, |fixture| groups[&fixture.address()]);
-    planned.sort_by_key(|one| (!one.test.serial, group(&one.test), !one.test.slow));
+    planned.sort_by_key(|one| {
+        let test = &one.test;
+        (!test.serial, group(test), test.last, !test.slow)
+    });
     planned
 }
 

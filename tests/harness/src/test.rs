@@ -10,6 +10,7 @@ pub struct Test {
     pub(crate) body: Body,
     pub(crate) needs: &'static [Need],
     pub(crate) fixture: Option<&'static dyn Shared>,
+    pub(crate) last: bool,
     pub(crate) serial: bool,
     pub(crate) slow: bool,
 }
@@ -36,7 +37,16 @@ impl Test {
 
     const fn new(module: &'static str, function: &'static str, body: Body) -> Self {
         let needs = &[];
-        Self { module, function, body, needs, fixture: None, serial: false, slow: false }
+        Self {
+            module,
+            function,
+            body,
+            needs,
+            fixture: None,
+            last: false,
+            serial: false,
+            slow: false,
+        }
     }
 
     /// What the machine must have for it.
@@ -49,6 +59,12 @@ impl Test {
     #[must_use]
     pub const fn on(self, fixture: &'static dyn Shared) -> Self {
         Self { fixture: Some(fixture), serial: true, ..self }
+    }
+
+    /// It uses its fixture up, and so it runs after the others on it.
+    #[must_use]
+    pub const fn last(self) -> Self {
+        Self { last: true, ..self }
     }
 
     /// It runs while no other that is serial does.

@@ -7,8 +7,8 @@ use proc_macro::{Delimiter, TokenStream, TokenTree};
 
 /// A test: `#[test]`, or with what it asks for, `#[test(needs = [QEMU], serial)]`.
 ///
-/// Each part is a method of `xc_harness::Test`: `needs` takes a list, `on` a fixture, `serial` and
-/// `slow` stand alone.
+/// Each part is a method of `xc_harness::Test`: `needs` takes a list, `on` a fixture; `last`, `serial`
+/// and `slow` stand alone.
 #[proc_macro_attribute]
 pub fn test(parts: TokenStream, function: TokenStream) -> TokenStream {
     registered(parts, function, "Test::function")

@@ -76,7 +76,7 @@ fn lacks_all_rows() -> Vec<Case> {
 }
 
 mod below {
-    use super::{BROKEN, NOWHERE, Ordering, SERIAL_AT_ONCE, SHARED};
+    use super::{BROKEN, Fixture, NOWHERE, Ordering, SERIAL_AT_ONCE, SHARED};
 
     #[test(on = &SHARED)]
     fn a_shares() {
@@ -100,6 +100,18 @@ mod below {
     #[test(on = &SHARED)]
     fn d_has_another() {
         let _shared = SHARED.get();
+    }
+
+    static USED_UP: Fixture<std::sync::Mutex<u32>> = Fixture::new(&[], || std::sync::Mutex::new(1));
+
+    #[test(on = &USED_UP, last)]
+    fn a_uses_up() {
+        *USED_UP.get().lock().expect("nobody else has it") -= 1;
+    }
+
+    #[test(on = &USED_UP)]
+    fn z_finds_it_whole() {
+        assert_eq!(*USED_UP.get().lock().expect("nobody else has it"), 1);
     }
 
     #[test(on = &BROKEN)]
