@@ -4,8 +4,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
+use xc_harness::Need;
+
+use crate::common::need::{QEMU, succeeds};
 use crate::common::{Workspace, tool};
 
 /// As test scripts call ssh, with nothing of the user's own configuration.
@@ -49,11 +53,8 @@ fn with_overlay(script: &str) -> Workspace {
     workspace
 }
 
-#[test]
+#[test(needs = [QEMU, Need::Program("ssh")], serial)]
 fn a_node_lets_one_in_and_has_its_tools() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("ssh") {
-        return;
-    }
     let mut workspace = with_overlay("#! /bin/sh\ntest \"$TZ\" = UTC-5\n");
     workspace.set("__access", "open");
     let cluster = workspace.cluster();
@@ -135,11 +136,8 @@ fn tools_run(workspace: &Workspace) {
     assert!(used < 40, "{used} MB of the node's memory are used");
 }
 
-#[test]
+#[test(needs = [QEMU], serial)]
 fn a_script_that_fails_is_told() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let workspace = with_overlay("#! /bin/sh\necho it broke\nexit 3\n");
     let cluster = workspace.cluster();
     workspace.ok(&["lock", "--update"]);
@@ -159,27 +157,24 @@ fn a_script_that_fails_is_told() {
     drop(cluster);
 }
 
+/// A program in a network namespace with nothing in it.
+fn without_network(program: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", program]);
+    command
+}
+
+const NO_NETWORK: Need =
+    Need::Check(|| succeeds(&mut without_network("true"), "no user namespaces with a network"));
+
 /// A network namespace with nothing in it has no archive, whatever the machine has.
-#[test]
+#[test(needs = [Need::Program("apt-get"), NO_NETWORK], slow)]
 fn packages_without_a_network() {
     let alone = |workspace: &Workspace, arguments: &[&str]| {
-        let program = env!("CARGO_BIN_EXE_xcbuild");
-        assert_cmd::Command::new("unshare")
-            .args(["--user", "--map-root-user", "--net", program])
-            .args(arguments)
-            .env_clear()
-            .envs(workspace.environment())
-            .output()
-            .unwrap()
+        let mut command = without_network(env!("CARGO_BIN_EXE_xcbuild"));
+        command.args(arguments).env_clear().envs(workspace.environment()).output().unwrap()
     };
-    if !tool::present("apt-get") || !tool::present("unshare") {
-        return;
-    }
     let fresh = Workspace::fresh();
-    if !alone(&fresh, &["env"]).status.success() {
-        println!("SKIPPED: no user namespaces here");
-        return;
-    }
     let failed = alone(&fresh, &["lock", "--update"]);
     assert_eq!(failed.status.code(), Some(1));
     let said = String::from_utf8(failed.stderr).unwrap();

@@ -1,7 +1,9 @@
 //! Clusters side by side: of one user and of two, on the loopback of one host to throw away.
 
+use xc_harness::Need;
+
 use crate::common::host::Host;
-use crate::common::tool;
+use crate::common::need::{HOST, QEMU};
 
 /// What tells a cluster's user-space networks from another's.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,12 +26,9 @@ fn reaches(host: &Host, (cluster, node): (&str, &str), to: &str) -> bool {
     host.xcbuild(&["rsh", "--cluster", cluster, node, &ping]).status.success()
 }
 
-#[test]
+#[test(needs = [HOST, QEMU, Need::Program("setpriv"), Need::Program("ss")], serial)]
 fn clusters_of_one_user_and_of_two_do_not_meet() {
-    let Some(root) = Host::new() else { return };
-    if !["qemu-system-x86_64", "setpriv", "ss"].iter().all(|program| tool::present(program)) {
-        return;
-    }
+    let root = Host::new();
     let alone = root.workspace.cluster();
     root.prepare();
     let kim = root.kim();

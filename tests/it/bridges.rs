@@ -3,9 +3,13 @@
 
 use serde_json::Value;
 
+use xc_harness::{Fixture, Need};
+
 use crate::common::capture::{Capture, tshark};
-use crate::common::host::{Host, taps};
-use crate::common::tool;
+use crate::common::host::{Host, KIM};
+use crate::common::need::{HOST, QEMU, TAPS, TSHARK, succeeds};
+use crate::common::running::Cluster;
+use crate::common::throwaway::Throwaway;
 
 /// What `nsadd 1` makes.
 const NAMESPACE: &str = "kim_xcluster1";
@@ -13,8 +17,129 @@ const NAMESPACE: &str = "kim_xcluster1";
 /// One node of each role, so that there is a way through a router.
 const NODES: [&str; 3] = ["--nvm=1", "--nrouters=1", "--ntesters=1"];
 
+/// A cluster on bridges, on a host to throw away.
+struct Bridged {
+    // It is dropped first.
+    _alone: Cluster,
+    /// Whoever has started the cluster.
+    host: Host,
+    /// What `nsenter` takes to go where its networks are.
+    namespace: &'static str,
+    /// The host before all of it, and the links in the namespace.
+    before: String,
+    links_before: Vec<String>,
+    /// What the start said.
+    table: String,
+}
+
+impl Bridged {
+    /// Runs a command where the networks are.
+    fn inside(&self, words: &[&str]) -> String {
+        self.host.ok(&[&["nsenter", self.namespace], words].concat())
+    }
+
+    fn links(&self) -> String {
+        self.inside(&["ip", "-br", "link"])
+    }
+}
+
+/// In a namespace of `nsadd`.
+static NETNS: Fixture<Bridged> =
+    Fixture::new(&[HOST, QEMU, TAPS, Need::Program("busybox")], || {
+        let host = Host::new();
+        let alone = host.workspace.cluster();
+        host.prepare();
+        host.settle();
+        serve(&host);
+        let before = host.snapshot();
+        host.ok(&["nsadd", "1"]);
+        let (table, links_before) = (String::new(), Vec::new());
+        let mut bridged =
+            Bridged { _alone: alone, host, namespace: "1", before, links_before, table };
+        bridged.links_before = names(&bridged.links());
+        let options = ["--mtu=9000", "--queues=2", "--access=open"];
+        let up = [&[bridged.host.program(), "up", "--net=netns"][..], &options, &NODES].concat();
+        bridged.table = bridged.inside(&up);
+        bridged
+    });
+
+/// In a namespace of the cluster's own, by a user who can't become root, on a host whose loopback is
+/// closed but for DNS.
+static ROOTLESS: Fixture<Bridged> = Fixture::new(
+    &[
+        HOST,
+        QEMU,
+        TAPS,
+        Need::Program("busybox"),
+        Need::Program("slirp4netns"),
+        Need::Program("setpriv"),
+        Need::Check(users_make_namespaces),
+    ],
+    || {
+        let root = Host::new();
+        let alone = root.workspace.cluster();
+        root.prepare();
+        root.settle();
+        serve(&root);
+        let host = root.kim();
+        let before = host.snapshot();
+        let options = ["--mtu=9000", "--access=open"];
+        let table = host.ok(&[&["up", "--net=rootless"][..], &options, &NODES].concat());
+        let links_before = Vec::new();
+        Bridged { _alone: alone, host, namespace: "tests", before, links_before, table }
+    },
+);
+
+fn users_make_namespaces() -> Result<(), String> {
+    let host = Throwaway::open()?;
+    let mut command = host.command("setpriv");
+    command.args([format!("--reuid={KIM}"), format!("--regid={KIM}")]);
+    command.args(["--clear-groups", "--no-new-privs", "unshare", "-Urn", "true"]);
+    succeeds(&mut command, "users may not make namespaces")
+}
+
+#[test(on = &NETNS)]
+fn nodes_in_a_namespace_reach_each_other_and_the_world() {
+    works(&NETNS.get());
+}
+
+#[test(on = &ROOTLESS)]
+fn nodes_without_root_reach_each_other_and_the_world() {
+    works(&ROOTLESS.get());
+}
+
+#[test(on = &NETNS)]
+fn links_in_a_namespace_fail() {
+    links_fail(&NETNS.get().host);
+}
+
+#[test(on = &ROOTLESS)]
+fn links_without_root_fail() {
+    links_fail(&ROOTLESS.get().host);
+}
+
+#[test(on = &NETNS, needs = [TSHARK])]
+fn captures_see_bridges_and_taps_of_a_namespace() {
+    captures_see(&NETNS.get().host);
+}
+
+#[test(on = &ROOTLESS, needs = [TSHARK])]
+fn captures_see_bridges_and_taps_without_root() {
+    captures_see(&ROOTLESS.get().host);
+}
+
+#[test(on = &NETNS)]
+fn nodes_come_and_go_in_a_namespace() {
+    nodes_come_and_go(&NETNS.get());
+}
+
+#[test(on = &ROOTLESS)]
+fn nodes_come_and_go_without_root() {
+    nodes_come_and_go(&ROOTLESS.get());
+}
+
 /// What works whichever the namespace; all commands but the start are run from outside it.
-fn works(host: &Host, table: &str) {
+fn works(Bridged { host, table, .. }: &Bridged) {
     assert_eq!(table.matches(" ready ").count(), 3, "{table}");
     // Two pings and two ways in each direction, and a name a node.
     assert_eq!(table.matches(" ok ").count(), 8 + 3, "{table}");
@@ -26,10 +151,6 @@ fn works(host: &Host, table: &str) {
     for world in ["10.9.0.2", "[fd09::2]"] {
         let page = host.ok(&["rsh", "1", &format!("wget -qO- http://{world}:8000/")]);
         assert_eq!(page, "the world\n", "{world}");
-    }
-    links_fail(host);
-    if tool::present("tshark") {
-        captures_see(host);
     }
 }
 
@@ -76,8 +197,9 @@ fn serve(host: &Host) {
     );
 }
 
-/// What happens to single nodes; `links` lists the namespace's.
-fn nodes_come_and_go(host: &Host, links: &dyn Fn() -> String) {
+/// What happens to single nodes.
+fn nodes_come_and_go(bridged: &Bridged) {
+    let (host, links) = (&bridged.host, || bridged.links());
     let table = host.ok(&["scaleout", "2"]);
     assert_eq!(table.matches(" ready ").count(), 4, "{table}");
     assert!(links().contains("xctap2_1"), "{}", links());
@@ -98,41 +220,30 @@ fn nodes_come_and_go(host: &Host, links: &dyn Fn() -> String) {
 }
 
 /// Plain ssh, as test scripts call it where they see a bridge.
-fn plain_ssh(inside: &dyn Fn(&[&str]) -> String) {
+fn plain_ssh(bridged: &Bridged) {
     let quiet = ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no"];
     let words = [&["ssh", "-q"][..], &quiet, &["root@192.168.0.1", "hostname"]].concat();
-    assert_eq!(inside(&words), "vm-001\n");
+    assert_eq!(bridged.inside(&words), "vm-001\n");
 }
 
-/// In a namespace of `nsadd`: ended by the book, and with everything killed half way. Of neither
-/// anything is left in the namespace or on the host.
-#[test]
-fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
-    let Some(host) = Host::new() else { return };
-    if !tool::present("qemu-system-x86_64") || !taps() {
-        return;
-    }
-    let alone = host.workspace.cluster();
-    host.prepare();
-    host.settle();
-    serve(&host);
-    let before = host.snapshot();
-    host.ok(&["nsadd", "1"]);
-    let inside = |words: &[&str]| host.ok(&[&["nsenter", "1"], words].concat());
-    let links = || inside(&["ip", "-br", "link"]);
-    let at_first = names(&links());
-    let queues = ["--mtu=9000", "--queues=2", "--access=open"];
-    let up = [&[host.program(), "up", "--net=netns"][..], &queues, &NODES].concat();
-    works(&host, &inside(&up));
+#[test(on = &NETNS)]
+fn a_namespace_has_frames_and_queues_as_asked_for() {
+    let netns = NETNS.get();
     for link in ["xcbr1", "xctap1_1"] {
-        let shown = inside(&["ip", "link", "show", link]);
+        let shown = netns.inside(&["ip", "link", "show", link]);
         assert!(shown.contains("mtu 9000"), "{shown}");
     }
-    let queues = host.ok(&["rsh", "1", "ls -d /sys/class/net/eth1/queues/*"]);
+    let queues = netns.host.ok(&["rsh", "1", "ls -d /sys/class/net/eth1/queues/*"]);
     assert_eq!(queues.lines().count(), 4, "two for each direction: {queues}");
-    plain_ssh(&inside);
-    nodes_come_and_go(&host, &links);
-    // The step that fails is found, from outside and from within.
+    plain_ssh(&netns);
+}
+
+/// Ended by the book, and with everything killed half way. Of neither anything is left in the namespace
+/// or on the host. Before, the step of DNS that fails is found, from outside and from within.
+#[test(on = &NETNS, last)]
+fn a_cluster_in_a_namespace_leaves_no_trace() {
+    let netns = NETNS.get();
+    let host = &netns.host;
     host.host.said(&format!("ip netns exec {NAMESPACE} nft delete table inet xcbuild"));
     let json: Value =
         serde_json::from_slice(&host.xcbuild(&["dns", "check", "--json"]).stdout).unwrap();
@@ -143,29 +254,30 @@ fn a_cluster_in_a_namespace_works_and_leaves_no_trace() {
     let error = host.fails(&["dns", "check"]);
     assert!(error.contains("the step `NAT on the host` fails"), "{error}");
     host.ok(&["stop"]);
-    assert_eq!(names(&links()), at_first);
+    assert_eq!(names(&netns.links()), netns.links_before);
 
     // xcbuild, its DNS proxy and the first qemu are killed as soon as that is there.
     let start = [&[host.program(), "start", "--net=netns"][..], &NODES].concat().join(" ");
     let kill = "until [ -e $XCBUILD_RUN/$__cluster/001.qmp ]; do :; done
         kill -9 $! $(pgrep -f 'qemu-system-[x]86_64|[d]ns serve')";
     host.ok(&["nsenter", "1", "sh", "-c", &format!("{start} & {kill}")]);
-    assert!(links().contains("xctap1_0"), "the kill came too early");
+    assert!(netns.links().contains("xctap1_0"), "the kill came too early");
     host.ok(&["stop"]);
-    assert_eq!(names(&links()), at_first);
+    assert_eq!(names(&netns.links()), netns.links_before);
     host.ok(&["nsdel", "1"]);
-    host.assert_is(&before);
-    drop(alone);
+    host.assert_is(&netns.before);
 }
 
+const OPEN_VSWITCH: Need = Need::All(&[
+    Need::Program("ovs-vswitchd"),
+    Need::Program("ovsdb-server"),
+    Need::Program("ovs-vsctl"),
+]);
+
 /// Open vSwitch in place of the kernel's bridges, by the script that the topologies' overlay brings.
-#[test]
+#[test(needs = [HOST, QEMU, TAPS, OPEN_VSWITCH], serial)]
 fn open_vswitch_carries_the_networks() {
-    let Some(mut host) = Host::new() else { return };
-    let programs = ["qemu-system-x86_64", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl"];
-    if !programs.iter().all(|program| tool::present(program)) || !taps() {
-        return;
-    }
+    let mut host = Host::new();
     let script = host.ok(&["ovld", "network-topology"]);
     let script = format!("{}/net-setup/ovs", script.trim_end());
     // OVS's own datapath, which every kernel has.
@@ -201,45 +313,27 @@ const OVS: &str = "set -e
     ovs-vsctl --no-wait init
     ovs-vswitchd --pidfile --detach";
 
-/// In a namespace of the cluster's own, by a user who can't become root, on a host whose loopback is
-/// closed but for DNS.
-#[test]
+#[test(on = &ROOTLESS)]
 fn a_user_without_root_has_bridges_too() {
-    let Some(root) = Host::new() else { return };
-    let programs = ["qemu-system-x86_64", "slirp4netns", "setpriv", "busybox"];
-    if !programs.iter().all(|program| tool::present(program)) || !taps() {
-        return;
-    }
-    let alone = root.workspace.cluster();
-    root.prepare();
-    root.settle();
-    serve(&root);
-    let host = root.kim();
-    if !host.command("unshare").args(["-Urn", "true"]).output().unwrap().status.success() {
-        println!("SKIPPED: users may not make namespaces here");
-        return;
-    }
-    let before = host.snapshot();
-    works(
-        &host,
-        &host.ok(&[&["up", "--net=rootless", "--mtu=9000", "--access=open"][..], &NODES].concat()),
-    );
-    let inside = |words: &[&str]| host.ok(&[&["nsenter", "tests"], words].concat());
-    let links = || inside(&["ip", "-br", "link"]);
-    assert!(inside(&["ip", "link", "show", "xcbr1"]).contains("mtu 9000"));
-    plain_ssh(&inside);
-    nodes_come_and_go(&host, &links);
-    loopback_is_closed(&host, &inside);
-    host.assert_is(&before);
+    let rootless = ROOTLESS.get();
+    assert!(rootless.inside(&["ip", "link", "show", "xcbr1"]).contains("mtu 9000"));
+    plain_ssh(&rootless);
+}
+
+#[test(on = &ROOTLESS, last)]
+fn a_cluster_without_root_leaves_no_trace() {
+    let rootless = ROOTLESS.get();
+    let host = &rootless.host;
+    loopback_is_closed(&rootless);
+    host.assert_is(&rootless.before);
     host.ok(&["stop"]);
-    host.assert_is(&before);
-    no_taps_no_bridges(&host);
+    host.assert_is(&rootless.before);
+    no_taps_no_bridges(host);
     // The host's first process does not gather what has ended.
     let left = host.host.said(
         "ps ax -o stat,args | grep -E '[s]lirp4netns|[q]emu-system|[n]amespace$' | grep -v ^Z || true",
     );
     assert_eq!(left, "");
-    drop(alone);
 }
 
 /// Where the device of taps can't be opened, that is said, with what helps, and `user` networks do.
@@ -255,7 +349,8 @@ fn no_taps_no_bridges(host: &Host) {
 }
 
 /// The host's servers that listen on loopback are not the nodes': slirp4netns would show them.
-fn loopback_is_closed(host: &Host, inside: &dyn Fn(&[&str]) -> String) {
+fn loopback_is_closed(rootless: &Bridged) {
+    let (host, inside) = (&rootless.host, |words: &[&str]| rootless.inside(words));
     host.host.said("busybox httpd -p 127.0.0.1:8001 -h /run/www");
     let refused = host.xcbuild(&["rsh", "1", "wget -qO- -T5 http://10.0.2.2:8001/"]);
     assert!(!refused.status.success(), "a node reads what the host serves on loopback");

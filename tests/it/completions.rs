@@ -1,6 +1,8 @@
 //! Completion of commands, options and overlays, asked by the shells themselves.
 
-use crate::common::{Workspace, tool};
+use xc_harness::Need;
+
+use crate::common::Workspace;
 
 /// A workspace with an overlay of its own beside those that we carry.
 fn workspace() -> Workspace {
@@ -22,7 +24,7 @@ fn shell(workspace: &Workspace, words: &[&str]) -> String {
     said.concat()
 }
 
-#[test]
+#[test(needs = [Need::Program("bash")])]
 fn bash_completes_overlays_commands_and_options() {
     let workspace = workspace();
     let ask = |words: &str, current: &str| {
@@ -41,20 +43,19 @@ fn bash_completes_overlays_commands_and_options() {
     assert_eq!(ask("xcbuild mkcdrom", "nothing-of-that-name"), "");
 }
 
-#[test]
-fn zsh_and_fish_complete_overlays() {
-    let workspace = workspace();
-    if tool::present("fish") {
-        let lines = "$X completions fish | source; complete -C 'xcbuild mkcdrom mine'";
-        let said = shell(&workspace, &["fish", "--no-config", "-c", lines]);
-        assert!(said.contains("mine-own") && said.contains("of mine"), "{said}");
-    }
-    if tool::present("zsh") {
-        // `_describe` is what the function hands its answers to.
-        let lines = "compdef() { :; }; eval \"$($X completions zsh)\"; \
-            _describe() { shift 2; print -rl -- ${(P)1}; }; \
-            words=(xcbuild mkcdrom mine); CURRENT=3; _clap_dynamic_completer_xcbuild";
-        let said = shell(&workspace, &["zsh", "-f", "-c", lines]);
-        assert!(said.contains("mine-own:of mine"), "{said}");
-    }
+#[test(needs = [Need::Program("fish")])]
+fn fish_completes_overlays() {
+    let lines = "$X completions fish | source; complete -C 'xcbuild mkcdrom mine'";
+    let said = shell(&workspace(), &["fish", "--no-config", "-c", lines]);
+    assert!(said.contains("mine-own") && said.contains("of mine"), "{said}");
+}
+
+#[test(needs = [Need::Program("zsh")])]
+fn zsh_completes_overlays() {
+    // `_describe` is what the function hands its answers to.
+    let lines = "compdef() { :; }; eval \"$($X completions zsh)\"; \
+        _describe() { shift 2; print -rl -- ${(P)1}; }; \
+        words=(xcbuild mkcdrom mine); CURRENT=3; _clap_dynamic_completer_xcbuild";
+    let said = shell(&workspace(), &["zsh", "-f", "-c", lines]);
+    assert!(said.contains("mine-own:of mine"), "{said}");
 }

@@ -4,16 +4,16 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
-use crate::common::dns::{NAME, Upstream};
-use crate::common::throwaway::Throwaway;
-use crate::common::{Workspace, tool};
+use xc_harness::Need;
 
-#[test]
+use crate::common::Workspace;
+use crate::common::dns::{DNSMASQ, NAME, Upstream};
+use crate::common::need::{NAMESPACES, QEMU};
+use crate::common::throwaway::Throwaway;
+
+#[test(needs = [QEMU, DNSMASQ], serial)]
 fn the_step_that_fails_is_named_with_a_way_out() {
-    if !["qemu-system-x86_64", "dnsmasq"].iter().all(|program| tool::present(program)) {
-        return;
-    }
-    let mut workspace = Workspace::new();
+    let workspace = Workspace::new();
     let error = workspace.fails(&["dns", "check"], 1);
     assert!(error.contains("the cluster `tests` does not run"), "{error}");
     let cluster = workspace.cluster();
@@ -53,7 +53,6 @@ fn the_step_that_fails_is_named_with_a_way_out() {
     let steps: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
     assert_eq!((&steps[0]["verdict"], &steps[1]["verdict"]), (&"ok".into(), &"failed".into()));
     drop(cluster);
-    own_coredns_is_used(&mut workspace);
 }
 
 /// Takes CoreDNS's command line and Corefile, and answers by dnsmasq.
@@ -73,17 +72,17 @@ wait
 "#;
 
 /// No CoreDNS is packaged: a stand-in of that name takes its place.
-fn own_coredns_is_used(workspace: &mut Workspace) {
-    if !tool::present("dig") {
-        return;
-    }
+#[test(needs = [QEMU, DNSMASQ, Need::Program("dig")], serial)]
+fn own_coredns_is_used() {
+    let mut workspace = Workspace::new();
+    workspace.ok(&["mkimage"]);
+    workspace.ok(&["mkcdrom", "network-topology"]);
     let go = workspace.home().join("go");
     let program = go.join("bin/coredns");
     std::fs::create_dir_all(go.join("bin")).unwrap();
     std::fs::write(&program, STAND_IN).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     workspace.set("GOPATH", go.to_str().unwrap());
-    let workspace = &*workspace;
     let cluster = workspace.cluster();
     let upstream = Upstream::start();
     let server = format!("--dns-upstream={}", upstream.address());
@@ -102,12 +101,9 @@ fn command_line(pid: &str) -> String {
 }
 
 /// Everything happens in namespaces where IPv6 is off, as people switch it off.
-#[test]
+#[test(needs = [QEMU, DNSMASQ, NAMESPACES], serial)]
 fn a_host_without_ipv6_has_no_step_that_fails() {
-    if !["qemu-system-x86_64", "dnsmasq"].iter().all(|program| tool::present(program)) {
-        return;
-    }
-    let Some(host) = Throwaway::new() else { return };
+    let host = Throwaway::open().unwrap();
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
     host.said("sysctl -q net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1");

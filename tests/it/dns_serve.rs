@@ -4,8 +4,10 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 
-use crate::common::dns::{NAME, Upstream, V4};
-use crate::common::{Workspace, tool};
+use xc_harness::Need;
+
+use crate::common::Workspace;
+use crate::common::dns::{DNSMASQ, NAME, Upstream, V4};
 
 /// The proxy, ended when dropped, and what it said when it was ready.
 struct Proxy {
@@ -39,11 +41,8 @@ impl Drop for Proxy {
     }
 }
 
-#[test]
+#[test(needs = [DNSMASQ, Need::Program("dig")])]
 fn all_addresses_are_listened_on_and_each_answers_for_itself() {
-    if !["dnsmasq", "dig"].iter().all(|program| tool::present(program)) {
-        return;
-    }
     let workspace = Workspace::new();
     let upstream = Upstream::start();
     let hosts = workspace.home().join("hosts");

@@ -2,36 +2,17 @@
 
 use std::fs::File;
 
+use crate::common::Workspace;
 use crate::common::capture::{Capture, tshark};
-use crate::common::{Workspace, tool};
-
-#[test]
-fn links_are_impaired_taken_down_and_made_sound_while_nodes_run() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
-    let workspace = Workspace::new();
-    let cluster = workspace.cluster();
-    let words = ["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology", "iptools"];
-    workspace.ok(&words);
-
-    what_can_not_be_is_refused(&workspace);
-    delay_and_loss_are_measured(&workspace);
-    each_direction_is_its_own(&workspace);
-    carrier_goes_and_comes(&workspace);
-    faults_outlive_a_boot(&workspace);
-    if tool::present("tshark") {
-        captures_see_the_same(&workspace);
-        a_killed_capture_leaves_nothing(&workspace);
-        nodes_capture_themselves(&workspace);
-    }
-    drop(cluster);
-}
+use crate::common::need::TSHARK;
+use crate::common::running::PAIR;
 
 const PING: [&str; 3] = ["rsh", "1", "ping -c 3 -i 0.1 192.168.1.201"];
 
 /// Two at once, one of them of two places, one into a pipe.
-fn captures_see_the_same(workspace: &Workspace) {
+#[test(on = &PAIR, needs = [TSHARK])]
+fn captures_see_the_same() {
+    let workspace = PAIR.get();
     let error = workspace.fails(&["capture", "7", "-w", "x"], 1);
     assert!(error.contains("no running node is on network 7; there are 0, 1"), "{error}");
     let [one, two] = ["one", "two"].map(|name| workspace.home().join(name));
@@ -54,7 +35,9 @@ fn captures_see_the_same(workspace: &Workspace) {
 }
 
 /// qemu finds nobody at the other end of its dump and the node goes on; the next capture works.
-fn a_killed_capture_leaves_nothing(workspace: &Workspace) {
+#[test(on = &PAIR, needs = [TSHARK])]
+fn a_killed_capture_leaves_nothing() {
+    let workspace = PAIR.get();
     let file = workspace.home().join("cut");
     let words = ["capture", "1:1", "-w", file.to_str().unwrap()];
     Capture::start(workspace.command(&words)).kill();
@@ -65,7 +48,9 @@ fn a_killed_capture_leaves_nothing(workspace: &Workspace) {
     assert_eq!(tshark(&file, "frame", &["frame.number"]).len(), 2);
 }
 
-fn nodes_capture_themselves(workspace: &Workspace) {
+#[test(on = &PAIR, needs = [TSHARK])]
+fn nodes_capture_themselves() {
+    let workspace = PAIR.get();
     workspace.ok(&["tcpdump", "--start", "1", "eth1", "-n", "icmp"]);
     workspace.ok(&PING);
     let file = workspace.ok(&["tcpdump", "--get", "1", "eth1"]);
@@ -77,7 +62,9 @@ fn nodes_capture_themselves(workspace: &Workspace) {
     std::fs::remove_file(file.trim_end()).unwrap();
 }
 
-fn what_can_not_be_is_refused(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn what_can_not_be_is_refused() {
+    let workspace = PAIR.get();
     let rows: &[(&[&str], i32, &str)] = &[
         (&["link", "1", "2", "--down"], 1, "vm-001 is not on network 2; it is on 0, 1"),
         (&["link", "7", "1", "--down"], 1, "vm-007 is not in the cluster; its nodes are 1, 201"),
@@ -111,7 +98,9 @@ fn assert_answers(workspace: &Workspace) {
 }
 
 /// The bounds of the loss are 10 standard deviations from what is expected.
-fn delay_and_loss_are_measured(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn delay_and_loss_are_measured() {
+    let workspace = &PAIR.get();
     assert_answers(workspace);
     workspace.ok(&["link", "1", "1", "--delay", "50ms"]);
     let (back, shortest) = ping(workspace, 5);
@@ -132,7 +121,9 @@ fn delay_and_loss_are_measured(workspace: &Workspace) {
 }
 
 /// What a node sends is lost before the other sees it, what it receives after.
-fn each_direction_is_its_own(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn each_direction_is_its_own() {
+    let workspace = &PAIR.get();
     let seen = || {
         let said = workspace.ok(&["rsh", "201", "nstat -asz IcmpInEchos"]);
         let count = said.split_whitespace().skip_while(|w| *w != "IcmpInEchos").nth(1);
@@ -147,7 +138,9 @@ fn each_direction_is_its_own(workspace: &Workspace) {
     assert_answers(workspace);
 }
 
-fn carrier_goes_and_comes(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn carrier_goes_and_comes() {
+    let workspace = &PAIR.get();
     workspace.ok(&["link", "1", "1", "--down"]);
     let carrier = workspace.ok(&["rsh", "1", "cat /sys/class/net/eth1/carrier"]);
     assert_eq!((carrier.as_str(), ping(workspace, 2).0), ("0\n", 0));
@@ -166,7 +159,9 @@ fn carrier_goes_and_comes(workspace: &Workspace) {
 
 /// A reset forgets what was in the node's kernel; a way to the node that is down does not keep it
 /// from being set again.
-fn faults_outlive_a_boot(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn faults_outlive_a_boot() {
+    let workspace = &PAIR.get();
     workspace.ok(&["link", "1", "1", "--delay=50ms", "--direction=in"]);
     workspace.ok(&["link", "1", "0", "--down"]);
     workspace.ok(&["reset_vm", "1"]);
@@ -177,4 +172,5 @@ fn faults_outlive_a_boot(workspace: &Workspace) {
     assert_answers(workspace);
     let (back, shortest) = ping(workspace, 5);
     assert!(back > 0 && shortest >= 50.0, "{back} after {shortest} ms");
+    workspace.ok(&["link", "1", "1", "--clear"]);
 }

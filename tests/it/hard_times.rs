@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
+use crate::common::need::QEMU;
 use crate::common::{Workspace, tool};
 
-#[test]
+#[test(needs = [QEMU], serial)]
 fn failing_nodes_panics_and_a_power_cut_are_told_and_cleaned_up() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
     workspace.ok(&["mkimage"]);

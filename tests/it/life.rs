@@ -3,25 +3,28 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use crate::common::need::SCRIPT;
+use crate::common::running::PAIR;
 use crate::common::viewer::Viewer;
 use crate::common::{Workspace, read_until, tool};
 
-#[test]
-fn nodes_of_a_running_cluster_are_handled_one_by_one() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
-    let workspace = Workspace::new();
-    let cluster = workspace.cluster();
-    workspace.ok(&["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology"]);
+/// A node as `status --json` has it; `index` counts those that run.
+fn node(workspace: &Workspace, index: usize) -> serde_json::Value {
+    let status = workspace.ok(&["status", "--json"]);
+    serde_json::from_str::<serde_json::Value>(&status).unwrap()["nodes"][index].take()
+}
 
-    nobody_else_gets_in(&workspace);
-    many_are_asked_at_once(&workspace);
-    a_test_takes_no_cluster_that_runs(&workspace);
+#[test(on = &PAIR)]
+fn consoles_and_clusters_are_listed() {
+    let workspace = PAIR.get();
     let console = workspace.ok(&["logs", "1"]);
     assert!(console.contains("vm-001"), "{console}");
     assert!(workspace.ok(&["ps"]).contains("2 of 2"));
+}
 
+#[test(on = &PAIR)]
+fn a_paused_node_is_not_asked_and_goes_on() {
+    let workspace = PAIR.get();
     workspace.ok(&["stop_vm", "201"]);
     let paused = workspace.xcbuild(&["status", "--table"]).assert().code(2);
     let table = String::from_utf8_lossy(&paused.get_output().stdout).into_owned();
@@ -32,45 +35,45 @@ fn nodes_of_a_running_cluster_are_handled_one_by_one() {
     let asked = String::from_utf8_lossy(&asked.get_output().stderr).into_owned();
     assert!(asked.contains("1 not asked (vm-201), 1 with exit code 0"), "{asked}");
     workspace.ok(&["cont", "201"]);
-    // Small changes take their turns.
+    workspace.ok(&["rsh", "201", "true"]);
+}
+
+#[test(on = &PAIR)]
+fn small_changes_take_their_turns() {
+    let workspace = PAIR.get();
     let change = |node| workspace.command(&["link", node, "1", "--delay=1ms"]).spawn().unwrap();
     let mut changes = ["1", "201", "1"].map(change);
     assert!(changes.iter_mut().all(|change| change.wait().unwrap().success()));
     workspace.ok(&["link", "1", "1", "--clear"]);
     workspace.ok(&["link", "201", "1", "--clear"]);
+}
 
+#[test(on = &PAIR)]
+fn a_reset_forgets_what_was_in_the_node_and_is_counted() {
+    let workspace = PAIR.get();
+    let before = node(&workspace, 0);
     workspace.ok(&["rsh", "1", "touch /tmp/before"]);
     workspace.ok(&["reset_vm", "1"]);
     workspace.ok(&["rsh", "1", "test ! -e /tmp/before"]);
-    what_happened_is_seen(&workspace);
-
-    nodes_come_and_go(&workspace);
-    workspace.ok(&["stop", "--all"]);
-    workspace.xcbuild(&["status"]).assert().code(0);
-    drop(cluster);
+    let after = node(&workspace, 0);
+    let restarts = |node: &serde_json::Value| node["restarts"].as_u64().unwrap();
+    assert_eq!(restarts(&after), restarts(&before) + 1, "{after}");
+    assert!(after["usage"]["memory_mib"].as_u64().unwrap() > 10, "{after}");
 }
 
-/// By `status --watch`, by `--json`, and by `top` in a terminal (of `script`, which makes one).
-fn what_happened_is_seen(workspace: &Workspace) {
-    let mut watch = Command::new(env!("CARGO_BIN_EXE_xcbuild"))
-        .args(["status", "--watch"])
-        .env_clear()
-        .envs(workspace.environment())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+#[test(on = &PAIR)]
+fn who_watches_the_status_sees_it_until_interrupted() {
+    let workspace = PAIR.get();
+    let mut watch =
+        workspace.command(&["status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
     read_until(watch.stdout.as_mut().unwrap(), "127.0.0.1:");
     tool::run("kill", &["-INT", &watch.id().to_string()]);
     assert!(watch.wait().unwrap().success());
+}
 
-    let status: serde_json::Value =
-        serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
-    let node = &status["nodes"][0];
-    assert_eq!(node["restarts"], 1, "the reset above: {node}");
-    assert!(node["usage"]["memory_mib"].as_u64().unwrap() > 10, "{node}");
-    if !tool::present("script") {
-        return;
-    }
+#[test(on = &PAIR, needs = [SCRIPT])]
+fn top_draws_nodes_networks_and_a_console() {
+    let workspace = &PAIR.get();
     let mut top = Viewer::start(workspace, "top");
     // The foot comes last: all is drawn when it is there. It is ended before it is judged, since a
     // failure would leave it running.
@@ -86,7 +89,9 @@ fn what_happened_is_seen(workspace: &Workspace) {
 }
 
 /// A cluster with a name of its own has a key; without it nodes take nobody, whoever reaches the port.
-fn nobody_else_gets_in(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn a_node_takes_only_who_has_the_key() {
+    let workspace = PAIR.get();
     let status: serde_json::Value =
         serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap();
     let (key, node) = (status["ssh_key"].as_str().unwrap(), &status["nodes"][0]);
@@ -111,7 +116,9 @@ fn nobody_else_gets_in(workspace: &Workspace) {
 }
 
 /// Nothing is built either: that would take the ISO from it that its nodes boot from.
-fn a_test_takes_no_cluster_that_runs(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn a_test_takes_no_cluster_that_runs() {
+    let workspace = PAIR.get();
     let said = workspace.fails(&["test", "--cluster=tests", "iptools"], 1);
     assert!(
         said.contains("the cluster `tests` is running (2 nodes alive); stop it first"),
@@ -121,7 +128,9 @@ fn a_test_takes_no_cluster_that_runs(workspace: &Workspace) {
     workspace.xcbuild(&["status"]).assert().code(2);
 }
 
-fn many_are_asked_at_once(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn many_are_asked_at_once() {
+    let workspace = PAIR.get();
     let said = workspace.ok(&["exec", "hostname"]);
     let mut lines: Vec<_> = said.lines().collect();
     lines.sort_unstable();
@@ -133,7 +142,9 @@ fn many_are_asked_at_once(workspace: &Workspace) {
     assert!(stderr.contains("1 with exit code 0, 1 with exit code 1"), "{stderr}");
 }
 
-fn nodes_come_and_go(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn nodes_come_and_go() {
+    let workspace = PAIR.get();
     let table = workspace.ok(&["scaleout", "2"]);
     assert_eq!(table.matches(" ready ").count(), 3, "{table}");
     workspace.ok(&["rsh", "2", "ping", "-c1", "-W5", "192.168.1.1"]);

@@ -1,10 +1,11 @@
 //! Namespaces joined to the host, on hosts to throw away: they work, and leave no trace.
 
 use crate::common::host::Host;
+use crate::common::need::HOST;
 
-#[test]
+#[test(needs = [HOST])]
 fn host_is_the_same_before_and_after() {
-    let Some(host) = Host::new() else { return };
+    let host = Host::new();
     host.settle();
     let before = host.snapshot();
     assert!(before.contains("net.ipv4.ip_forward = 0"), "{before}");
@@ -19,9 +20,9 @@ fn host_is_the_same_before_and_after() {
 }
 
 /// Out of the namespace by two masquerades: the neighbour knows no way back to either network.
-#[test]
+#[test(needs = [HOST])]
 fn world_is_reached_from_the_nodes_network() {
-    let Some(host) = Host::new() else { return };
+    let host = Host::new();
     host.settle();
     host.ok(&["nsadd", "7"]);
     let inside = |script: &str| host.ok(&["nsenter", "7", "sh", "-c", script]);
@@ -37,9 +38,9 @@ fn world_is_reached_from_the_nodes_network() {
     assert!(bridge.contains("mtu 9000") && bridge.contains("192.168.5.250/24"), "{bridge}");
 }
 
-#[test]
+#[test(needs = [HOST])]
 fn what_can_not_be_is_refused_and_leaves_nothing() {
-    let Some(host) = Host::new() else { return };
+    let host = Host::new();
     host.settle();
     let before = host.snapshot();
     let rows: &[(&[&str], &str)] = &[
@@ -70,9 +71,9 @@ fn what_can_not_be_is_refused_and_leaves_nothing() {
 }
 
 /// nft refuses the last table: what was made until then goes again.
-#[test]
+#[test(needs = [HOST])]
 fn failure_half_way_is_unwound() {
-    let Some(host) = Host::new() else { return };
+    let host = Host::new();
     host.settle();
     let before = host.snapshot();
     let program = env!("CARGO_BIN_EXE_xcbuild");

@@ -1,6 +1,8 @@
 //! Overlays as their authors see them: made, looked at, checked, built; helpers of their scripts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use xc_harness::Need;
 
 use crate::common::{Workspace, tool};
 
@@ -71,25 +73,34 @@ fn the_last_overlay_wins_and_the_hidden_file_is_told() {
     assert!(said.contains("later overlays:\n    /etc/both: a node gets that of `two`\n"), "{said}");
 }
 
-#[test]
-fn helpers_of_scripts_copy_programs_that_run() {
-    let workspace = workspace();
+/// A directory into which helpers of scripts have copied `ls` and what loads it, and what they said.
+fn with_ls(workspace: &Workspace) -> (PathBuf, String) {
     let dest = workspace.home().join("dest");
     let option = format!("--dest={}", dest.display());
     let mut done = workspace.xcbuild(&["install_prog", &option, "ls", "nosuchprogram"]);
-    let done = done.unwrap();
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(said.contains("the program `nosuchprogram` is not on PATH"), "{said}");
+    let said = String::from_utf8_lossy(&done.unwrap().stderr).into_owned();
     workspace.ok(&["cploader", &option]);
+    (dest, said)
+}
+
+#[test]
+fn helpers_of_scripts_copy_programs_with_their_libraries() {
+    let workspace = workspace();
+    let (dest, said) = with_ls(&workspace);
+    assert!(said.contains("the program `nosuchprogram` is not on PATH"), "{said}");
     let libraries = workspace.ok(&["libs", "/bin/ls"]);
     assert!(libraries.lines().any(|l| l.ends_with("/libc.so.6")), "{libraries}");
     for library in libraries.lines() {
         assert!(dest.join(library.trim_start_matches('/')).is_file(), "{library}");
     }
-    if rustix::process::getuid().is_root() && tool::present("chroot") {
-        let listed = tool::run("chroot", &[dest.to_str().unwrap(), "/bin/ls", "/bin"]);
-        assert_eq!(listed, "ls\n");
-    }
+}
+
+#[test(needs = [Need::Root, Need::Program("chroot")])]
+fn what_helpers_of_scripts_have_copied_runs() {
+    let workspace = workspace();
+    let (dest, _) = with_ls(&workspace);
+    let listed = tool::run("chroot", &[dest.to_str().unwrap(), "/bin/ls", "/bin"]);
+    assert_eq!(listed, "ls\n");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
+use xc_harness::Need;
+
 use crate::common::{Workspace, tool};
 
 /// A workspace with the overlay `s`, which has that file, and files of its own.
@@ -109,12 +111,8 @@ fn what_a_script_says_is_no_input() {
 }
 
 /// A set-id program would gain no rights while it is watched.
-#[test]
+#[test(needs = [Need::Root])]
 fn set_id_programs_are_run_unwatched() {
-    if !rustix::process::getuid().is_root() {
-        println!("SKIPPED: a set-id program of root's: not root");
-        return;
-    }
     let script = "#! /bin/sh\n$(dirname $0)/id -u > $TMPDIR/id\ncd $TMPDIR; tar -cf $1 id\n";
     let workspace = overlay("tar", script);
     let at = |path: &str| workspace.home().join(path).to_str().unwrap().to_owned();

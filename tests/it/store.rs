@@ -3,8 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
+use xc_harness::Need;
+
+use crate::common::need::{MOUNTS, succeeds, unshare_mounts};
 use crate::common::{Workspace, tool};
 
 /// A workspace with overlays: `plain` with a file of some size, and `slow`, whose script says that it
@@ -48,7 +51,7 @@ fn release(workspace: &Workspace, script: &str) {
 /// The program in the background, in a process group of its own.
 fn start(workspace: &Workspace, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
     use std::os::unix::process::CommandExt;
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xcbuild"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xcbuild"));
     command.args(arguments).env_clear().envs(workspace.environment());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().unwrap();
@@ -56,32 +59,24 @@ fn start(workspace: &Workspace, arguments: &[&str]) -> (Child, BufReader<ChildSt
     (child, stderr)
 }
 
-/// Runs lines of a shell in a mount namespace of its own, `$X` being the program; what it prints.
-/// `None`, and SKIPPED, where that can't be.
-fn in_namespace(workspace: &Workspace, lines: &str) -> Option<String> {
-    let root = rustix::process::getuid().is_root();
-    let options: &[&str] = if root { &["-m"] } else { &["-rm"] };
-    let mut probe = assert_cmd::Command::new("unshare");
-    let probe = probe.args(options).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    if !probe.is_ok_and(|done| done.status.success()) {
-        println!("SKIPPED: mounts in a namespace can't be made here");
-        return None;
-    }
-    let mut command = assert_cmd::Command::new("unshare");
-    command.args(options).args(["sh", "-ec", lines]).env_clear().envs(workspace.environment());
+/// Runs lines of a shell in a mount namespace of its own, `$X` being the program; what it prints. It
+/// needs [`MOUNTS`].
+fn in_namespace(workspace: &Workspace, lines: &str) -> String {
+    let mut command = unshare_mounts();
+    command.args(["sh", "-ec", lines]).env_clear().envs(workspace.environment());
     command.env("X", env!("CARGO_BIN_EXE_xcbuild")).env("HOME", workspace.home());
     let done = command.output().unwrap();
     let said =
         [done.stdout, done.stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).concat();
     assert!(done.status.success(), "{said}");
-    Some(said)
+    said
 }
 
 fn store(workspace: &Workspace) -> PathBuf {
     workspace.home().join("store")
 }
 
-#[test]
+#[test(needs = [MOUNTS])]
 fn a_full_disk_is_told_and_leaves_nothing_wrong() {
     let workspace = workspace();
     let lines = r#"
@@ -94,13 +89,13 @@ fn a_full_disk_is_told_and_leaves_nothing_wrong() {
         $X mkcdrom plain
         $X cache verify
     "#;
-    let Some(said) = in_namespace(&workspace, lines) else { return };
+    let said = in_namespace(&workspace, lines);
     assert!(said.contains("No space left on device"), "{said}");
     assert!(said.contains("hint: make room by `xcbuild cache gc"), "{said}");
     assert!(said.contains("Built ISO") && !said.contains("/store/tmp/"), "{said}");
 }
 
-#[test]
+#[test(needs = [MOUNTS])]
 fn a_read_only_store_gives_what_it_has() {
     let workspace = workspace();
     workspace.ok(&["mkcdrom", "plain"]);
@@ -114,7 +109,7 @@ fn a_read_only_store_gives_what_it_has() {
         if $X mkcdrom slow; then exit 9; fi
         $X cache verify
     "#;
-    let Some(said) = in_namespace(&workspace, lines) else { return };
+    let said = in_namespace(&workspace, lines);
     assert_eq!(said.matches("Cached ISO").count(), 2, "{said}");
     assert!(
         said.contains("can't write to the store") || said.contains("can't be written"),
@@ -123,25 +118,26 @@ fn a_read_only_store_gives_what_it_has() {
     assert!(said.contains("name another by XCBUILD_STORE"), "{said}");
 }
 
-#[test]
+/// Runs a program for which no file can be locked.
+fn without_locks(program: &str) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock"]);
+    command.args(["-e", "inject=flock:error=ENOLCK", program]);
+    command
+}
+
+const STRACE: Need = Need::Check(|| succeeds(&mut without_locks("true"), "strace can't trace"));
+
+#[test(needs = [STRACE])]
 fn a_store_without_locks_is_used_and_not_collected() {
-    if !tool::present("strace") {
-        return;
-    }
     let workspace = workspace();
     let run = |arguments: &[&str]| {
-        let mut command = assert_cmd::Command::new("strace");
-        command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock"]);
-        command.args(["-e", "inject=flock:error=ENOLCK", env!("CARGO_BIN_EXE_xcbuild")]);
+        let mut command = without_locks(env!("CARGO_BIN_EXE_xcbuild"));
         let done = command.args(arguments).env_clear().envs(workspace.environment()).output();
         let done = done.unwrap();
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
     };
     let (succeeded, said) = run(&["mkcdrom", "plain"]);
-    if said.contains("ptrace") || said.contains("PTRACE") {
-        println!("SKIPPED: strace may not trace here");
-        return;
-    }
     assert!(succeeded && said.contains("has no locks") && said.contains("Built ISO"), "{said}");
     let (succeeded, said) = run(&["mkcdrom", "plain"]);
     assert!(succeeded && said.contains("Cached ISO"), "{said}");
@@ -252,7 +248,7 @@ fn a_target_on_another_file_system_gets_a_copy_that_is_kept() {
 }
 
 /// The short form of what is run for longer by hand, see there.
-#[test]
+#[test(slow)]
 fn ten_builders_killed_at_random_leave_nothing_wrong() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/chaos-build.sh");
     let mut command = assert_cmd::Command::new(script);
@@ -261,5 +257,4 @@ fn ten_builders_killed_at_random_leave_nothing_wrong() {
     let said =
         [done.stdout, done.stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).concat();
     assert!(done.status.success(), "{said}");
-    println!("chaos: {said}");
 }

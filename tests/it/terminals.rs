@@ -3,44 +3,18 @@
 
 use std::process::Stdio;
 
-use crate::common::tmux::Tmux;
+use crate::common::need::SCRIPT;
+use crate::common::running::PAIR;
+use crate::common::tmux::{TMUX, Tmux};
 use crate::common::viewer::Viewer;
-use crate::common::{Workspace, read_until, tool};
+use crate::common::{Workspace, read_until};
 
 /// What leaves a console.
 const DETACH: &str = "\x1d";
 
-#[test]
-fn a_node_is_restarted_followed_watched_and_typed_on() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
-    let workspace = Workspace::new();
-    let cluster = workspace.cluster();
-    workspace.ok(&["up", "--nvm=1", "--nrouters=0", "--ntesters=0", "network-topology"]);
-
-    a_restart_changes_nothing_but_the_node(&workspace);
-    let mut follower =
-        workspace.command(&["logs", "1", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut log = follower.stdout.take().unwrap();
-    read_until(&mut log, "vm-001 / >");
-    let watcher = tool::present("script").then(|| one_types_and_others_watch(&workspace));
-    workspace.ok(&["rsh", "1", "echo all of you >/dev/console"]);
-    read_until(&mut log, "all of you");
-    a_command_goes_on_in_the_background(&workspace, &|| the_key_is_nowhere(&workspace));
-    a_window_gets_in_by_the_key(&workspace);
-
-    workspace.ok(&["stop"]);
-    // With the node they end by themselves, and that is no failure.
-    assert!(follower.wait().unwrap().success());
-    if let Some(mut watcher) = watcher {
-        watcher.until("all of you");
-        assert!(watcher.ended().success());
-    }
-    drop(cluster);
-}
-
-fn a_restart_changes_nothing_but_the_node(workspace: &Workspace) {
+#[test(on = &PAIR)]
+fn a_restart_changes_nothing_but_the_node() {
+    let workspace = PAIR.get();
     let node = || {
         let status = workspace.ok(&["status", "--json"]);
         serde_json::from_str::<serde_json::Value>(&status).unwrap()["nodes"][0].take()
@@ -52,7 +26,8 @@ fn a_restart_changes_nothing_but_the_node(workspace: &Workspace) {
     let after = node();
     workspace.ok(&["rsh", "1", "test ! -e /tmp/before"]);
     assert_ne!(before["pid"], after["pid"], "a new qemu");
-    assert_eq!((&before["restarts"], &after["restarts"]), (&0.into(), &1.into()));
+    let restarts = |node: &serde_json::Value| node["restarts"].as_u64().unwrap();
+    assert_eq!(restarts(&after), restarts(&before) + 1);
     for same in ["addresses", "ssh_port", "telnet_port", "links", "memory_mib"] {
         assert_eq!(before[same], after[same], "{same}");
     }
@@ -61,10 +36,36 @@ fn a_restart_changes_nothing_but_the_node(workspace: &Workspace) {
     assert!(said.contains("delay 5ms loss 1%"), "{said}");
     let none = workspace.fails(&["restart", "7"], 1);
     assert!(none.contains("vm-007"), "{none}");
+    workspace.ok(&["link", "1", "1", "--clear"]);
 }
 
-/// The first who comes has the keyboard, until he leaves. Gives one who watches until the end.
-fn one_types_and_others_watch(workspace: &Workspace) -> Viewer {
+/// A log that is followed and a console that is watched end with the cluster, and that is a success.
+#[test(on = &PAIR, needs = [SCRIPT], last)]
+fn followers_and_watchers_end_with_the_cluster() {
+    let workspace = PAIR.get();
+    let mut first = Viewer::start(&workspace, "console 1");
+    first.until("vm-001 / >");
+    let mut watcher = Viewer::start(&workspace, "console 1");
+    watcher.until("Somebody else types on this console; you watch.");
+    first.types(DETACH);
+    assert!(first.ended().success());
+    let follow = ["logs", "1", "-f"];
+    let mut follower = workspace.command(&follow).stdout(Stdio::piped()).spawn().unwrap();
+    let mut log = follower.stdout.take().unwrap();
+    read_until(&mut log, "vm-001 / >");
+    workspace.ok(&["rsh", "1", "echo all of you >/dev/console"]);
+    read_until(&mut log, "all of you");
+    workspace.ok(&["stop", "--all"]);
+    workspace.xcbuild(&["status"]).assert().code(0);
+    assert!(follower.wait().unwrap().success());
+    watcher.until("all of you");
+    assert!(watcher.ended().success());
+}
+
+/// The first who comes has the keyboard, until it is left.
+#[test(on = &PAIR, needs = [SCRIPT])]
+fn one_types_on_a_console_and_others_watch() {
+    let workspace = &PAIR.get();
     let mut first = Viewer::start(workspace, "console 1");
     first.until("vm-001 / >");
     first.types("echo ty$((1+1))ped\n");
@@ -74,7 +75,7 @@ fn one_types_and_others_watch(workspace: &Workspace) -> Viewer {
         watcher.until("Somebody else types on this console; you watch.");
         watcher.until("ty2ped");
     }
-    // Once he has left, all that he typed was read.
+    // Once it has ended, all that was typed there was read.
     second.types(&format!("echo ne$((1+1))ver\n{DETACH}"));
     assert!(second.ended().success());
     first.types("echo do$((1+1))ne\n");
@@ -88,20 +89,23 @@ fn one_types_and_others_watch(workspace: &Workspace) -> Viewer {
     next.until("do2ne");
     next.types("echo ne$((1+1))xt\n");
     third.until("ne2xt");
-    next.types(DETACH);
-    assert!(next.ended().success());
-    third
+    for mut viewer in [next, third] {
+        viewer.types(DETACH);
+        assert!(viewer.ended().success());
+    }
 }
 
 /// `rsh --bg` returns while its command runs, which goes on after it.
-fn a_command_goes_on_in_the_background(workspace: &Workspace, meanwhile: &dyn Fn()) {
+#[test(on = &PAIR)]
+fn a_command_goes_on_in_the_background_and_no_key_is_seen() {
+    let workspace = &PAIR.get();
     workspace.ok(&[
         "rsh",
         "--bg",
         "1",
         "mkfifo /tmp/go; cat /tmp/go >/tmp/some; mv /tmp/some /tmp/all",
     ]);
-    meanwhile();
+    the_key_is_nowhere(workspace);
     let until = |test: &str| format!("timeout 60 sh -c 'until {test}; do sleep 0.1; done'");
     let [made, done] = ["test -p /tmp/go", "test -e /tmp/all"].map(until);
     let said =
@@ -110,8 +114,10 @@ fn a_command_goes_on_in_the_background(workspace: &Workspace, meanwhile: &dyn Fn
 }
 
 /// In tmux, `vm` opens a window on a node that takes nobody without the key.
-fn a_window_gets_in_by_the_key(workspace: &Workspace) {
-    let Some(tmux) = Tmux::start(workspace) else { return };
+#[test(on = &PAIR, needs = [TMUX])]
+fn a_window_gets_in_by_the_key() {
+    let workspace = &PAIR.get();
+    let tmux = Tmux::start(workspace);
     tmux.xcbuild(workspace, &["vm", "1"]);
     tmux.run(&[
         "send-keys",

@@ -2,15 +2,19 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Stdio;
 
+use xc_harness::{Fixture, Need};
+
 use crate::common::capture::tshark;
-use crate::common::host::taps;
+use crate::common::need::{QEMU, TAPS, TSHARK};
+use crate::common::schema::SCHEMA;
 use crate::common::{Workspace, schema, tool};
 
-/// The library that reads JUnit files, of Debian's python3-junitparser.
-const JUNITPARSER: &str = "/usr/lib/python3/dist-packages/junitparser/__init__.py";
+/// The library that reads JUnit files.
+const JUNITPARSER: Need =
+    Need::File("/usr/lib/python3/dist-packages/junitparser/__init__.py", "python3-junitparser");
 
 /// An overlay with a case of every ending, and a start script that fails. Its second node dies, by a way in which its qemu ends.
 const MANY: &str = r#"
@@ -86,51 +90,70 @@ fn assert_nothing_left(workspace: &Workspace) {
     }
 }
 
-/// Two clusters at once, of which one has every ending that a case can have.
-#[test]
-fn cases_end_in_a_table_a_junit_file_and_artifacts() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
+/// What `xcbuild test` has left of two clusters at once, of which one has every ending that a case can
+/// have.
+struct Tested {
+    workspace: Workspace,
+    table: String,
+    said: String,
+}
+
+impl Tested {
+    fn junit(&self) -> PathBuf {
+        self.workspace.home().join("junit.xml")
     }
+
+    fn kept(&self) -> PathBuf {
+        self.workspace.home().join("kept")
+    }
+}
+
+static TESTED: Fixture<Tested> = Fixture::new(&[QEMU], || {
     let workspace = with_overlays();
-    let cluster = workspace.cluster();
+    let _cluster = workspace.cluster();
     overlay(&workspace, "many", MANY);
     overlay(&workspace, "good", "[test]\ncommand = 'true'\n");
-    let junit = workspace.home().join("junit.xml");
-    let kept = workspace.home().join("kept");
-    let options =
-        [format!("--junit={}", junit.display()), format!("--artifacts={}", kept.display())];
+    let mut tested = Tested { workspace, table: String::new(), said: String::new() };
+    let options = [
+        format!("--junit={}", tested.junit().display()),
+        format!("--artifacts={}", tested.kept().display()),
+    ];
     let options = ["--parallel=2", "--capture", &options[0], &options[1]];
     let run = [&["test", "--base="][..], &options, &["good", "many"]].concat();
-    let done = workspace.xcbuild(&run).assert().code(1);
-    let table = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    let done = tested.workspace.xcbuild(&run).assert().code(1);
+    tested.table = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    tested.said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    tested
+});
+
+#[test(on = &TESTED)]
+fn cases_end_in_a_table_and_clusters_are_gone() {
+    let tested = TESTED.get();
+    let (table, said) = (&tested.table, &tested.said);
     for line in
         ["fails vm-001 FAILED", "dies vm-002 ERROR", "goes on vm-002 ERROR", "works vm-001 passed"]
     {
-        assert!(squeezed(&table).contains(line), "{line}: {table}");
+        assert!(squeezed(table).contains(line), "{line}: {table}");
     }
-    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
     let [many, warned] =
         ["WARNING: cluster `test-many-", "`: vm-001: 50odd.rc ended with status 3"];
     assert!(said.lines().any(|l| l.starts_with(many) && l.ends_with(warned)), "{said}");
     assert!(table.ends_with("8 passed, 1 failed, 2 skipped, 2 errors\n"), "{table}");
-    assert_nothing_left(&workspace);
-    a_reader_agrees(&junit);
-    schema::agrees(&junit);
-    artifacts_are_there(&kept);
-    drop(cluster);
+    assert_nothing_left(&tested.workspace);
 }
 
 fn squeezed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+#[test(on = &TESTED, needs = [SCHEMA])]
+fn the_junit_file_agrees_with_a_consumers_schema() {
+    schema::agrees(&TESTED.get().junit());
+}
+
 /// Reads the file as CI tools do, and compares what it counts with what the file says of itself.
-fn a_reader_agrees(junit: &Path) {
-    if !Path::new(JUNITPARSER).exists() {
-        println!("SKIPPED: `python3-junitparser` is not installed");
-        return;
-    }
+#[test(on = &TESTED, needs = [JUNITPARSER])]
+fn a_reader_of_junit_files_counts_the_same() {
     let script = r#"
 import sys
 from junitparser import JUnitXml, Failure, Error, Skipped
@@ -147,8 +170,8 @@ for suite in xml:
             print(case.classname, case.name, kinds[type(result)], result.message)
 print([c.system_out for s in xml for c in s if c.name == "fails [vm-001]"])
 "#;
-    let path = junit.to_str().unwrap();
-    let said = tool::run("/usr/bin/python3", &["-I", "-c", script, path]);
+    let junit = TESTED.get().junit();
+    let said = tool::run("/usr/bin/python3", &["-I", "-c", script, junit.to_str().unwrap()]);
     insta::assert_snapshot!(said, @r"
 [('good', 1, 0, 0, 0), ('many', 12, 1, 2, 2)]
 many fails [vm-001] failure exit code 3, not 0
@@ -160,12 +183,18 @@ many goes on [vm-002] error vm-002 had died before
 ");
 }
 
-fn artifacts_are_there(kept: &Path) {
-    let names = std::fs::read_dir(kept).unwrap().map(|e| e.unwrap().file_name());
+/// The artifacts of the cluster that had every ending.
+fn artifacts_of_many(tested: &Tested) -> PathBuf {
+    let names = std::fs::read_dir(tested.kept()).unwrap().map(|e| e.unwrap().file_name());
     let names: Vec<_> = names.map(|n| n.into_string().unwrap()).collect();
     assert_eq!(names.len(), 2, "a directory for each cluster: {names:?}");
-    let many = names.iter().find(|n| n.starts_with("test-many-")).unwrap();
-    let read = |name: &str| std::fs::read_to_string(kept.join(many).join(name)).unwrap();
+    tested.kept().join(names.iter().find(|n| n.starts_with("test-many-")).unwrap())
+}
+
+#[test(on = &TESTED)]
+fn artifacts_are_there() {
+    let many = artifacts_of_many(&TESTED.get());
+    let read = |name: &str| std::fs::read_to_string(many.join(name)).unwrap();
     assert_eq!(read("cases/many/fails.vm-001.log"), "# exit code 3, not 0\na <b>\n");
     assert!(read("junit.xml").contains("tests=\"12\" failures=\"1\" errors=\"2\""));
     assert!(read("logs/vm-002.console.log").contains("vm-002"));
@@ -173,37 +202,34 @@ fn artifacts_are_there(kept: &Path) {
     assert_eq!(topology["nodes"][1]["name"], "vm-002");
     let status: serde_json::Value = serde_json::from_str(&read("status.json")).unwrap();
     assert_eq!(status["nodes"][1]["condition"], "dead");
-    let frames = |case: &str| kept.join(many).join(format!("cases/many/{case}.pcapng"));
-    if tool::present("tshark") {
-        let icmp = |case: &str| tshark(&frames(case), "icmp", &["frame.interface_name", "ip.src"]);
-        let talk = icmp("talks");
-        // The reply is the last thing that happens in its case. Nothing of it is in the next.
-        assert!(talk.ends_with(&["net1 10.0.9.1".into(), "net1 10.0.9.2".into()]), "{talk:?}");
-        assert!(icmp("fails").is_empty());
-    }
-    assert!(frames("goes+on").exists(), "of the node that is left");
+    assert!(many.join("cases/many/goes+on.pcapng").exists(), "of the node that is left");
 }
 
-/// Ctrl-C while a case runs: the cluster goes, and the helper that sees the frames of its bridge; the
-/// results until then stay, of the frames those of the case that did not succeed.
-#[test]
-fn a_cancelled_test_leaves_no_cluster() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
+#[test(on = &TESTED, needs = [TSHARK])]
+fn each_case_has_its_own_frames() {
+    let many = artifacts_of_many(&TESTED.get());
+    let frames = |case: &str| many.join(format!("cases/many/{case}.pcapng"));
+    let icmp = |case: &str| tshark(&frames(case), "icmp", &["frame.interface_name", "ip.src"]);
+    let talk = icmp("talks");
+    // The reply is the last thing that happens in its case. Nothing of it is in the next.
+    assert!(talk.ends_with(&["net1 10.0.9.1".into(), "net1 10.0.9.2".into()]), "{talk:?}");
+    assert!(icmp("fails").is_empty());
+}
+
+/// A test with `long`, whose case hangs, on networks that a helper sees the frames of; ended by Ctrl-C
+/// while that case runs. Gives its workspace, exit code and what it said.
+fn interrupted() -> (Workspace, Option<i32>, String) {
     let workspace = with_overlays();
-    let cluster = workspace.cluster();
+    let _cluster = workspace.cluster();
     let hangs = "[test]\ncommand = 'true'\n[[test.case]]\nname = 'hangs'\nrun = 'sleep 600'\nwithin = 900\n";
     overlay(&workspace, "long", hangs);
     let [junit, kept] = ["junit.xml", "kept"].map(|name| workspace.home().join(name));
-    let kind = if taps() { "rootless" } else { "user" };
-    let options = [
-        format!("--net={kind}"),
-        format!("--junit={}", junit.display()),
-        format!("--artifacts={}", kept.display()),
-    ];
+    let options =
+        [format!("--junit={}", junit.display()), format!("--artifacts={}", kept.display())];
+    let words = ["test", "--cluster=long", "--nvm=1", "--base=", "--capture=on-failure"];
     let mut test = workspace
-        .command(&["test", "--cluster=long", "--nvm=1", "--base=", "--capture=on-failure"])
+        .command(&words)
+        .arg("--net=rootless")
         .args(options)
         .arg("long")
         .stdout(Stdio::null())
@@ -218,24 +244,40 @@ fn a_cancelled_test_leaves_no_cluster() {
         }
         said += &(line + "\n");
     }
-    assert_eq!(test.wait().unwrap().code(), Some(130), "{said}");
-    assert_nothing_left(&workspace);
-    let written = std::fs::read_to_string(junit).unwrap();
+    let code = test.wait().unwrap().code();
+    (workspace, code, said)
+}
+
+static INTERRUPTED: Fixture<(Workspace, Option<i32>, String)> =
+    Fixture::new(&[QEMU, TAPS], interrupted);
+
+/// The cluster goes, and the helper that sees the frames of its bridge; the results until then stay,
+/// of the frames those of the case that did not succeed.
+#[test(on = &INTERRUPTED)]
+fn a_cancelled_test_leaves_no_cluster() {
+    let interrupted = INTERRUPTED.get();
+    let (workspace, code, said) = &*interrupted;
+    assert_eq!(*code, Some(130), "{said}");
+    assert_nothing_left(workspace);
+    let written = std::fs::read_to_string(workspace.home().join("junit.xml")).unwrap();
     assert!(written.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{written}");
-    let cases = std::fs::read_dir(kept.join("long/cases/long")).unwrap();
+    let cases = std::fs::read_dir(workspace.home().join("kept/long/cases/long")).unwrap();
     let mut cases: Vec<_> = cases.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     cases.sort_unstable();
     assert_eq!(cases, ["hangs.log", "hangs.pcapng", "works.vm-001.log"]);
-    if tool::present("tshark") {
-        // It reads the file to its end, which an interrupted write would have spoilt.
-        tshark(&kept.join("long/cases/long/hangs.pcapng"), "frame", &["frame.number"]);
-    }
-    what_another_xcbuild_has_is_left_alone(&workspace);
-    drop(cluster);
+}
+
+#[test(on = &INTERRUPTED, needs = [TSHARK])]
+fn a_cancelled_test_leaves_whole_captures() {
+    let kept = INTERRUPTED.get().0.home().join("kept");
+    // It reads the file to its end, which an interrupted write would have spoilt.
+    tshark(&kept.join("long/cases/long/hangs.pcapng"), "frame", &["frame.number"]);
 }
 
 /// A cluster that comes while the test builds: it is not stopped, and its logs are not taken.
-fn what_another_xcbuild_has_is_left_alone(workspace: &Workspace) {
+#[test(on = &INTERRUPTED, last)]
+fn what_another_xcbuild_has_is_left_alone() {
+    let workspace = &INTERRUPTED.get().0;
     let lock = File::create(workspace.run_directory().join("long.lock")).unwrap();
     lock.lock().unwrap();
     let log = workspace.home().join("xcluster/xcluster/tmp/cluster-long/vm-001.console.log");

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use crate::common::dns::DNSMASQ;
+use crate::common::need::QEMU;
 use crate::common::{Workspace, dns, tool};
 
 /// Programs whose command line names something of the workspace: its qemus, its DNS proxy.
@@ -31,11 +33,8 @@ fn assert_nothing_left(workspace: &Workspace) {
 }
 
 /// The whole way once, since a boot costs the machine's two cores ten seconds and more.
-#[test]
+#[test(needs = [QEMU, DNSMASQ], serial)]
 fn a_cluster_comes_up_works_and_goes() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("dnsmasq") {
-        return;
-    }
     let upstream = dns::Upstream::start();
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
@@ -127,11 +126,8 @@ fn small_up(workspace: &Workspace) -> (Child, Lines<BufReader<ChildStderr>>) {
 }
 
 /// Ctrl-C, and being ended, half way.
-#[test]
+#[test(needs = [QEMU], serial)]
 fn a_cancelled_start_leaves_nothing() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     // DNS is the first thing that runs: from there on there is something to undo.
     for (signal, moment) in [("INT", "Serving"), ("TERM", "Checking")] {
         let workspace = Workspace::new();
@@ -155,11 +151,8 @@ fn a_cancelled_start_leaves_nothing() {
 }
 
 /// What a killed xcbuild leaves is found and ended by `stop`.
-#[test]
+#[test(needs = [QEMU], serial)]
 fn a_killed_start_is_cleaned_up_by_stop() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
     let (mut up, lines) = small_up(&workspace);

@@ -4,10 +4,23 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use xc_harness::{Case, Need};
+
+use crate::common::need::QEMU;
 use crate::common::{Workspace, tool};
 
-/// The shells that have to take it: Debian's, the nodes', and what authors have.
-const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"], &["bash"]];
+/// A shell that has to take it.
+type Shell = &'static [&'static str];
+
+/// Debian's, the nodes', and what authors have.
+const SHELLS: [Shell; 3] = [&["dash"], &["busybox", "sh"], &["bash"]];
+
+/// A test for each shell.
+fn in_every_shell(body: impl Fn(Shell) + Copy + Send + 'static) -> Vec<Case> {
+    let case =
+        |shell: Shell| Case::new(shell[0], move || body(shell)).needs(&[Need::Program(shell[0])]);
+    SHELLS.map(case).into()
+}
 
 fn library() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ovl/test/default/usr/lib/xctest")
@@ -16,9 +29,11 @@ fn library() -> PathBuf {
 /// Runs a script that has sourced the library; gives exit code, stdout less times of day, stderr.
 fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> (i32, String, String) {
     let line = format!("set -u\n. {}\n{script}\n", library().display());
-    let mut command = Command::new(shell[0]);
+    let path = std::env::var_os("PATH").unwrap();
+    let program = std::env::split_paths(&path).map(|d| d.join(shell[0])).find(|p| p.is_file());
+    let mut command = Command::new(program.unwrap());
     command.args(&shell[1..]).args(["-c", &line, "./mine.sh"]).env_clear();
-    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("PATH", path);
     let done = command.envs(variables.iter().copied()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let timed =
@@ -28,31 +43,36 @@ fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> (i32, String
     (done.status.code().unwrap(), lines.join("|"), text(&done.stderr).trim_end().replace('\n', "|"))
 }
 
-/// Judges rows of script, exit code, log (stdout) and summary (stderr) in every shell.
-fn judge(rows: &[(&str, i32, &str, &str)], variables: &[(&str, &str)]) {
-    for shell in SHELLS {
-        if !tool::present(shell[0]) {
-            continue;
-        }
-        for (script, code, log, summary) in rows {
-            let (was_code, was_log, was_summary) = run(shell, script, variables);
-            let was = (was_code, was_log.as_str(), was_summary.as_str());
-            assert_eq!(was, (*code, *log, *summary), "{shell:?}: {script}");
-        }
+/// Judges rows of script, exit code, log (stdout) and summary (stderr) in a shell.
+fn judge(shell: Shell, rows: &[(&str, i32, &str, &str)], variables: &[(&str, &str)]) {
+    for (script, code, log, summary) in rows {
+        let (was_code, was_log, was_summary) = run(shell, script, variables);
+        let was = (was_code, was_log.as_str(), was_summary.as_str());
+        assert_eq!(was, (*code, *log, *summary), "{shell:?}: {script}");
     }
 }
 
 /// Judges rows of script, exit code and log, with a text before and after each script.
-fn judge_within(before: &str, rows: &[(&str, i32, &str)], after: &str, variables: &[(&str, &str)]) {
+fn judge_within(
+    shell: Shell,
+    (before, after): (&str, &str),
+    rows: &[(&str, i32, &str)],
+    variables: &[(&str, &str)],
+) {
     let scripts: Vec<_> = rows.iter().map(|(s, _, _)| format!("{before}{s}{after}")).collect();
     let row = |((_, code, log), script): (&(_, i32, _), _)| (script, *code, *log, "");
     let rows: Vec<_> = rows.iter().zip(scripts.iter().map(String::as_str)).map(row).collect();
-    judge(&rows, variables);
+    judge(shell, &rows, variables);
 }
 
-#[test]
-fn functions_of_nodes_and_host_do_what_the_contract_says() {
+#[tests]
+fn functions_of_nodes_and_host_do_what_the_contract_says() -> Vec<Case> {
+    in_every_shell(functions_of_nodes_and_host)
+}
+
+fn functions_of_nodes_and_host(shell: Shell) {
     judge(
+        shell,
         &[
             ("tlog a  'b c'", 0, "a b c", ""),
             ("tcase the title; echo on", 0, "=== the title|on", "  the title"),
@@ -128,8 +148,12 @@ fn functions_of_nodes_and_host_do_what_the_contract_says() {
 }
 
 /// With a program in place of xcbuild, which says what it was asked; a real one is in the test below.
-#[test]
-fn functions_of_the_host_ask_xcbuild() {
+#[tests]
+fn functions_of_the_host_ask_xcbuild() -> Vec<Case> {
+    in_every_shell(functions_of_the_host)
+}
+
+fn functions_of_the_host(shell: Shell) {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("xc");
     let script = "#!/bin/sh\necho \"xc $*\" >>$ASKED\ncase \"$*\" in\n'rsh 9 '*) exit 1 ;;\n\
@@ -164,12 +188,16 @@ fn functions_of_the_host_ask_xcbuild() {
         ("xcluster_prep; xcluster_stop", 0, "xc stop|"),
         ("touch $ASKED; __no_stop=yes; xcluster_stop", 0, ""),
     ];
-    judge_within("", &rows, show, &variables);
+    judge_within(shell, ("", show), &rows, &variables);
 }
 
 /// Kubernetes does not run here: a `kubectl` that says what it was asked, and answers as one does.
-#[test]
-fn functions_for_kubernetes_ask_kubectl() {
+#[tests]
+fn functions_for_kubernetes_ask_kubectl() -> Vec<Case> {
+    in_every_shell(functions_for_kubernetes)
+}
+
+fn functions_for_kubernetes(shell: Shell) {
     let kubectl = "kubectl() { case \"$*\" in\n\
         'get pods -o name'*) printf 'pod/a\\npod/b\\n' ;;\n\
         'get deployment'*none) ;;\n\
@@ -186,18 +214,20 @@ fn functions_for_kubernetes_ask_kubectl() {
         ("test_statefulset x", 0, "asked rollout status statefulset/x --timeout=10s"),
         ("test_nodes 1 && ! test_nodes 2", 0, ""),
     ];
-    judge_within(kubectl, &rows, "", &[("kubectl", "kubectl")]);
-    let elsewhere = [("echo $kubectl", 0, "rsh 1 kubectl", "")];
-    if !std::path::Path::new("/usr/bin/kubectl").exists() {
-        judge(&elsewhere, &[("XCLUSTER", "xc")]);
-    }
+    judge_within(shell, (kubectl, ""), &rows, &[("kubectl", "kubectl")]);
 }
 
-#[test]
+#[tests]
+fn without_kubectl_a_node_is_asked() -> Vec<Case> {
+    // On a path where no program is: this machine may have a kubectl.
+    let variables = [("XCLUSTER", "xc"), ("PATH", "/nonexistent")];
+    in_every_shell(move |shell| {
+        judge(shell, &[("echo $kubectl", 0, "rsh 1 kubectl", "")], &variables)
+    })
+}
+
+#[test(needs = [Need::Program("shellcheck")])]
 fn shellcheck_finds_nothing() {
-    if !tool::present("shellcheck") {
-        return;
-    }
     // `local` is in all three shells; files that are sourced are looked at on their own.
     let library = library();
     tool::run("shellcheck", &["-s", "dash", "-e", "SC3043", library.to_str().unwrap()]);
@@ -209,11 +239,8 @@ fn shellcheck_finds_nothing() {
 }
 
 /// What `mkovl --template=tested` makes is tested by its manifest, and by its script with `otc`.
-#[test]
+#[test(needs = [QEMU], serial)]
 fn a_tested_overlay_is_tested_both_ways() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let mut workspace = Workspace::new();
     let overlays = workspace.home().join("ovl");
     workspace.set("XCLUSTER_OVLPATH", overlays.display().to_string());

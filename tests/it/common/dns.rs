@@ -4,6 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use xc_harness::Need;
+
+/// What it takes.
+pub const DNSMASQ: Need = Need::Program("dnsmasq");
 /// The name that the server knows; it stands for the host itself, so that nothing that a node
 /// sends to it leaves the machine.
 pub const NAME: &str = "www.test.example";

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::rc::Rc;
+use std::sync::Arc;
 
+use super::Workspace;
 use super::throwaway::Throwaway;
-use super::{Workspace, tool};
 
 /// All of a host that `nsadd` may touch, as text. Counters, timers and what belongs to single links
 /// that come and go are not in it.
@@ -38,7 +38,7 @@ const SETTLED: &str = "set -e
     until ip link show lan | grep -q 'state UP'; do :; done";
 
 /// A user of the throwaway host, who is in no group that means anything.
-const KIM: u32 = 4242;
+pub const KIM: u32 = 4242;
 
 /// Who runs the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +51,18 @@ pub enum Who {
 
 /// A user of a host, with a workspace.
 pub struct Host {
-    pub host: Rc<Throwaway>,
+    pub host: Arc<Throwaway>,
     pub workspace: Workspace,
     who: Who,
 }
 
 impl Host {
-    /// A host for root; `None` and a line that says why where there can be none.
-    pub fn new() -> Option<Self> {
-        if !["ip", "nft", "nsenter", "ping"].iter().all(|program| tool::present(program)) {
-            return None;
-        }
-        let host = Rc::new(Throwaway::new()?);
+    /// A host for root. It needs [`super::need::HOST`].
+    pub fn new() -> Self {
+        let host = Arc::new(Throwaway::open().unwrap());
         let mut workspace = Workspace::new();
         workspace.set("USER", "kim");
-        Some(Self { host, workspace, who: Who::Root })
+        Self { host, workspace, who: Who::Root }
     }
 
     /// A link to a neighbour, `world`, and settings that are not the default.
@@ -123,7 +120,7 @@ impl Host {
         ));
         workspace.set("USER", "kim");
         workspace.set("XCBUILD_STORE", "/run/store");
-        Self { host: Rc::clone(&self.host), workspace, who: Who::Kim }
+        Self { host: Arc::clone(&self.host), workspace, who: Who::Kim }
     }
 
     /// The program's path on this host.
@@ -169,13 +166,4 @@ impl Host {
         assert_eq!(done.status.code(), Some(1), "{arguments:?}");
         String::from_utf8(done.stderr).unwrap()
     }
-}
-
-/// Whether taps can be made on this machine; says `SKIPPED` if not.
-pub fn taps() -> bool {
-    let opened = std::fs::File::options().read(true).write(true).open("/dev/net/tun");
-    if let Err(error) = &opened {
-        println!("SKIPPED: /dev/net/tun can't be opened: {error}");
-    }
-    opened.is_ok()
 }

@@ -4,6 +4,8 @@ pub mod capture;
 pub mod dns;
 pub mod host;
 pub mod machine;
+pub mod need;
+pub mod running;
 pub mod schema;
 pub mod throwaway;
 pub mod tmux;
@@ -14,15 +16,13 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
 
-/// The machine's two cores bear one cluster at a time.
-static CLUSTERS: Mutex<()> = Mutex::new(());
+use running::Cluster;
 
 /// How long what a test reads may be in coming, on a machine however busy: without it a program that goes
 /// on and says something else would keep all tests from their end.
@@ -134,20 +134,8 @@ impl Workspace {
     }
 
     /// The only cluster of the tests, ended when dropped.
-    pub fn cluster(&self) -> Cluster<'_> {
-        Cluster { workspace: self, _alone: CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner) }
-    }
-}
-
-/// The right to run a cluster; `stop` is run when it ends, however the test ends.
-pub struct Cluster<'a> {
-    workspace: &'a Workspace,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl Drop for Cluster<'_> {
-    fn drop(&mut self) {
-        let _ = self.workspace.xcbuild(&["stop"]).output();
+    pub fn cluster(&self) -> Cluster {
+        Cluster::of(self)
     }
 }
 

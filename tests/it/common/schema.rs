@@ -6,21 +6,22 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::tool;
+use xc_harness::Need;
 
 /// The source package, and where the schema is in it.
 const PACKAGE: &str = "pytest==9.2.0";
 const MEMBER: &str = "testing/example_scripts/junit-10.xsd";
 
+/// What it takes to judge by it. The schema is fetched once.
+pub const SCHEMA: Need = Need::All(&[
+    Need::Program("xmllint"),
+    Need::Program("python3"),
+    Need::Check(|| schema().map(drop).map_err(|reason| format!("no junit-10.xsd: {reason}"))),
+]);
+
 /// Has xmllint judge a file by the schema.
 pub fn agrees(junit: &Path) {
-    if !tool::present("xmllint") || !tool::present("python3") {
-        return;
-    }
-    let schema = match schema() {
-        Ok(schema) => schema,
-        Err(reason) => return println!("SKIPPED: no junit-10.xsd: {reason}"),
-    };
+    let schema = schema().unwrap();
     let judge = |file: &Path| {
         let mut xmllint = Command::new("xmllint");
         let done = xmllint.args(["--nonet", "--noout", "--schema"]).arg(&schema).arg(file).output();

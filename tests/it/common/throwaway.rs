@@ -15,18 +15,7 @@ pub struct Throwaway {
 }
 
 impl Throwaway {
-    /// A host with nothing but its loopback interface, or `None` and a line that says why.
-    pub fn new() -> Option<Self> {
-        match Self::open() {
-            Ok(host) => Some(host),
-            Err(reason) => {
-                println!("SKIPPED: no namespaces to play a host: {reason}");
-                None
-            }
-        }
-    }
-
-    /// As [`Throwaway::new`], for who tells the reason himself.
+    /// A host with nothing but its loopback interface.
     ///
     /// # Errors
     /// Why this machine can't have one.

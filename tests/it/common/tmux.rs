@@ -1,6 +1,11 @@
 //! A tmux server of a test's own, with one session to call the program from.
 
+use xc_harness::Need;
+
 use super::{Workspace, tool};
+
+/// What it takes.
+pub const TMUX: Need = Need::Program("tmux");
 
 /// The server; ended when dropped.
 pub struct Tmux {
@@ -9,16 +14,13 @@ pub struct Tmux {
 }
 
 impl Tmux {
-    /// A server in a workspace; `None`, and a line that says so, where there is no tmux.
-    pub fn start(workspace: &Workspace) -> Option<Self> {
-        if !tool::present("tmux") {
-            return None;
-        }
+    /// A server in a workspace.
+    pub fn start(workspace: &Workspace) -> Self {
         let socket = workspace.home().join("tmux").to_str().unwrap().to_owned();
         let mut tmux = Self { socket, place: String::new() };
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-s", "test", "sh"]);
         tmux.place = tmux.run(&["display", "-p", "#{socket_path},#{pid},0"]).trim().to_owned();
-        Some(tmux)
+        tmux
     }
 
     /// Runs a command of tmux and gives what it said.

@@ -1,9 +1,12 @@
 //! `mkimage`, `ximage`, `inject`, and images of the user's own.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
+
+use xc_harness::{Fixture, Need};
 
 use crate::common::machine::{Machine, OVMF};
+use crate::common::need::QEMU;
 use crate::common::{Workspace, tool};
 
 /// A workspace with overlays `NAME`, each with a file `/etc/NAME` that has that text.
@@ -20,34 +23,44 @@ fn workspace(overlays: &[&str]) -> Workspace {
     workspace
 }
 
-#[test]
-fn a_bootable_disk_boots_by_bios_and_uefi_and_is_written_to() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("mformat") || !tool::present("mke2fs")
-    {
-        return;
-    }
-    let workspace = workspace(&[]);
-    let disk = workspace.home().join("disk.qcow2");
-    let image = format!("--image={}", disk.display());
-    let size = "--size=700M";
-    let said = workspace.ok(&["mkimage", &image, "--format=qcow2", size, "--bootable"]);
-    assert_eq!(said.trim(), disk.to_str().unwrap());
-    let header = std::fs::read(&disk).unwrap();
+/// A bootable disk, in a workspace.
+static DISK: Fixture<(Workspace, PathBuf)> =
+    Fixture::new(&[Need::Program("mformat"), Need::Program("mke2fs")], || {
+        let workspace = workspace(&[]);
+        let disk = workspace.home().join("disk.qcow2");
+        let image = format!("--image={}", disk.display());
+        let size = "--size=700M";
+        let said = workspace.ok(&["mkimage", &image, "--format=qcow2", size, "--bootable"]);
+        assert_eq!(said.trim(), disk.to_str().unwrap());
+        (workspace, disk)
+    });
+
+#[test(on = &DISK)]
+fn a_bootable_disk_takes_no_room_where_it_is_empty() {
+    let disk = &DISK.get().1;
+    let header = std::fs::read(disk).unwrap();
     assert_eq!(&header[..4], b"QFI\xfb");
     assert_eq!(u64::from_be_bytes(header[24..32].try_into().unwrap()), 700 << 20, "virtual size");
-    assert!(header.len() < 400 << 20, "what is empty takes no room");
-    for uefi in [false, true] {
-        if uefi && !Path::new(OVMF).exists() {
-            println!("SKIPPED: {OVMF} is not installed (package ovmf)");
-            continue;
-        }
-        // Its user sees a shell of a node whose number its MAC address gave.
-        let mut machine = Machine::boot(&disk, "qcow2", uefi);
-        machine.says("vm-005 / > ");
-        // With 256 MiB of memory, only the disk has that much room.
-        machine.types("df -P -m / | awk 'END { print \"room\", ($2 > 300) }'");
-        machine.says("room 1");
-    }
+    assert!(header.len() < 400 << 20, "{}", header.len());
+}
+
+#[test(on = &DISK, needs = [QEMU])]
+fn a_bootable_disk_boots_by_bios_and_is_written_to() {
+    boots_and_is_written_to(false);
+}
+
+#[test(on = &DISK, needs = [QEMU, Need::File(OVMF, "ovmf")])]
+fn a_bootable_disk_boots_by_uefi_and_is_written_to() {
+    boots_and_is_written_to(true);
+}
+
+fn boots_and_is_written_to(uefi: bool) {
+    // Its user sees a shell of a node whose number its MAC address gave.
+    let mut machine = Machine::boot(&DISK.get().1, "qcow2", uefi);
+    machine.says("vm-005 / > ");
+    // With 256 MiB of memory, only the disk has that much room.
+    machine.types("df -P -m / | awk 'END { print \"room\", ($2 > 300) }'");
+    machine.says("room 1");
 }
 
 #[test]
@@ -79,11 +92,8 @@ fn mkimage_takes_formats_and_sizes_and_spares_what_is_not_its_own() {
     assert!(said.contains("is no base image of xcbuild's"), "{said}");
 }
 
-#[test]
+#[test(needs = [QEMU], serial)]
 fn an_extended_image_starts_nodes_and_overlays_are_injected() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let workspace = workspace(&["first", "second", "third"]);
     let disk = workspace.home().join("extended.qcow2");
     let image = format!("--image={}", disk.display());
@@ -131,16 +141,9 @@ fn ssh_port(workspace: &Workspace) -> u64 {
 }
 
 /// An image as the contract's users have them: a root file system that unpacks the tars of the
-/// second disk by itself.
-#[test]
+/// second disk by itself. Only root makes one.
+#[test(needs = [QEMU, Need::Program("mke2fs"), Need::Root], serial)]
 fn an_own_image_gets_tars_and_unpacks_them_itself() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("mke2fs") {
-        return;
-    }
-    if !rustix::process::getuid().is_root() {
-        println!("SKIPPED: a root file system for an own image is made by root only");
-        return;
-    }
     let mut workspace = workspace(&["first"]);
     let iso = workspace.ok(&["mkimage"]).trim().to_owned();
     let root = workspace.home().join("root");

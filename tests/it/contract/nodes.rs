@@ -5,8 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::overlays::with_overlays;
-use crate::common::tmux::Tmux;
+use xc_harness::{Fixture, Need};
+
+use super::overlays::{GCC, with_overlays};
+use crate::common::dns::DNSMASQ;
+use crate::common::need::QEMU;
+use crate::common::running::Running;
+use crate::common::tmux::{TMUX, Tmux};
 use crate::common::{Workspace, dns, tool};
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hooks/xcluster.hook");
@@ -44,36 +49,24 @@ fn status(workspace: &Workspace) -> serde_json::Value {
     serde_json::from_str(&workspace.ok(&["status", "--json"])).unwrap()
 }
 
-#[test]
-fn a_hooks_start_function_brings_up_a_whole_cluster() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("gcc") {
-        return;
-    }
+/// A whole cluster by a hook's own start function: vm-001, vm-002 and the router vm-201.
+static HOOKED: Fixture<Running> = Fixture::new(&[QEMU, GCC], || {
     let mut workspace = workspace();
     workspace.ok(&["mkimage"]);
     workspace.ok(&[&["mkcdrom", "--nvm=2", "--nrouters=1", "--ntesters=0"][..], OVERLAYS].concat());
     workspace.set("__append1", "one=1");
     workspace.set("__smp201", "1");
-    let cluster = workspace.cluster();
-    workspace.ok(&["mystart", "--nvm=2", "--mem2=160"]);
-    let lines = workspace.xcbuild(&["status"]).assert().code(3);
+    let running = Running::start(workspace, &["mystart", "--nvm=2", "--mem2=160"]);
+    let lines = running.xcbuild(&["status"]).assert().code(3);
     let lines = String::from_utf8_lossy(&lines.get_output().stdout).into_owned();
     assert_eq!(lines, "alive 1\nalive 2\nalive 201\nAlive; 3\n");
-    workspace.ok(&["wait"]);
+    running.ok(&["wait"]);
+    running
+});
 
-    overlays_are_in_the_node(&workspace);
-    the_base_image_is_the_contracts(&workspace);
-    settings_of_single_nodes_count(&workspace);
-    plain_ssh_and_telnet_enter_without_password(&workspace);
-    node_one_has_the_kubernetes_ports(&workspace);
-    copies_and_background_commands_work(&workspace);
-    windows_are_opened_in_tmux(&workspace);
-    a_dead_node_is_told(&workspace);
-
-    // The script's own stop, when it starts anew, is ours.
-    workspace.ok(&["stop"]);
-    workspace.xcbuild(&["status"]).assert().code(0);
-    drop(cluster);
+#[test(on = &HOOKED)]
+fn a_hooks_start_function_brings_up_a_whole_cluster() {
+    overlays_are_in_the_node(&HOOKED.get());
 }
 
 fn overlays_are_in_the_node(workspace: &Workspace) {
@@ -87,7 +80,9 @@ fn overlays_are_in_the_node(workspace: &Workspace) {
     assert_eq!(said(loose), "in run\nin var/run\nin dev\nin tmp\n../run\n");
 }
 
-fn the_base_image_is_the_contracts(workspace: &Workspace) {
+#[test(on = &HOOKED)]
+fn the_base_image_is_the_contracts() {
+    let workspace = HOOKED.get();
     let said = |command: &str| workspace.ok(&["rsh", "1", command]);
     assert_eq!(said("test -x /init && test -x /etc/init.d/rcS && hostname"), "vm-001\n");
     assert_eq!(said("cat /var/log/order"), "30first.rc start vm-001\n40second.rc start vm-001\n");
@@ -114,7 +109,9 @@ fn the_base_image_is_the_contracts(workspace: &Workspace) {
     assert_eq!(mac, "00:00:00:01:02:c9\n");
 }
 
-fn settings_of_single_nodes_count(workspace: &Workspace) {
+#[test(on = &HOOKED)]
+fn settings_of_single_nodes_count() {
+    let workspace = HOOKED.get();
     let all = "cat /proc/cmdline; nproc; grep MemTotal /proc/meminfo";
     let one = workspace.ok(&["rsh", "1", all]);
     assert!(one.contains(" one=1") && one.contains("\n2\n"), "{one}");
@@ -128,8 +125,9 @@ fn settings_of_single_nodes_count(workspace: &Workspace) {
     assert_eq!(workspace.ok(&["rsh", "201", "nproc"]), "1\n");
 }
 
-fn plain_ssh_and_telnet_enter_without_password(workspace: &Workspace) {
-    let net = &status(workspace)["net"];
+#[test(on = &HOOKED)]
+fn plain_ssh_and_telnet_enter_without_password() {
+    let net = &status(&HOOKED.get())["net"];
     let ssh = (net["ssh_base"].as_u64().unwrap() + 2).to_string();
     let options = "-q -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o BatchMode=yes";
     let words: Vec<&str> =
@@ -142,13 +140,15 @@ fn plain_ssh_and_telnet_enter_without_password(workspace: &Workspace) {
     stream.write_all(b"echo $((6 * 7)) $(hostname)\r\n").unwrap();
     said += &until(&mut stream, "42 vm-001", "42 vm-001");
     assert!(said.contains("42 vm-001"), "{said}");
-    let mut vm = workspace.xcbuild(&["vm", "1"]);
-    // By telnet, or by busybox where there is none.
-    if tool::present("busybox") {
-        let said = vm.write_stdin("echo $((6 * 7)) $(hostname); exit\n").output().unwrap();
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        assert!(said.contains("127.0.0.1") || said.contains("vm-001"), "{said}");
-    }
+}
+
+/// By telnet, or by busybox where there is none.
+#[test(on = &HOOKED, needs = [Need::Program("busybox")])]
+fn vm_gives_a_shell_of_the_node() {
+    let mut vm = HOOKED.get().xcbuild(&["vm", "1"]);
+    let said = vm.write_stdin("echo $((6 * 7)) $(hostname); exit\n").output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("127.0.0.1") || said.contains("vm-001"), "{said}");
 }
 
 fn until(stream: &mut TcpStream, one: &str, other: &str) -> String {
@@ -164,7 +164,9 @@ fn until(stream: &mut TcpStream, one: &str, other: &str) -> String {
 }
 
 /// 18080 leads to 8080, and 7443 to 6443; a cluster with a name has others where those are taken.
-fn node_one_has_the_kubernetes_ports(workspace: &Workspace) {
+#[test(on = &HOOKED)]
+fn node_one_has_the_kubernetes_ports() {
+    let workspace = &HOOKED.get();
     let net = &status(workspace)["net"];
     for (field, port) in [("k8s_port", "8080"), ("api_port", "6443")] {
         let listen = format!("nc -l -p {port} -e echo port {port} >/dev/null 2>&1 &");
@@ -177,7 +179,9 @@ fn node_one_has_the_kubernetes_ports(workspace: &Workspace) {
     }
 }
 
-fn copies_and_background_commands_work(workspace: &Workspace) {
+#[test(on = &HOOKED)]
+fn copies_and_background_commands_work() {
+    let workspace = HOOKED.get();
     let local = workspace.home().join("copied");
     workspace.ok(&["rcp", "2", "/etc/hostname", local.to_str().unwrap()]);
     assert_eq!(std::fs::read_to_string(&local).unwrap(), "vm-002\n");
@@ -196,8 +200,10 @@ fn copies_and_background_commands_work(workspace: &Workspace) {
 }
 
 /// `xvm` adds a node with a window in the tmux session that it is called from; `vm` opens one.
-fn windows_are_opened_in_tmux(workspace: &Workspace) {
-    let Some(tmux) = Tmux::start(workspace) else { return };
+#[test(on = &HOOKED, needs = [TMUX])]
+fn windows_are_opened_in_tmux() {
+    let workspace = &HOOKED.get();
+    let tmux = Tmux::start(workspace);
     for arguments in [["xvm", "3"], ["vm", "2"]] {
         tmux.xcbuild(workspace, &arguments);
     }
@@ -212,7 +218,9 @@ fn windows_are_opened_in_tmux(workspace: &Workspace) {
     workspace.ok(&["scalein", "3"]);
 }
 
-fn a_dead_node_is_told(workspace: &Workspace) {
+#[test(on = &HOOKED, last)]
+fn a_dead_node_is_told_and_the_rest_is_stopped() {
+    let workspace = &HOOKED.get();
     let status = status(workspace);
     let nodes = status["nodes"].as_array().unwrap();
     let two = nodes.iter().find(|n| n["number"] == 2).unwrap();
@@ -224,13 +232,12 @@ fn a_dead_node_is_told(workspace: &Workspace) {
     let lines = workspace.xcbuild(&["status"]).assert().code(2);
     let lines = String::from_utf8_lossy(&lines.get_output().stdout).into_owned();
     assert_eq!(lines, "alive 1\ndead  2\nalive 201\nAlive; 2\n");
+    workspace.ok(&["stop"]);
+    workspace.xcbuild(&["status"]).assert().code(0);
 }
 
-#[test]
+#[test(needs = [QEMU, GCC], serial)]
 fn cdroms_of_tars_are_unpacked_and_their_script_is_run() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("gcc") {
-        return;
-    }
     let workspace = workspace();
     workspace.ok(&["mkimage"]);
     let script = workspace.home().join("script");
@@ -267,11 +274,8 @@ fn cdroms_of_tars_are_unpacked_and_their_script_is_run() {
 }
 
 /// As people have a coredns of their own there.
-#[test]
+#[test(needs = [QEMU, DNSMASQ], serial)]
 fn a_dns_server_that_is_there_is_used() {
-    if !tool::present("qemu-system-x86_64") || !tool::present("dnsmasq") {
-        return;
-    }
     let mut workspace = workspace();
     workspace.ok(&["mkimage"]);
     workspace.ok(&["mkcdrom", "network-topology"]);

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use xc_harness::{Case, Need};
+
 use crate::common::{Workspace, tool};
+
+/// What one of the public-style overlays compiles by.
+pub const GCC: Need = Need::Program("gcc");
 
 /// Where the public-style overlays are.
 pub fn place() -> PathBuf {
@@ -61,11 +66,8 @@ impl Tars {
     }
 }
 
-#[test]
+#[test(needs = [GCC])]
 fn public_style_overlays_are_built_with_their_content() {
-    if !tool::present("gcc") {
-        return;
-    }
     let mut workspace = workspace();
     workspace.set("SETUP", "fancy,none");
     let overlays = ["hello-c", "host-tools", "variants", "borrower", "packaged"];
@@ -137,36 +139,36 @@ fn the_first_place_on_the_path_wins_and_ours_come_last() {
     assert!(workspace.ok(&["ovld", "xnet"]).trim().ends_with("/xnet"), "one of our own");
 }
 
-#[test]
-fn tar_files_of_every_compression_are_overlays() {
+#[tests]
+fn tar_files_of_every_compression_are_overlays() -> Vec<Case> {
+    let case = |(ending, option, program)| {
+        Case::new(ending, move || packed_is_an_overlay(ending, option))
+            .needs(&[Need::Program(program)])
+    };
+    [
+        ("tar", "-c", "tar"),
+        ("tar.gz", "-cz", "gzip"),
+        ("tar.bz2", "-cj", "bzip2"),
+        ("tar.xz", "-cJ", "xz"),
+        ("tar.zst", "--zstd", "zstd"),
+    ]
+    .map(case)
+    .into()
+}
+
+fn packed_is_an_overlay(ending: &str, option: &str) {
     let workspace = workspace();
     let content = workspace.home().join("content/etc");
     std::fs::create_dir_all(&content).unwrap();
     std::fs::write(content.join("packed"), "packed\n").unwrap();
     let content = content.parent().unwrap();
-    for (ending, option) in [
-        ("tar", "-c"),
-        ("tar.gz", "-cz"),
-        ("tar.bz2", "-cj"),
-        ("tar.xz", "-cJ"),
-        ("tar.zst", "--zstd"),
-    ] {
-        let program = match ending {
-            "tar.bz2" => "bzip2",
-            "tar.zst" => "zstd",
-            _ => "tar",
-        };
-        if !tool::present(program) {
-            continue;
-        }
-        let tar = workspace.home().join(format!("packed.{ending}"));
-        let (tar, from) = (tar.to_str().unwrap(), content.to_str().unwrap());
-        let option = if option == "--zstd" { vec!["--zstd", "-c"] } else { vec![option] };
-        tool::run("tar", &[&["-C", from][..], &option, &["-f", tar, "."]].concat());
-        let iso = workspace.ok(&["mkcdrom", "--layout=tar", tar]);
-        let tars = Tars::of(&workspace, &iso);
-        assert_eq!(tars.read("00packed.tar", "etc/packed"), "packed\n", "{ending}");
-    }
+    let tar = workspace.home().join(format!("packed.{ending}"));
+    let (tar, from) = (tar.to_str().unwrap(), content.to_str().unwrap());
+    let option = if option == "--zstd" { vec!["--zstd", "-c"] } else { vec![option] };
+    tool::run("tar", &[&["-C", from][..], &option, &["-f", tar, "."]].concat());
+    let iso = workspace.ok(&["mkcdrom", "--layout=tar", tar]);
+    let tars = Tars::of(&workspace, &iso);
+    assert_eq!(tars.read("00packed.tar", "etc/packed"), "packed\n");
 }
 
 #[test]
@@ -195,12 +197,18 @@ fn the_iso_has_label_script_and_cidata_and_nothing_removes_it() {
     // Without overlays there is still something to put into it.
     let iso = workspace.ok(&["mkcdrom", &script]);
     assert_eq!(names(&workspace, &iso), ["script"]);
-    if tool::present("isoinfo") {
-        let said = tool::run("isoinfo", &["-d", "-i", iso.trim()]);
-        assert!(said.contains("Joliet") && said.contains("Rock Ridge"), "{said}");
-    }
     assert_eq!(workspace.ok(&["mkcdrom"]), "");
     assert!(!Path::new(iso.trim()).exists(), "without anything, mkcdrom removes the ISO");
+}
+
+#[test(needs = [Need::Program("isoinfo")])]
+fn the_iso_has_joliet_and_rock_ridge() {
+    let workspace = workspace();
+    let script = workspace.home().join("script.sh");
+    std::fs::write(&script, "#! /bin/sh\necho x\n").unwrap();
+    let iso = workspace.ok(&["mkcdrom", &format!("--script={}", script.display())]);
+    let said = tool::run("isoinfo", &["-d", "-i", iso.trim()]);
+    assert!(said.contains("Joliet") && said.contains("Rock Ridge"), "{said}");
 }
 
 #[test]
@@ -252,7 +260,7 @@ fn scripts_get_the_contracts_variables() {
     }
 }
 
-#[test]
+#[test(slow)]
 fn scripts_can_be_called_by_hand() {
     let workspace = workspace();
     let call = |directory: &Path| {

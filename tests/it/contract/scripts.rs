@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::overlays::{place, with_overlays};
+use crate::common::need::QEMU;
 use crate::common::{Workspace, tool};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_xcbuild");
@@ -27,11 +28,8 @@ fn shell(workspace: &Workspace, name: &str, script: &str) -> String {
     text(&done.get_output().stdout)
 }
 
-#[test]
+#[test(needs = [QEMU], serial)]
 fn an_overlays_test_script_runs_as_its_users_call_it() {
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let mut workspace = with_overlays(Workspace::new());
     let script = place().join("variants/variants.sh");
     let listed = run(&workspace, &script, &["test", "--list"]);

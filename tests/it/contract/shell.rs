@@ -1,7 +1,10 @@
 //! The user's interactive shell: completion, and the functions of `shell-init`, in real shells.
 
+use xc_harness::{Case, Need};
+
+use crate::common::Workspace;
+use crate::common::need::SCRIPT;
 use crate::common::viewer::Viewer;
-use crate::common::{Workspace, tool};
 
 /// A workspace with an overlay `mine` of its own.
 fn workspace() -> Workspace {
@@ -43,26 +46,23 @@ fn completion_lists_commands_by_prefix() {
     assert_eq!(workspace.ok(&["completion", "mys"]), "mystart\n", "the hook's, too");
 }
 
-#[test]
-fn shell_functions_work_in_bash_zsh_and_sh() {
+#[tests]
+fn shell_functions_work_in_bash_zsh_and_sh() -> Vec<Case> {
+    let case = |name| Case::new(name, || functions_work(name)).needs(&[Need::Program(name)]);
+    ["bash", "sh", "zsh"].map(case).into()
+}
+
+fn functions_work(name: &str) {
     let workspace = workspace();
     let overlay = workspace.home().join("ovl/mine").canonicalize().unwrap();
-    for name in ["bash", "sh", "zsh"] {
-        if !tool::present(name) {
-            continue;
-        }
-        let script = "xc ovld mine && cdo mine && pwd -P && lso | grep -c '^mine$'";
-        let said = shell(&workspace, name, script);
-        let path = overlay.display();
-        assert_eq!(said, format!("{path}\n{path}\n1\n"), "{name}");
-        let said = shell(&workspace, name, "cdo nosuch 2>/dev/null; echo $?; pwd");
-        assert!(said.starts_with("1\n") && !said.contains("nosuch"), "{said}");
-        let said = shell(&workspace, name, "vm 1 2>&1 || echo failed");
-        assert!(
-            said.contains("ERROR: vm-001 does not run") && said.ends_with("failed\n"),
-            "{said}"
-        );
-    }
+    let script = "xc ovld mine && cdo mine && pwd -P && lso | grep -c '^mine$'";
+    let said = shell(&workspace, name, script);
+    let path = overlay.display();
+    assert_eq!(said, format!("{path}\n{path}\n1\n"));
+    let said = shell(&workspace, name, "cdo nosuch 2>/dev/null; echo $?; pwd");
+    assert!(said.starts_with("1\n") && !said.contains("nosuch"), "{said}");
+    let said = shell(&workspace, name, "vm 1 2>&1 || echo failed");
+    assert!(said.contains("ERROR: vm-001 does not run") && said.ends_with("failed\n"), "{said}");
 }
 
 #[test]
@@ -81,11 +81,8 @@ fn xcadmin_makes_overlays_an_index_and_checks() {
 }
 
 /// At the tab key, in a zsh that has nothing set up.
-#[test]
+#[test(needs = [Need::Program("zsh"), SCRIPT])]
 fn zsh_completes_commands_and_overlays() {
-    if !tool::present("zsh") || !tool::present("script") {
-        return;
-    }
     let workspace = workspace();
     let overlay = workspace.home().join("ovl/mine").canonicalize().unwrap();
     let mut zsh = Viewer::program(&workspace, "zsh -f -i");

@@ -4,6 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use xc_harness::Need;
+
+use crate::common::need::QEMU;
 use crate::common::{Workspace, tool};
 
 /// Lists a tree: kind and mode, owner, links of files, device numbers, name, then the target or the
@@ -85,15 +88,9 @@ fn make_tree(root: &Path) {
     tool::run("chown", &["1000:100", &at("many/file-7")]);
 }
 
-#[test]
+/// Only root makes devices and owners for the kernel to judge.
+#[test(needs = [QEMU, Need::Root], serial)]
 fn a_node_mounts_what_was_written() {
-    if !runs_as_root() {
-        println!("SKIPPED: only root makes devices and owners for the kernel to judge");
-        return;
-    }
-    if !tool::present("qemu-system-x86_64") {
-        return;
-    }
     let workspace = Workspace::new();
     let cluster = workspace.cluster();
     let (tree, image) = (workspace.home().join("tree"), workspace.home().join("image.iso"));
@@ -118,9 +115,4 @@ fn a_node_mounts_what_was_written() {
     }
     assert_eq!(seen.lines().count(), expected.lines().count());
     drop(cluster);
-}
-
-fn runs_as_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
 }

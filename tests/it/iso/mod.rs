@@ -7,8 +7,11 @@ mod spelling;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use xc_harness::Need;
+
+use crate::common::need::{succeeds, unshare_mounts};
 use crate::common::{Workspace, tool};
 
 /// A workspace with a directory `in` that holds a file, and the path of something in it as text.
@@ -132,32 +135,40 @@ fn what_is_no_image_and_no_archive_is_said_so() {
 /// Bytes that the file system at a path has given away.
 const USED: &str = "df --output=used -B1 . | tail -n 1";
 
-#[test]
-fn images_share_blocks_with_their_contents_where_the_file_system_can() {
-    if !tool::present("mkfs.xfs") {
-        return;
-    }
-    let workspace = Workspace::new();
-    let disk = workspace.home().join("disk");
-    // The least that XFS takes is 300 MB; nothing but what is written takes room.
+/// A file system on a file is for root to mount; a container may have no loop devices.
+const XFS: Need = Need::All(&[Need::Program("mkfs.xfs"), Need::Root, Need::Check(mounts_xfs)]);
+
+/// An empty disk with XFS in that directory. The least that XFS takes is 300 MB; nothing but what is
+/// written takes room.
+fn make_xfs(directory: &Path) -> PathBuf {
+    let disk = directory.join("disk");
     fs::File::create(&disk).unwrap().set_len(400 << 20).unwrap();
     tool::run("mkfs.xfs", &["-q", disk.to_str().unwrap()]);
+    disk
+}
+
+fn mounts_xfs() -> Result<(), String> {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = make_xfs(directory.path());
+    let mut mount = unshare_mounts();
+    succeeds(mount.args(["mount", "-o", "loop"]).arg(disk).arg("/mnt"), "can't mount an XFS image")
+}
+
+#[test(needs = [XFS])]
+fn images_share_blocks_with_their_contents_where_the_file_system_can() {
+    let workspace = Workspace::new();
+    make_xfs(workspace.home());
     let script = format!(
-        "mkdir mnt && mount -o loop disk mnt || exit 77
-        cd mnt && head -c 100M /dev/urandom >content && sync && {USED} &&
+        "mkdir mnt && mount -o loop disk mnt && cd mnt && head -c 100M /dev/urandom >content && sync && {USED} &&
         mkdir in && mv content in && \"$0\" iso create in -o image.iso && sync && {USED} &&
         \"$0\" iso verify image.iso && \"$0\" iso extract image.iso -C out && cmp in/content out/content"
     );
     // The mount ends with the namespace.
-    let mut command = assert_cmd::Command::new("unshare");
-    command.args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xcbuild")]);
+    let mut command = unshare_mounts();
+    command.args(["sh", "-c", &script, env!("CARGO_BIN_EXE_xcbuild")]);
     command.current_dir(workspace.home()).env_clear().envs(workspace.environment());
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(77) || stderr.starts_with("unshare:") {
-        println!("SKIPPED: can't mount an XFS image here: {}", stderr.trim());
-        return;
-    }
     assert!(output.status.success(), "{stderr}");
     let used: Vec<u64> = String::from_utf8_lossy(&output.stdout)
         .split_whitespace()

@@ -1,8 +1,11 @@
 //! The same bytes wherever, whenever, by whomever and with however many threads they are built.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use super::lab::Lab;
+use xc_harness::{Case, Need};
+
+use super::lab::{Lab, Report};
 use super::outside::as_nobody;
 
 /// Overlays of each kind, of ours and of the lab: by manifest, by script, as a tar file.
@@ -37,47 +40,61 @@ fn lab(age: Duration) -> Lab {
     lab
 }
 
-#[test]
-fn layers_and_iso_are_the_same_bytes_everywhere() {
-    let first = lab(Duration::ZERO);
-    let reference = first.build().unwrap();
-    assert_eq!(reference.layers.len(), OVERLAYS.len() + 1, "with `n`, which `o` needs");
-    let mut others: Vec<(&str, Lab)> = Vec::new();
-    for (what, threads) in [("one thread", "-j1"), ("sixteen threads", "-j16")] {
-        let mut other = lab(Duration::from_secs(86_400 * 400));
-        other.arguments.insert(0, threads.into());
-        others.push((what, other));
+/// What was built, and the bytes of the ISO.
+struct Built {
+    report: Report,
+    iso: Vec<u8>,
+}
+
+impl Built {
+    fn by(lab: &Lab) -> Self {
+        let report = lab.build().unwrap();
+        let env = lab.workspace.ok(&["env"]);
+        let iso = env.lines().find_map(|line| line.strip_prefix("__cdrom=")).unwrap();
+        Self { report, iso: std::fs::read(iso.trim_matches('\'')).unwrap() }
     }
+}
+
+/// What a lab like all gives.
+static REFERENCE: LazyLock<Built> = LazyLock::new(|| {
+    let reference = Built::by(&lab(Duration::ZERO));
+    assert_eq!(reference.report.layers.len(), OVERLAYS.len() + 1, "with `n`, which `o` needs");
+    reference
+});
+
+#[tests]
+fn layers_and_iso_are_the_same_bytes_everywhere() -> Vec<Case> {
+    let threads = |option: &str| {
+        let mut other = lab(Duration::from_secs(86_400 * 400));
+        other.arguments.insert(0, option.into());
+        other
+    };
+    vec![
+        Case::new("one thread", move || give_the_same(&threads("-j1"))),
+        Case::new("sixteen threads", move || give_the_same(&threads("-j16"))),
+        Case::new("another umask, zone and locale", || give_the_same(&masked())),
+        Case::new("another user", || {
+            let mut nobody = lab(Duration::from_secs(86_400));
+            // A tar of root's is root's for nobody, too.
+            as_nobody(&mut nobody);
+            give_the_same(&nobody);
+        })
+        .needs(&[Need::Root]),
+    ]
+}
+
+fn masked() -> Lab {
     let mut masked = lab(Duration::from_secs(1));
     masked.wrapper = ["sh", "-c", "umask 077; exec \"$@\"", "sh"].map(ToOwned::to_owned).into();
     masked.set("TZ", "Asia/Kathmandu");
     masked.set("LC_ALL", "sv_SE.UTF-8");
-    others.push(("another umask, zone and locale", masked));
-    if rustix::process::getuid().is_root() {
-        let mut nobody = lab(Duration::from_secs(86_400));
-        // A tar of root's is root's for nobody, too.
-        as_nobody(&mut nobody);
-        others.push(("another user", nobody));
-    } else {
-        println!("SKIPPED: the same bytes by another user: not root");
-    }
-    for (what, other) in &others {
-        let built = other.build().unwrap();
-        assert!(built.layers.iter().all(|(name, cached)| !cached || name == "n"), "{built:?}");
-        assert_eq!(built.digests, reference.digests, "{what}");
-        assert_eq!(built.digest, reference.digest, "{what}");
-        let bytes = |lab: &Lab| {
-            std::fs::read(
-                lab.workspace
-                    .ok(&["env"])
-                    .lines()
-                    .find_map(|l| {
-                        l.strip_prefix("__cdrom=").map(|p| p.trim_matches('\'').to_owned())
-                    })
-                    .unwrap(),
-            )
-            .unwrap()
-        };
-        assert!(bytes(other) == bytes(&first), "{what}: the ISO's bytes");
-    }
+    masked
+}
+
+fn give_the_same(other: &Lab) {
+    let Built { report, iso } = Built::by(other);
+    assert!(report.layers.iter().all(|(name, cached)| !cached || name == "n"), "{report:?}");
+    assert_eq!(report.digests, REFERENCE.report.digests);
+    assert_eq!(report.digest, REFERENCE.report.digest);
+    assert!(iso == REFERENCE.iso, "the ISO's bytes");
 }

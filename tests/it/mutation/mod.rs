@@ -12,7 +12,7 @@ mod outside;
 mod packages;
 mod scripts;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use xc_harness::{Case, Need};
 
 use lab::{Lab, Report};
 
@@ -40,11 +40,20 @@ struct Row {
     change: fn(&mut Lab),
     /// What comes of it.
     expect: Expect,
+    /// What the machine must have for it.
+    needs: &'static [Need],
+}
+
+impl Row {
+    /// A row that only root can try.
+    fn for_root(self) -> Self {
+        Self { needs: &[Need::Root], ..self }
+    }
 }
 
 /// A row.
 fn row(what: &'static str, expect: Expect, change: fn(&mut Lab)) -> Row {
-    Row { what, prepare: |_| (), change, expect }
+    Row { what, prepare: |_| (), change, expect, needs: &[] }
 }
 
 /// A row that starts from something of its own.
@@ -54,7 +63,7 @@ fn row_from(
     prepare: fn(&mut Lab),
     change: fn(&mut Lab),
 ) -> Row {
-    Row { what, prepare, change, expect }
+    Row { what, prepare, change, expect, needs: &[] }
 }
 
 fn try_row(row: &Row) -> Result<(), String> {
@@ -91,33 +100,22 @@ fn compared(before: &Report, after: &Report) -> Expect {
     }
 }
 
-#[test]
-fn keys_change_with_what_counts_and_with_nothing_else() {
-    let tables = [manifest::rows(), host::rows(), cdrom::rows(), outside::rows()];
-    run_table("mutation table", &tables.into_iter().flatten().collect::<Vec<_>>());
+#[tests]
+fn keys_change_with_what_counts_and_with_nothing_else() -> Vec<Case> {
+    let tables = [
+        ("manifest", manifest::rows()),
+        ("host", host::rows()),
+        ("cdrom", cdrom::rows()),
+        ("outside", outside::rows()),
+    ];
+    tables.into_iter().flat_map(|(table, rows)| cases(table, rows)).collect()
 }
 
-/// Tries all rows, two at once, and tells how many there are of each kind.
-fn run_table(name: &str, rows: &[Row]) {
-    let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
-    let work = || {
-        while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-            wrong.lock().unwrap().extend(try_row(row).err());
-        }
+/// Rows as tests, whose names begin with that of their table.
+fn cases(table: &str, rows: Vec<Row>) -> Vec<Case> {
+    let case = |row: Row| {
+        let (name, needs) = (format!("{table}-{}", row.what), row.needs);
+        Case::new(&name, move || try_row(&row).unwrap()).needs(needs)
     };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        work();
-    });
-    let count = |expect: fn(&Expect) -> bool| rows.iter().filter(|r| expect(&r.expect)).count();
-    println!(
-        "{name}: {} rows: {} build the layer, {} the ISO, {} nothing, {} fail",
-        rows.len(),
-        count(|e| *e == Layer),
-        count(|e| *e == Iso),
-        count(|e| *e == Nothing),
-        count(|e| matches!(e, Fails(_)))
-    );
-    let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} rows are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    rows.into_iter().map(case).collect()
 }

@@ -4,7 +4,7 @@ use super::lab::Lab;
 use super::{Nothing, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    let mut rows = vec![
+    vec![
         row("nothing", Nothing, |_| ()),
         row("times of all files", Nothing, |l| {
             walk(l).iter().for_each(|path| l.age(path));
@@ -61,13 +61,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("explained", Nothing, |l| l.arguments(&["--explain", "o"])),
         row("umask", Nothing, |l| wrapped(l, &["sh", "-c", "umask 077; exec \"$@\"", "sh"])),
         row("lower priority", Nothing, |l| wrapped(l, &["nice"])),
-    ];
-    if rustix::process::getuid().is_root() {
-        rows.push(row("user", Nothing, as_nobody));
-    } else {
-        println!("SKIPPED: another user's build of the mutation table: not root");
-    }
-    rows
+        row("user", Nothing, as_nobody).for_root(),
+    ]
 }
 
 /// All files of the overlays.

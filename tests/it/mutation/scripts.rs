@@ -3,8 +3,10 @@
 
 use std::fs;
 
+use xc_harness::Case;
+
 use super::lab::Lab;
-use super::{Layer, Nothing, Row, row_from, run_table};
+use super::{Layer, Nothing, Row, cases, row_from};
 use crate::common::tool;
 
 /// Most of what public scripts do.
@@ -197,7 +199,7 @@ fn kinds() -> Vec<Row> {
 
 /// What must not count.
 fn outside() -> Vec<Row> {
-    let mut rows = vec![
+    vec![
         row("nothing", Nothing, |_| ()),
         row("times", Nothing, |l| {
             for path in ["default/etc/x", "tar", "lib.sh", "target", "parts/1"] {
@@ -261,13 +263,8 @@ fn outside() -> Vec<Row> {
             l.build().unwrap();
             l.set("__nvm", "");
         }),
-    ];
-    if rustix::process::getuid().is_root() {
-        rows.push(row("user", Nothing, as_nobody));
-    } else {
-        println!("SKIPPED: another user's build of the scripts' mutation table: not root");
-    }
-    rows
+        row("user", Nothing, as_nobody).for_root(),
+    ]
 }
 
 /// Builds as another user, who may write to the store and to a home of his own; the overlays stay as
@@ -279,7 +276,8 @@ fn as_nobody(lab: &mut Lab) {
     lab.set("USER", "nobody");
 }
 
-#[test]
-fn scripts_are_run_again_for_what_counts_and_for_nothing_else() {
-    run_table("scripts", &[inputs(), kinds(), outside()].into_iter().flatten().collect::<Vec<_>>());
+#[tests]
+fn scripts_are_run_again_for_what_counts_and_for_nothing_else() -> Vec<Case> {
+    let tables = [("inputs", inputs()), ("kinds", kinds()), ("outside", outside())];
+    tables.into_iter().flat_map(|(table, rows)| cases(table, rows)).collect()
 }

@@ -12,11 +12,15 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use tempfile::TempDir;
+use xc_harness::Need;
 use xc_topology::address::{NodeId, Prefix, ipv6};
 use xc_topology::{Counts, Node, Overrides, Topology, render};
 
+use crate::common::need::HOST;
 use crate::common::throwaway::Throwaway;
 
+/// What a lab takes.
+pub const LAB: Need = Need::All(&[HOST, Need::Program("busybox"), Need::Program("traceroute")]);
 /// Addresses of "the internet", by family.
 pub const OUTSIDE: [&str; 2] = ["10.99.99.99", "fd99::99"];
 
@@ -43,17 +47,17 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// An empty lab, or why this machine can't have one.
+    /// An empty lab.
     fn open() -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         Ok(Self { host: Throwaway::open()?, dir, nodes: Vec::new() })
     }
 
     /// A lab with all nodes of a topology set up by the overlay's own script.
+    ///
+    /// # Errors
+    /// Why this machine can't have one.
     pub fn start(topology: &Topology, setup: &Setup) -> Result<Self, String> {
-        for tool in ["unshare", "nsenter", "busybox", "ip", "nft", "ping", "traceroute"] {
-            which(tool)?;
-        }
         let mut lab = Self::open()?;
         lab.nodes = topology.nodes(&setup.counts, &setup.overrides).expect("the counts fit");
         let more = setup.more.iter().filter_map(|number| NodeId::new(*number));
@@ -204,10 +208,4 @@ fn write(path: &Path, content: &str, mode: u32) {
     fs::create_dir_all(path.parent().expect("below the lab's directory")).unwrap();
     fs::write(path, content).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn which(tool: &str) -> Result<(), String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|dir| dir.join(tool).exists());
-    if found { Ok(()) } else { Err(format!("{tool} is not installed")) }
 }

@@ -9,7 +9,7 @@ mod show;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use lab::{Lab, OUTSIDE, Setup};
+use lab::{LAB, Lab, OUTSIDE, Setup};
 use xc_topology::address::{NetworkId, Prefix, ipv6};
 use xc_topology::{Counts, Overrides, Topology};
 
@@ -24,15 +24,9 @@ fn topology(name: &str, set: &[(&str, &str)]) -> Topology {
     Topology::parse(&file.display().to_string(), name, &text, &lookup).unwrap()
 }
 
-/// A lab, or nothing and a word on why.
-fn lab(topology: &Topology, setup: &Setup) -> Option<Lab> {
-    match Lab::start(topology, setup) {
-        Ok(lab) => Some(lab),
-        Err(reason) => {
-            println!("SKIPPED: {} in network namespaces: {reason}", topology.name);
-            None
-        }
-    }
+/// A lab. It needs [`LAB`].
+fn lab(topology: &Topology, setup: &Setup) -> Lab {
+    Lab::start(topology, setup).unwrap()
 }
 
 fn both_families(v4: &str) -> [IpAddr; 2] {
@@ -76,12 +70,12 @@ fn with_tester(topology: &Topology) -> Counts {
     Counts { testers: topology.counts.testers.max(1), vm: 3, ..topology.counts }
 }
 
-#[test]
+#[test(needs = [LAB])]
 fn ecmp_follows_the_counts_at_the_start() {
     let xnet = topology("xnet", &[]);
     for routers in [0, 1, 3] {
         let counts = Counts { vm: 1, routers, testers: 1 };
-        let Some(lab) = lab(&xnet, &Setup { counts, ..Setup::default() }) else { return };
+        let lab = lab(&xnet, &Setup { counts, ..Setup::default() });
         for family in ["-4", "-6"] {
             let routes = lab.said(1, &format!("ip {family} route show default"));
             let hops = routes.matches(" via ").count();
@@ -90,11 +84,11 @@ fn ecmp_follows_the_counts_at_the_start() {
     }
 }
 
-#[test]
+#[test(needs = [LAB])]
 fn flows_are_spread_over_all_routers() {
     let xnet = topology("xnet", &[]);
     let counts = Counts { vm: 1, routers: 2, testers: 1 };
-    let Some(lab) = lab(&xnet, &Setup { counts, ..Setup::default() }) else { return };
+    let lab = lab(&xnet, &Setup { counts, ..Setup::default() });
     for (node, there, here) in [(1, "192.168.2.221", 1), (221, "192.168.1.1", 2)] {
         for to in both_families(there) {
             let flow = format!("ip route get {to} ipproto udp sport 5000 dport $port;");
@@ -112,13 +106,13 @@ fn flows_are_spread_over_all_routers() {
     }
 }
 
-#[test]
+#[test(needs = [LAB])]
 fn prefix_and_mtu_are_those_of_the_start() {
     let xnet = topology("xnet", &[]);
     let prefix: Prefix = "fd00:1:2::3".parse().unwrap();
     let overrides = Overrides { prefix: prefix.clone(), mtu: Some(9000), ..Overrides::default() };
     let counts = Counts { vm: 1, routers: 1, testers: 1 };
-    let Some(lab) = lab(&xnet, &Setup { counts, overrides, ..Setup::default() }) else { return };
+    let lab = lab(&xnet, &Setup { counts, overrides, ..Setup::default() });
     let tester = ipv6(&prefix, NetworkId(2), 221);
     let jumbo = [Ping::new(1, tester.into(), "-M do -s 8900")];
     assert_eq!(reached(&lab, &jumbo), jumbo);
@@ -126,7 +120,7 @@ fn prefix_and_mtu_are_those_of_the_start() {
     assert!(hosts.contains(&format!("{prefix}:192.168.2.221 vm-221")), "{hosts}");
 }
 
-#[test]
+#[test(needs = [LAB], slow)]
 fn masqueraded_networks_reach_the_outside() {
     let cases: [(&str, &[u8]); 5] = [
         ("xnet", &[1, 221]),
@@ -139,7 +133,7 @@ fn masqueraded_networks_reach_the_outside() {
         let topology = topology(name, &[]);
         let more = nodes.iter().copied().filter(|n| (10..30).contains(n)).collect();
         let setup = Setup { counts: with_tester(&topology), more, ..Setup::default() };
-        let Some(lab) = lab(&topology, &setup) else { return };
+        let lab = lab(&topology, &setup);
         let outside = |node: &u8| OUTSIDE.map(|to| Ping::new(*node, to.parse().unwrap(), ""));
         let pings: Vec<Ping> = nodes.iter().flat_map(outside).collect();
         assert_eq!(reached(&lab, &pings), pings, "{name}");
@@ -147,20 +141,17 @@ fn masqueraded_networks_reach_the_outside() {
     let set = [("DISABLE_MASQUERADE", "yes")];
     let evil = topology("evil_tester", &set);
     let setup = Setup { counts: with_tester(&evil), ..Setup::default() };
-    let Some(lab) = lab(&evil, &setup) else { return };
+    let lab = lab(&evil, &setup);
     let pings = OUTSIDE.map(|to| Ping::new(1, to.parse().unwrap(), ""));
     assert_eq!(reached(&lab, &pings), []);
 }
 
 /// User-space networks give a node back what it floods, as ports in hairpin mode do: without the
 /// overlay's remedy, frames go round in the router's bridge for ever and reach the tester manifold.
-#[test]
+#[test(needs = [LAB])]
 fn a_bridge_in_a_node_bears_echoes() {
     let bridge = topology("bridge", &[]);
-    let Some(lab) = lab(&bridge, &Setup { counts: with_tester(&bridge), ..Setup::default() })
-    else {
-        return;
-    };
+    let lab = lab(&bridge, &Setup { counts: with_tester(&bridge), ..Setup::default() });
     lab.must("bridge link set dev lab201-1 hairpin on; bridge link set dev lab201-2 hairpin on");
     for to in both_families("192.168.1.221") {
         let said = lab.said(1, &format!("ping -n -c3 -i0.2 -W2 {to}"));
@@ -170,10 +161,10 @@ fn a_bridge_in_a_node_bears_echoes() {
     assert!(dropped.trim().parse::<u32>().unwrap() < 1000, "{dropped} packets for six pings");
 }
 
-#[test]
+#[test(needs = [LAB])]
 fn nothing_stays_behind() {
     let xnet = topology("xnet", &[]);
-    let Some(lab) = lab(&xnet, &Setup::default()) else { return };
+    let lab = lab(&xnet, &Setup::default());
     let root = lab.root(lab.nodes[0].id);
     assert!(lab.must("ip -o link").contains("lab201-1"));
     drop(lab);

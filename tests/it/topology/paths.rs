@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use xc_topology::address::{NetworkId, NodeId};
 use xc_topology::path::Way;
 
-use super::lab::{Lab, Setup};
+use super::lab::{LAB, Lab, Setup};
 use super::{Ping, both_families, lab, ping_both, reached, topology, with_tester};
 
 /// A path from a node to an address: for each hop the addresses that it may have, the goal last.
@@ -166,21 +166,27 @@ const CASES: &[Case] = &[
     },
 ];
 
-#[test]
-fn traffic_takes_the_paths_of_the_table() {
-    for case in CASES {
-        let topology = topology(case.topology, case.set);
-        let counts = with_tester(&topology);
-        let setup = Setup { counts, more: case.more.to_vec(), ..Setup::default() };
-        let Some(lab) = lab(&topology, &setup) else { return };
-        all_pairs(&lab, case.topology);
-        for path in case.paths {
-            check_path(&lab, case.topology, path);
-        }
-        let apart: Vec<Ping> =
-            case.apart.iter().flat_map(|(from, to)| ping_both(*from, to, "")).collect();
-        assert_eq!(reached(&lab, &apart), Vec::new(), "{}", case.topology);
+#[tests(needs = [LAB], slow)]
+fn traffic_takes_the_paths_of_the_table() -> Vec<xc_harness::Case> {
+    let name = |case: &Case| {
+        let set: String = case.set.iter().map(|(name, _)| format!("-{name}")).collect();
+        format!("{}{set}", case.topology)
+    };
+    CASES.iter().map(|case| xc_harness::Case::new(&name(case), || take_paths(case))).collect()
+}
+
+fn take_paths(case: &Case) {
+    let topology = topology(case.topology, case.set);
+    let counts = with_tester(&topology);
+    let setup = Setup { counts, more: case.more.to_vec(), ..Setup::default() };
+    let lab = lab(&topology, &setup);
+    all_pairs(&lab, case.topology);
+    for path in case.paths {
+        check_path(&lab, case.topology, path);
     }
+    let apart: Vec<Ping> =
+        case.apart.iter().flat_map(|(from, to)| ping_both(*from, to, "")).collect();
+    assert_eq!(reached(&lab, &apart), Vec::new(), "{}", case.topology);
 }
 
 /// Every vm and every tester, both ways, at the addresses of their names in the hosts file.
@@ -261,13 +267,13 @@ fn check_path(lab: &Lab, name: &str, path: &Path) {
     }
 }
 
-#[test]
+#[test(needs = [LAB])]
 fn dual_path_keeps_to_the_interface() {
     for crossed in [false, true] {
         let set: &[_] = if crossed { &[("CROSSROUTE", "yes")] } else { &[] };
         let topology = topology("dual-path", set);
         let setup = Setup { counts: with_tester(&topology), ..Setup::default() };
-        let Some(lab) = lab(&topology, &setup) else { return };
+        let lab = lab(&topology, &setup);
         // Each path by its own interface.
         let own = [(1, "192.168.6.221", "-I eth2"), (221, "192.168.4.1", "-I eth2")];
         // The other path's address: only routers that know the other path carry it.
