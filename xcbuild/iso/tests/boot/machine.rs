@@ -7,8 +7,13 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const QEMU: &str = "qemu-system-x86_64";
-const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+use xc_harness::Need;
+
+/// The emulator.
+const PROGRAM: &str = "qemu-system-x86_64";
+pub const QEMU: Need = Need::Program(PROGRAM);
+/// The firmware for UEFI.
+pub const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// Far more than an emulated machine needs on a busy host.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -24,17 +29,12 @@ pub enum Medium {
     Disk,
 }
 
-/// Boots an image until it has said what is waited for, and returns all that it said; `None` if
-/// there is no machine.
-pub fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> Option<String> {
-    let mut command = Command::new(QEMU);
+/// Boots an image until it has said what is waited for, and returns all that it said.
+pub fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> String {
+    let mut command = Command::new(PROGRAM);
     command.args(["-M", "q35", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"]);
     command.args(["-no-reboot", "-serial", "stdio", "-boot", "order=cd", "-vga", "std"]);
     if firmware == Firmware::Uefi {
-        if !Path::new(OVMF).exists() {
-            println!("SKIPPED: {OVMF} is not installed (package ovmf)");
-            return None;
-        }
         let flash = format!("if=pflash,format=raw,readonly=on,file={OVMF}");
         command.args(["-drive", &flash]);
     }
@@ -49,10 +49,7 @@ pub fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> 
     );
     command.args(["-drive", &drive]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let Ok(mut machine) = command.spawn() else {
-        println!("SKIPPED: {QEMU} is not installed");
-        return None;
-    };
+    let mut machine = command.spawn().unwrap();
     let mut serial = machine.stdout.take().unwrap();
     let (sender, received) = channel();
     thread::spawn(move || {
@@ -73,5 +70,5 @@ pub fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> 
     }
     machine.kill().unwrap();
     machine.wait().unwrap();
-    Some(String::from_utf8_lossy(&said).into_owned())
+    String::from_utf8_lossy(&said).into_owned()
 }

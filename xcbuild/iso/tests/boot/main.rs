@@ -1,15 +1,18 @@
-//! Bootable images are booted: by BIOS and UEFI, as a CD and as a disk. What is missing on this
-//! machine is skipped, and said.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+//! Bootable images are booted: by BIOS and UEFI, as a CD and as a disk.
+#![allow(clippy::unwrap_used)]
+
+// `#[test]` is the harness' own from here on, in all modules.
+#[macro_use]
+extern crate xc_harness;
 
 mod efi;
 mod machine;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use machine::{Firmware, Medium};
+use machine::{Firmware, Medium, OVMF, QEMU};
+use xc_harness::Need;
 use xc_iso::{BootEntry, Hybrid, Image, Meta, Options, Platform, Source};
 
 const META: Meta = Meta { mode: 0o644, uid: 0, gid: 0, mtime: 0 };
@@ -20,14 +23,15 @@ const ISOHDPFX: &str = "/usr/lib/ISOLINUX/isohdpfx.bin";
 /// asks for both.
 const BIOS_GREETING: &str = "boot: ";
 
-/// An image that says so when it is booted, one way or the other.
-fn image() -> Option<Image> {
-    for needed in [ISOLINUX, LDLINUX, ISOHDPFX] {
-        if !Path::new(needed).exists() {
-            println!("SKIPPED: {needed} is not installed (packages isolinux, syslinux-common)");
-            return None;
-        }
-    }
+/// What an image takes that boots either way.
+const LOADERS: Need = Need::All(&[
+    Need::File(ISOLINUX, "isolinux"),
+    Need::File(ISOHDPFX, "isolinux"),
+    Need::File(LDLINUX, "syslinux-common"),
+]);
+
+/// An image that says so when it is booted, one way or the other. It needs [`LOADERS`].
+fn image() -> Image {
     let mut image = Image::new(Options { volume_id: "BOOT".into(), ..Options::default() });
     let config = "SERIAL 0 115200\nPROMPT 1\n";
     image.dir("isolinux", Meta { mode: 0o755, ..META }).unwrap();
@@ -48,42 +52,40 @@ fn image() -> Option<Image> {
         info_table: false,
     });
     image.hybrid(Hybrid { mbr: fs::read(ISOHDPFX).unwrap(), gpt: true });
-    Some(image)
+    image
 }
 
 fn boots(firmware: Firmware, medium: Medium, greeting: &str) {
-    let Some(image) = image() else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("boot.iso");
-    image.write_to_file(&fs::File::create(&file).unwrap()).unwrap();
-    if let Some(said) = machine::boot(&file, firmware, medium, greeting) {
-        assert!(said.contains(greeting), "{firmware:?} {medium:?} said:\n{said}");
-    }
+    image().write_to_file(&fs::File::create(&file).unwrap()).unwrap();
+    let said = machine::boot(&file, firmware, medium, greeting);
+    assert!(said.contains(greeting), "{firmware:?} {medium:?} said:\n{said}");
 }
 
-#[test]
+#[test(needs = [LOADERS, QEMU])]
 fn a_bios_boots_the_cd() {
     boots(Firmware::Bios, Medium::Cd, BIOS_GREETING);
 }
 
-#[test]
+#[test(needs = [LOADERS, QEMU])]
 fn a_bios_boots_the_disk() {
     boots(Firmware::Bios, Medium::Disk, BIOS_GREETING);
 }
 
-#[test]
+#[test(needs = [LOADERS, QEMU, Need::File(OVMF, "ovmf")])]
 fn uefi_boots_the_cd() {
     boots(Firmware::Uefi, Medium::Cd, efi::GREETING);
 }
 
-#[test]
+#[test(needs = [LOADERS, QEMU, Need::File(OVMF, "ovmf")])]
 fn uefi_boots_the_disk() {
     boots(Firmware::Uefi, Medium::Disk, efi::GREETING);
 }
 
-#[test]
+#[test(needs = [LOADERS, Need::Program("xorriso")])]
 fn xorriso_reports_what_is_bootable() {
-    let Some(image) = image() else { return };
+    let image = image();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("boot.iso");
     let mut bytes = Vec::new();
@@ -100,10 +102,7 @@ fn xorriso_reports_what_is_bootable() {
     let mut command = Command::new("xorriso");
     command.arg("-indev").arg(&file);
     command.args(["-report_el_torito", "plain", "-report_system_area", "plain"]);
-    let Ok(output) = command.output() else {
-        println!("SKIPPED: xorriso is not installed");
-        return;
-    };
+    let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     for expected in [
         "El Torito boot img :   1  BIOS  y   none  0x0000  0x00      4",
@@ -141,4 +140,8 @@ fn what_cannot_be_booted_is_an_error() {
         let message = image.write(&mut std::io::sink()).unwrap_err().to_string();
         assert!(message.contains(expected), "{message} / {expected}");
     }
+}
+
+fn main() -> std::process::ExitCode {
+    xc_harness::main()
 }

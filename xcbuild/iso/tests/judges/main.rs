@@ -1,6 +1,10 @@
-//! Images are judged by the tools that others use: what each finds must be what went in. A judge
-//! that is not installed is skipped, and says so.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+//! Images are judged by the tools that others use: what each finds must be what went in. There is a
+//! test for each judge and tree; it is ignored where the judge is not installed, or has a fault.
+#![allow(clippy::unwrap_used)]
+
+// `#[test]` is the harness' own from here on, in all modules.
+#[macro_use]
+extern crate xc_harness;
 
 mod bsdtar;
 mod digests;
@@ -20,35 +24,42 @@ use std::fs;
 use std::path::Path;
 
 use model::{Fact, Facts, Model};
+use xc_harness::{Case, Need};
 use xc_iso::{Joliet, Options};
 
-/// Readers that are always there: our own, and a crate.
-const OWN: &str = "xc-iso";
-const HADRIS: &str = "hadris-iso";
+/// How a judge sees an image.
+#[derive(Clone, Copy)]
+struct Judge {
+    /// Its program; our own reader and a crate are always there, and have none.
+    program: Option<&'static str>,
+    look: fn(&Path) -> Facts,
+    /// Takes from a fact what the judge can't see and says whether it sees the entry at all.
+    blur: fn(&mut Fact) -> bool,
+}
 
-/// Has a judge look at all golden trees. `blur` takes from a fact what the
-/// judge can't see and says whether it sees the entry at all.
-fn judge(program: &str, look: impl Fn(&Path) -> Facts, blur: impl Fn(&mut Fact) -> bool) {
-    if ![OWN, HADRIS].contains(&program) && !tool::installed(program) {
-        return;
+impl Judge {
+    /// Has it look at each golden tree.
+    fn tests(self) -> Vec<Case> {
+        let needs: Vec<Need> = self.program.map(Need::Program).into_iter().collect();
+        let case = |(name, tree)| {
+            let reason = self.program.and_then(|program| tool::excuse(program, name));
+            Case::new(name, move || self.judge(name, tree)).needs(&needs).ignored(reason)
+        };
+        golden::ALL.map(case).into()
     }
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    for (name, tree) in golden::ALL {
-        if let Some(reason) = tool::excuse(program, name) {
-            println!("SKIPPED: {program}, {name}: {reason}");
-            continue;
-        }
+
+    fn judge(self, name: &str, tree: fn() -> Model) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
         // Where there is Joliet, 7-Zip looks at nothing else.
-        let with_joliet = (program != "7z").then_some(Joliet::Standard);
+        let with_joliet = (self.program != Some("7z")).then_some(Joliet::Standard);
         for joliet in std::iter::once(Joliet::Off).chain(with_joliet) {
             let file = folder.path().join(format!("{name}.iso"));
             fs::write(&file, bytes(&tree(), joliet)).expect("room for the image");
             let mut expected = tree().facts();
-            let mut found = look(&file);
-            expected.retain(|_, fact| blur(fact));
-            found.retain(|_, fact| blur(fact));
-            compare(&format!("{program}, {name}, {joliet:?}"), &expected, &found);
-            println!("{program}: {name}, {joliet:?}: {} entries as expected", found.len());
+            let mut found = (self.look)(&file);
+            expected.retain(|_, fact| (self.blur)(fact));
+            found.retain(|_, fact| (self.blur)(fact));
+            compare(&format!("{name}, {joliet:?}"), &expected, &found);
         }
     }
 }
@@ -76,39 +87,39 @@ fn compare(what: &str, expected: &Facts, found: &Facts) {
     assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
 }
 
-#[test]
-fn bsdtar_finds_what_went_in() {
-    judge("bsdtar", bsdtar::look, bsdtar::blur);
+#[tests]
+fn bsdtar_finds_what_went_in() -> Vec<Case> {
+    Judge { program: Some("bsdtar"), look: bsdtar::look, blur: bsdtar::blur }.tests()
 }
 
-#[test]
-fn xorriso_extracts_what_went_in() {
-    judge("xorriso", xorriso::look, xorriso::blur);
+#[tests]
+fn xorriso_extracts_what_went_in() -> Vec<Case> {
+    Judge { program: Some("xorriso"), look: xorriso::look, blur: xorriso::blur }.tests()
 }
 
-#[test]
-fn isoinfo_lists_what_went_in() {
-    judge("isoinfo", isoinfo::look, isoinfo::blur);
+#[tests]
+fn isoinfo_lists_what_went_in() -> Vec<Case> {
+    Judge { program: Some("isoinfo"), look: isoinfo::look, blur: isoinfo::blur }.tests()
 }
 
-#[test]
-fn sevenzip_lists_what_went_in() {
-    judge("7z", sevenzip::look, sevenzip::blur);
+#[tests]
+fn sevenzip_lists_what_went_in() -> Vec<Case> {
+    Judge { program: Some("7z"), look: sevenzip::look, blur: sevenzip::blur }.tests()
 }
 
-#[test]
-fn hadris_finds_what_went_in() {
-    judge(HADRIS, hadris::look, hadris::blur);
+#[tests]
+fn hadris_finds_what_went_in() -> Vec<Case> {
+    Judge { program: None, look: hadris::look, blur: hadris::blur }.tests()
 }
 
-#[test]
-fn our_reader_finds_what_went_in() {
-    judge(OWN, own::look, own::blur);
+#[tests]
+fn our_reader_finds_what_went_in() -> Vec<Case> {
+    Judge { program: None, look: own::look, blur: own::blur }.tests()
 }
 
-#[test]
-fn our_reader_extracts_what_went_in() {
-    judge(OWN, own::look_extracted, own::blur_extracted);
+#[tests]
+fn our_reader_extracts_what_went_in() -> Vec<Case> {
+    Judge { program: None, look: own::look_extracted, blur: own::blur_extracted }.tests()
 }
 
 /// The directories and files, whatever they are called.
@@ -119,23 +130,23 @@ fn contents(facts: &Facts) -> Vec<(char, Vec<u8>)> {
     contents
 }
 
-#[test]
-fn plain_readers_find_every_file_and_directory() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, tree) in golden::ALL {
-        if name == "deep" {
-            println!(
-                "SKIPPED: iso9660, deep: relocated directories are elsewhere in the plain tree"
-            );
-            continue;
-        }
-        let file = folder.path().join(format!("{name}.iso"));
-        fs::write(&file, bytes(&tree(), Joliet::Off)).unwrap();
-        // All else are empty files to them.
-        let mut expected = tree().facts();
-        expected.values_mut().filter(|fact| fact.kind != 'd').for_each(|fact| fact.kind = '-');
-        assert_eq!(plain::look(&file), contents(&expected), "{name}");
-    }
+#[tests]
+fn plain_readers_find_every_file_and_directory() -> Vec<Case> {
+    let elsewhere = "relocated directories are elsewhere in the plain tree";
+    let case = |(name, tree)| {
+        let reason = (name == "deep").then_some(elsewhere);
+        Case::new(name, move || plain_reader_finds(tree)).ignored(reason)
+    };
+    golden::ALL.map(case).into()
+}
+
+fn plain_reader_finds(tree: fn() -> Model) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, bytes(&tree(), Joliet::Off)).unwrap();
+    // All else are empty files to them.
+    let mut expected = tree().facts();
+    expected.values_mut().filter(|fact| fact.kind != 'd').for_each(|fact| fact.kind = '-');
+    assert_eq!(plain::look(file.path()), contents(&expected));
 }
 
 #[test]
@@ -146,4 +157,8 @@ fn joliet_has_every_file_and_directory() {
         fs::write(&file, bytes(&tree(), Joliet::Standard)).unwrap();
         assert_eq!(contents(&own::look_joliet(&file)), contents(&tree().facts()), "{name}");
     }
+}
+
+fn main() -> std::process::ExitCode {
+    xc_harness::main()
 }

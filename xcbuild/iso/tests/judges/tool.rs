@@ -2,16 +2,6 @@
 
 use std::process::Command;
 
-/// Whether a program is there; says so if not.
-pub fn installed(program: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
-    if !found {
-        println!("SKIPPED: {program} is not installed");
-    }
-    found
-}
-
 /// Why a judge can't judge a golden tree.
 pub fn excuse(program: &str, golden: &str) -> Option<&'static str> {
     match (program, golden) {
