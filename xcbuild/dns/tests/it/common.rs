@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
+use xc_harness::Need;
+
 use xc_dns::{Config, Event, Server, Stopper, Upstreams};
 
 /// What a client waits: SERVFAIL must come within it.
@@ -25,14 +27,12 @@ pub fn free_address() -> SocketAddr {
     UdpSocket::bind(any()).unwrap().local_addr().unwrap()
 }
 
-/// Whether `program` is installed; says so loudly if not.
-pub fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("-v").output().is_ok();
-    if !found {
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    found
-}
+/// What [`dig`] takes.
+pub const DIG: Need = Need::Program("dig");
+/// What [`Dnsmasq`] takes.
+pub const DNSMASQ: Need = Need::Program("dnsmasq");
+/// What [`Unbound`] takes.
+pub const UNBOUND: Need = Need::Program("unbound");
 
 /// A program that is killed with its guard.
 pub struct Program(pub Child);
@@ -72,10 +72,7 @@ pub struct Dnsmasq {
 }
 
 impl Dnsmasq {
-    pub fn start() -> Option<Self> {
-        if !installed("dnsmasq") {
-            return None;
-        }
+    pub fn start() -> Self {
         let address = free_address();
         let big = ["x".repeat(200).as_str(); 12].join(",");
         let mut command = Command::new("dnsmasq");
@@ -87,7 +84,7 @@ impl Dnsmasq {
         command.arg(format!("--txt-record=big.test,{big}"));
         command.arg(format!("--port={}", address.port()));
         let program = start(&mut command, "started");
-        Some(Self { address, program })
+        Self { address, program }
     }
 }
 
@@ -99,10 +96,7 @@ pub struct Unbound {
 }
 
 impl Unbound {
-    pub fn start() -> Option<Self> {
-        if !installed("unbound") {
-            return None;
-        }
+    pub fn start() -> Self {
         let address = free_address();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("unbound.conf");
@@ -120,7 +114,7 @@ impl Unbound {
         std::fs::write(&path, config).unwrap();
         let mut command = Command::new("unbound");
         let program = start(command.arg("-d").arg("-c").arg(&path), "start of service");
-        Some(Self { address, _program: program, _dir: dir })
+        Self { address, _program: program, _dir: dir }
     }
 }
 

@@ -8,8 +8,8 @@ use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Error, Server, Timing, Upstreams};
 
 use crate::common::{
-    Dnsmasq, PATIENCE, Proxy, Scripted, address_answer, any, coded, data, edns_query, free_address,
-    query, udp,
+    DNSMASQ, Dnsmasq, PATIENCE, Proxy, Scripted, address_answer, any, coded, data, edns_query,
+    free_address, query, udp,
 };
 
 /// A server that never answers, for as long as the socket lives.
@@ -37,9 +37,9 @@ fn a_dead_server_gives_servfail_in_time() {
     }
 }
 
-#[test]
+#[test(needs = [DNSMASQ])]
 fn the_next_server_answers_when_one_fails() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let (_socket, silent) = silent();
     let broken = Scripted::start(|query| vec![coded(query, ResponseCode::ServFail)]);
     let refusing = Scripted::start(|query| vec![coded(query, ResponseCode::Refused)]);
@@ -227,9 +227,9 @@ fn a_stale_answer_is_better_than_none_if_wanted() {
     }
 }
 
-#[test]
+#[test(needs = [DNSMASQ])]
 fn a_taken_port_names_the_server_that_has_it() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let upstreams = Upstreams::Servers(vec![free_address()]);
     let Err(error) = Server::bind(Config::new(vec![dnsmasq.address], upstreams)) else {
         panic!("bound a taken port");

@@ -6,22 +6,27 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Timing, Upstreams};
+use xc_harness::Need;
 
 use crate::common::{PATIENCE, Proxy, Scripted, address_answer, any, data, query, udp};
 
 /// Servers on port 53 of loopback addresses that nothing else has; each answers with its number.
-fn numbered_servers(network: u8) -> Option<[Scripted; 2]> {
-    let server = |number: u8| -> std::io::Result<Scripted> {
-        let socket = UdpSocket::bind((format!("127.53.{network}.{number}"), 53))?;
-        Ok(Scripted::on(socket, move |query| vec![address_answer(query, [10, 0, 0, number], 600)]))
-    };
-    let both = || -> std::io::Result<[Scripted; 2]> { Ok([server(1)?, server(2)?]) };
-    both().map_err(|error| eprintln!("SKIPPED: no port 53 for test servers: {error}")).ok()
+fn numbered_servers(network: u8) -> [Scripted; 2] {
+    [1, 2].map(|number| {
+        let socket = UdpSocket::bind((format!("127.53.{network}.{number}"), 53)).unwrap();
+        Scripted::on(socket, move |query| vec![address_answer(query, [10, 0, 0, number], 600)])
+    })
 }
 
-#[test]
+/// [`numbered_servers`] can be had.
+const PORT_53: Need = Need::Check(|| {
+    let bound = UdpSocket::bind("127.53.255.1:53");
+    bound.map(drop).map_err(|error| format!("no port 53 for test servers: {error}"))
+});
+
+#[test(needs = [PORT_53])]
 fn the_servers_of_a_changed_resolv_conf_are_asked() {
-    let Some(_servers) = numbered_servers(0) else { return };
+    let _servers = numbered_servers(0);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("resolv.conf");
     let name_server = |number| fs::write(&path, format!("nameserver 127.53.0.{number}\n")).unwrap();
@@ -55,8 +60,8 @@ struct Chain {
 }
 
 impl Chain {
-    fn start(network: u8, timing: Timing) -> Option<Self> {
-        let servers = numbered_servers(network)?;
+    fn start(network: u8, timing: Timing) -> Self {
+        let servers = numbered_servers(network);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("resolv.conf");
         fs::write(&path, format!("nameserver 127.53.{network}.1\n")).unwrap();
@@ -66,7 +71,7 @@ impl Chain {
         let mut config = Config::new(vec![any()], Upstreams::Servers(vec![host.address]));
         config.timing = timing;
         let node = Proxy::start(config);
-        Some(Self { _dir: dir, path, _servers: servers, host, node })
+        Self { _dir: dir, path, _servers: servers, host, node }
     }
 
     fn ask(&self, name: &str) -> Vec<String> {
@@ -74,11 +79,11 @@ impl Chain {
     }
 }
 
-#[test]
+#[test(needs = [PORT_53])]
 fn a_node_forgets_what_it_has_when_the_hosts_resolv_conf_changes() {
     let timing = Timing { look_at_files: Duration::ZERO, ..Timing::default() };
     let timing = Timing { confirm: Duration::ZERO, ..timing };
-    let Some(chain) = Chain::start(1, timing) else { return };
+    let chain = Chain::start(1, timing);
     for _ in 0..2 {
         assert_eq!(chain.ask("a.test."), ["10.0.0.1"]);
         assert_eq!(chain.ask("b.test."), ["10.0.0.1"]);
@@ -97,11 +102,11 @@ fn a_node_forgets_what_it_has_when_the_hosts_resolv_conf_changes() {
     assert_eq!(upstreams, ["127.53.1.2:53"]);
 }
 
-#[test]
+#[test(needs = [PORT_53])]
 fn a_change_reaches_a_node_within_a_second() {
     let timing = Timing::default();
     assert!(timing.look_at_files + timing.confirm < Duration::from_secs(1));
-    let Some(chain) = Chain::start(2, timing) else { return };
+    let chain = Chain::start(2, timing);
     assert_eq!(chain.ask("a.test."), ["10.0.0.1"]);
     fs::write(&chain.path, "nameserver 127.53.2.2\n").unwrap();
     let changed = Instant::now();
@@ -116,10 +121,10 @@ fn a_change_reaches_a_node_within_a_second() {
     assert_eq!(chain.ask("a.test."), ["10.0.0.2"]);
 }
 
-#[test]
+#[test(needs = [PORT_53])]
 fn the_cache_answers_while_the_host_is_silent() {
     let timing = Timing { confirm: Duration::ZERO, ..Timing::default() };
-    let Some(mut chain) = Chain::start(3, timing) else { return };
+    let mut chain = Chain::start(3, timing);
     assert_eq!(chain.ask("a.test."), ["10.0.0.1"]);
     chain.node.event("forward");
     chain.host.stop();

@@ -5,8 +5,8 @@ use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Upstreams};
 
 use crate::common::{
-    Dnsmasq, Proxy, Scripted, Unbound, address_answer, any, data, dig, edns_query, free_address,
-    installed, query, tcp, udp,
+    DIG, DNSMASQ, Dnsmasq, Proxy, Scripted, UNBOUND, Unbound, address_answer, any, data, dig,
+    edns_query, free_address, query, tcp, udp,
 };
 
 /// dig's answer without what may differ: times, sizes, ids, TTLs, order.
@@ -17,12 +17,9 @@ fn answer_of(server: std::net::SocketAddr, args: &str) -> Vec<String> {
     lines
 }
 
-#[test]
+#[test(needs = [DIG, DNSMASQ, UNBOUND])]
 fn dig_sees_the_same_with_and_without_the_proxy() {
-    if !installed("dig") {
-        return;
-    }
-    let (Some(dnsmasq), Some(unbound)) = (Dnsmasq::start(), Unbound::start()) else { return };
+    let (dnsmasq, unbound) = (Dnsmasq::start(), Unbound::start());
     for (server, questions) in [
         (
             dnsmasq.address,
@@ -44,9 +41,9 @@ fn dig_sees_the_same_with_and_without_the_proxy() {
     }
 }
 
-#[test]
+#[test(needs = [DNSMASQ])]
 fn the_second_time_it_is_in_the_cache() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let proxy = Proxy::to(&[dnsmasq.address]);
     for (name, rtype, source, expected) in [
         ("www.test.", RecordType::A, "forward", "10.0.0.1"),
@@ -73,9 +70,9 @@ fn ttls_are_lowered_to_the_limit() {
     assert_eq!(server.times_asked(), 1);
 }
 
-#[test]
+#[test(needs = [DNSMASQ])]
 fn what_does_not_fit_is_truncated_and_whole_by_tcp() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let proxy = Proxy::to(&[dnsmasq.address]);
     for question in
         [query("big.test.", RecordType::TXT), edns_query("big.test.", RecordType::TXT, 4096)]
@@ -88,18 +85,19 @@ fn what_does_not_fit_is_truncated_and_whole_by_tcp() {
     assert!(!whole[0].metadata.truncation);
     assert_eq!(whole[0].answers.len(), 1);
     assert!(whole[0].to_vec().unwrap().len() > 2400);
-    if installed("dig") {
-        let seen = dig(proxy.address, "big.test TXT");
-        assert!(
-            seen.contains("Truncated, retrying in TCP mode") && seen.contains("xxxx"),
-            "{seen}"
-        );
-    }
 }
 
-#[test]
+#[test(needs = [DIG, DNSMASQ])]
+fn dig_asks_by_tcp_for_what_is_truncated() {
+    let dnsmasq = Dnsmasq::start();
+    let proxy = Proxy::to(&[dnsmasq.address]);
+    let seen = dig(proxy.address, "big.test TXT");
+    assert!(seen.contains("Truncated, retrying in TCP mode") && seen.contains("xxxx"), "{seen}");
+}
+
+#[test(needs = [DNSMASQ])]
 fn one_connection_takes_many_queries() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let proxy = Proxy::to(&[dnsmasq.address]);
     let queries: Vec<_> = (0..100)
         .map(|number| {

@@ -1,7 +1,11 @@
 //! The proxy between real clients and real servers, all on loopback.
 
-// Helpers of tests are tests: what fails in them fails the test, and skips are printed.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+// Helpers of tests are tests: what fails in them fails the test.
+#![allow(clippy::unwrap_used)]
+
+// `#[test]` is the harness' own from here on, in all modules.
+#[macro_use]
+extern crate xc_harness;
 
 mod common;
 
@@ -12,3 +16,7 @@ mod namespace;
 mod own_names;
 mod program;
 mod tcp_clients;
+
+fn main() -> std::process::ExitCode {
+    xc_harness::main()
+}

@@ -3,7 +3,9 @@
 
 use std::process::Command;
 
-use crate::common::installed;
+use xc_harness::Need;
+
+use crate::common::DIG;
 
 /// The server's side; the client's side is the namespace of `$client`.
 const SCRIPT: &str = r#"
@@ -41,17 +43,15 @@ nsenter -t $client -n sh -eu -c '
     done'
 "#;
 
-#[test]
-fn every_address_answers_for_itself() {
-    if !installed("dig") {
-        return;
-    }
+fn namespaces() -> Result<(), String> {
     let mut probe = Command::new("unshare");
-    probe.args(["-rn", "ip", "link", "add", "type", "veth"]);
-    if !probe.status().is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: no user namespace with network here (unshare -rn, ip)");
-        return;
-    }
+    let probe = probe.args(["-rn", "ip", "link", "add", "type", "veth"]).output();
+    let made = probe.is_ok_and(|done| done.status.success());
+    if made { Ok(()) } else { Err("no user namespaces with a network (unshare -rn, ip)".into()) }
+}
+
+#[test(needs = [DIG, Need::Check(namespaces)])]
+fn every_address_answers_for_itself() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new("unshare")
         .args(["-rn", "--kill-child", "sh", "-c", SCRIPT])

@@ -8,14 +8,11 @@ use hickory_proto::rr::RecordType;
 use xc_dns::{Config, Upstreams};
 
 use crate::common::{
-    Proxy, Scripted, address_answer, any, data, dig, free_address, installed, query, udp,
+    DIG, Proxy, Scripted, address_answer, any, data, dig, free_address, query, udp,
 };
 
-#[test]
+#[test(needs = [DIG])]
 fn own_names_are_answered_and_followed() {
-    if !installed("dig") {
-        return;
-    }
     let dir = tempfile::tempdir().unwrap();
     let hosts = dir.path().join("hosts");
     fs::write(&hosts, "192.168.0.1 vm-001\n1000::1:192.168.0.1 vm-001\n192.0.2.1 www.example\n")

@@ -10,7 +10,9 @@ use hickory_proto::rr::RecordType;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::common::{Dnsmasq, PATIENCE, Scripted, address_answer, data, free_address, query, udp};
+use crate::common::{
+    DNSMASQ, Dnsmasq, PATIENCE, Scripted, address_answer, data, free_address, query, udp,
+};
 
 fn xc_dns(args: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xc-dns")).args(args.split_whitespace()).output().unwrap()
@@ -70,9 +72,9 @@ fn in_the_background_it_is_bound_when_the_command_returns() {
     assert!(log.contains("udp NOERROR cache"), "{log}");
 }
 
-#[test]
+#[test(needs = [DNSMASQ])]
 fn what_does_not_work_is_said_and_the_exit_code_tells() {
-    let Some(dnsmasq) = Dnsmasq::start() else { return };
+    let dnsmasq = Dnsmasq::start();
     let taken = format!("--listen {} --upstream 127.0.0.1:1", dnsmasq.address);
     let own = free_address();
     for (args, code, expected) in [
