@@ -1,10 +1,9 @@
-//! ISOs as the reference tools see them.
+//! What a cdrom's key and bytes are made of.
 
 use super::{Layout, NamedLayer, Options, build};
 use xc_report::Reporter;
 use xc_store::store::Store;
 use xc_store::tree::{Entry, Tree, TreePath, write_tar};
-use xc_sys::exec::{Exec, ExecError};
 
 fn layer(store: &Store, name: &str, entries: &[(&str, Entry)]) -> NamedLayer {
     let mut tree = Tree::new();
@@ -28,59 +27,6 @@ fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
     (dir, store)
-}
-
-/// What a tool says, or `None` and a line on why the check is skipped.
-#[allow(clippy::print_stdout)]
-fn tool(program: &str, arguments: &[&str]) -> Option<String> {
-    match Exec::new(program).args(arguments).output() {
-        Ok(out) => Some(String::from_utf8_lossy(&out).into_owned()),
-        Err(ExecError::Missing { program }) => {
-            println!("SKIPPED: {program} is not installed");
-            None
-        }
-        Err(e) => panic!("{e}"),
-    }
-}
-
-#[test]
-fn reference_tools_list_both_layouts() {
-    let (dir, store) = store();
-    let script = dir.path().join("s");
-    std::fs::write(&script, "echo\n").unwrap();
-    for (layout, expected) in [
-        (
-            Layout::Tree,
-            &[
-                "/00first",
-                "/00first/etc",
-                "/00first/etc/x",
-                "/00first/usr",
-                "/00first/usr/bin",
-                "/00first/usr/bin/run",
-                "/01second",
-                "/01second/etc",
-                "/01second/etc/link",
-                "/script",
-            ][..],
-        ),
-        (Layout::Tar, &["/00first.tar", "/01second.tar", "/script"]),
-    ] {
-        let options = Options { layout, script: Some(&script), ..Options::default() };
-        let iso = build(&layers(&store), &options, &store).unwrap();
-        let path = store.blob(&iso.blob.digest).unwrap().unwrap();
-        let path = path.to_str().unwrap();
-        if let Some(list) = tool("isoinfo", &["-R", "-f", "-i", path]) {
-            let mut names: Vec<&str> = list.lines().collect();
-            names.sort_unstable();
-            assert_eq!(names, expected);
-        }
-        if let Some(list) = tool("isoinfo", &["-d", "-i", path]) {
-            assert!(list.contains("Volume id: xcluster\n"), "{list}");
-            assert!(list.contains("Joliet") && list.contains("Rock Ridge"), "{list}");
-        }
-        tool("xorriso", &["-abort_on", "WARNING", "-indev", path, "-find", "/"]);
-    }
 }
 
 #[test]
