@@ -9,7 +9,7 @@ use crate::Need;
 /// A thing that tests share. Only serial tests do, so one has it at a time.
 ///
 /// Each leaves it as it found it, but for one that is `last`. After one that failed it is made again
-/// for the next, since nobody knows what was left in it.
+/// for the next, since its state is unknown.
 pub struct Fixture<T: 'static> {
     needs: &'static [Need],
     make: fn() -> T,
@@ -20,7 +20,7 @@ pub struct Fixture<T: 'static> {
 enum State<T> {
     None,
     Made(Arc<T>),
-    /// It could not be made: nobody tries again.
+    /// It could not be made, and is not tried again.
     Failed,
 }
 
@@ -52,18 +52,18 @@ impl<T: Send + Sync> Fixture<T> {
 }
 
 /// A fixture of any type, as the harness sees it.
-pub trait Shared: Sync {
+pub trait AnyFixture: Sync {
     /// What the machine must have for it.
     fn needs(&self) -> &'static [Need];
-    /// So many tests will use it.
+    /// Sets how many tests will use it.
     fn expect_users(&self, count: usize);
-    /// One of them has ended, and this is how.
-    fn used(&self, passed: bool);
-    /// Where it is, which tells it from others.
+    /// Notes that one of them has ended.
+    fn release(&self, passed: bool);
+    /// Its identity.
     fn address(&self) -> usize;
 }
 
-impl<T: Send + Sync> Shared for Fixture<T> {
+impl<T: Send + Sync> AnyFixture for Fixture<T> {
     fn needs(&self) -> &'static [Need] {
         self.needs
     }
@@ -72,7 +72,7 @@ impl<T: Send + Sync> Shared for Fixture<T> {
         self.users.store(count, Ordering::SeqCst);
     }
 
-    fn used(&self, passed: bool) {
+    fn release(&self, passed: bool) {
         let last = self.users.fetch_sub(1, Ordering::SeqCst) == 1;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if (last || !passed) && matches!(*state, State::Made(_)) {

@@ -21,9 +21,9 @@
 //! its own, if need be one of a table's [`Case`]s.
 //!
 //! The command line and what is printed are those of Rust's own harness, by `libtest-mimic`:
-//! `cargo test NAME` runs those with `NAME` in them. Tests run in parallel, but those that are `serial`
-//! one after another, beside the others; those on a [`Fixture`], such as a running cluster, follow each
-//! other while it is up. Who runs when is said by [`schedule`].
+//! `cargo test NAME` runs those with `NAME` in them. Tests run in parallel, but of those that are
+//! `serial` one at a time; those on a [`Fixture`], such as a running cluster, follow each other while it
+//! is up.
 //!
 //! What panics print is kept for the list of failures. Other output is shown as it comes.
 
@@ -36,7 +36,7 @@ mod schedule;
 mod test;
 
 pub use case::Case;
-pub use fixture::{Fixture, Shared};
+pub use fixture::{AnyFixture, Fixture};
 pub use need::Need;
 pub use run::main;
 pub use schedule::assert_serial;

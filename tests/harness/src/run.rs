@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::schedule::Schedule;
 use crate::test::Body;
-use crate::{Case, Shared, Test, need, outcome};
+use crate::{AnyFixture, Case, Test, need, outcome};
 
 /// Tests that took as long are listed at the end.
 const LONG: Duration = Duration::from_secs(5);
@@ -31,8 +31,8 @@ impl Planned {
     }
 }
 
-/// What all tests of a run share.
-struct Shelf {
+/// What all tests share.
+struct Run {
     schedule: Schedule,
     times: Mutex<Vec<(Duration, String)>>,
 }
@@ -44,8 +44,8 @@ pub fn main() -> ExitCode {
     let at_once = arguments
         .test_threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-    let shelf = Arc::new(Shelf { schedule: Schedule::new(at_once), times: Mutex::default() });
-    let trials = trials(planned, &arguments, &shelf);
+    let run = Arc::new(Run { schedule: Schedule::new(at_once), times: Mutex::default() });
+    let trials = trials(planned, &arguments, &run);
     if at_once > 1 {
         // A thread for each, most of which wait for their turns.
         arguments.test_threads = Some(trials.len().max(2));
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
     outcome::keep_panics();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
-        shelf.print_times();
+        run.print_times();
     }
     conclusion.exit_code()
 }
@@ -100,11 +100,11 @@ fn in_order(mut planned: Vec<Planned>) -> Vec<Planned> {
 }
 
 /// What `libtest-mimic` takes. Those that may run are expected by the schedule and their fixtures.
-fn trials(planned: Vec<Planned>, arguments: &Arguments, shelf: &Arc<Shelf>) -> Vec<Trial> {
+fn trials(planned: Vec<Planned>, arguments: &Arguments, run: &Arc<Run>) -> Vec<Trial> {
     // Whoever lists, as cargo-nextest does, or runs what is ignored, must see beforehand which are.
     let forced = arguments.ignored || arguments.include_ignored;
     let flags = forced || arguments.list;
-    let mut users: BTreeMap<usize, (&dyn Shared, usize)> = BTreeMap::new();
+    let mut users: BTreeMap<usize, (&dyn AnyFixture, usize)> = BTreeMap::new();
     let mut trials = Vec::new();
     for (number, planned) in planned.into_iter().enumerate() {
         let (name, test) = (planned.name.clone(), planned.test);
@@ -114,14 +114,14 @@ fn trials(planned: Vec<Planned>, arguments: &Arguments, shelf: &Arc<Shelf>) -> V
             continue;
         }
         let ignored = flags && planned.missing().is_some();
-        let of_it = Arc::clone(shelf);
-        let run = move || match planned.missing() {
-            Some(reason) if !forced => of_it.ignore(number, &test, reason),
-            _ => of_it.run(number, planned),
+        let this_run = Arc::clone(run);
+        let body = move || match planned.missing() {
+            Some(reason) if !forced => this_run.ignore(number, &test, reason),
+            _ => this_run.run(number, planned),
         };
-        let trial = Trial::ignorable_test(name, run).with_ignored_flag(ignored);
+        let trial = Trial::ignorable_test(name, body).with_ignored_flag(ignored);
         if !arguments.is_filtered_out(&trial) {
-            shelf.schedule.expect(number, test.serial);
+            run.schedule.expect(number, test.serial);
             if let Some(fixture) = test.fixture {
                 users.entry(fixture.address()).or_insert((fixture, 0)).1 += 1;
             }
@@ -134,12 +134,12 @@ fn trials(planned: Vec<Planned>, arguments: &Arguments, shelf: &Arc<Shelf>) -> V
     trials
 }
 
-impl Shelf {
+impl Run {
     /// Leaves a test out.
     fn ignore(&self, number: usize, test: &Test, reason: String) -> Result<Completion, Failed> {
         self.schedule.withdraw(number, test.serial);
         if let Some(fixture) = test.fixture {
-            fixture.used(true);
+            fixture.release(true);
         }
         Ok(Completion::ignored_with(reason))
     }
@@ -155,7 +155,7 @@ impl Shelf {
         });
         if let Some(fixture) = test.fixture {
             // Still in its turn: ending a fixture takes a moment, and the next may make another.
-            fixture.used(ended.is_ok());
+            fixture.release(ended.is_ok());
         }
         drop(turn);
         self.times.lock().unwrap_or_else(PoisonError::into_inner).push((begun.elapsed(), name));

@@ -1,16 +1,16 @@
 //! Which test runs when.
 //!
 //! Every test has a thread, which waits here for its turn. There are two queues. Of the serial tests
-//! one runs at a time: each is a cluster or the like, which alone keeps a machine busy for a while and
-//! idle for another. Of the others as many run at once as there are cores, and they let the serial one
-//! have the cores where it wants them: they fill what it leaves.
+//! one runs at a time: each is a cluster or the like, which keeps the cores busy for a while and idle
+//! for another. Of the others as many run at once as there are cores, at a lower priority: they take
+//! the time that the serial one leaves.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// By how much the other tests stand back; the largest step there is is 19.
-const STAND_BACK: i32 = 10;
+/// By how much the priority of the other tests is lower (nice(2)).
+const NICE: i32 = 10;
 
 thread_local! {
     static SERIAL: Cell<bool> = const { Cell::new(false) };
@@ -24,7 +24,7 @@ pub fn assert_serial() {
     assert!(SERIAL.get(), "only a test that is `serial` may use this");
 }
 
-/// Who runs, and who waits.
+/// The queues.
 pub(crate) struct Schedule {
     queues: Mutex<Queues>,
     changed: Condvar,
@@ -56,7 +56,7 @@ impl Queues {
 }
 
 impl Schedule {
-    /// Nobody waits; so many tests may run at once, besides a serial one.
+    /// Empty queues; so many tests may run at once, besides a serial one.
     pub(crate) fn new(at_once: usize) -> Self {
         let queue = |at_once| Queue { at_once, ..Queue::default() };
         let queues = Queues { serial: queue(1), other: queue(at_once) };
@@ -104,8 +104,8 @@ impl Turn<'_> {
     pub(crate) fn begin(&self) {
         SERIAL.set(self.serial);
         if !self.serial {
-            // Of this thread and of what it starts (Linux; nice(2)). It is only better than nothing.
-            let _ = rustix::process::nice(STAND_BACK);
+            // On Linux, of this thread and of what it starts. A failure does no harm.
+            let _ = rustix::process::nice(NICE);
         }
     }
 }

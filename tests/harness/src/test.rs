@@ -1,6 +1,6 @@
 //! What is known of a test before it runs.
 
-use crate::{Case, Need, Shared};
+use crate::{AnyFixture, Case, Need};
 
 /// A test, or a table of them, as the attributes register it.
 #[derive(Clone, Copy)]
@@ -9,7 +9,7 @@ pub struct Test {
     function: &'static str,
     pub(crate) body: Body,
     pub(crate) needs: &'static [Need],
-    pub(crate) fixture: Option<&'static dyn Shared>,
+    pub(crate) fixture: Option<&'static dyn AnyFixture>,
     pub(crate) last: bool,
     pub(crate) serial: bool,
     pub(crate) slow: bool,
@@ -57,7 +57,7 @@ impl Test {
 
     /// It runs on that fixture, with the others that do.
     #[must_use]
-    pub const fn on(self, fixture: &'static dyn Shared) -> Self {
+    pub const fn on(self, fixture: &'static dyn AnyFixture) -> Self {
         Self { fixture: Some(fixture), serial: true, ..self }
     }
 

@@ -69,7 +69,7 @@ fn failures_say_where_and_why_once() {
 fn a_fixture_is_made_once_and_ended_before_the_run_is() {
     let (said, code) = subject(&["shares"]);
     assert_eq!(code, Some(101), "one of them fails");
-    // After the third, which failed, nobody needs it again.
+    // After the third, which failed, no test needs it again.
     assert_eq!(said.matches("made shared").count(), 1, "{said}");
     assert_eq!(said.matches("ended shared").count(), 1, "{said}");
 

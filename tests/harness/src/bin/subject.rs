@@ -10,23 +10,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use xc_harness::{Case, Fixture, Need};
 
 /// What tells on stderr when it is made and when it ends.
-struct Told(&'static str);
+struct Noted(&'static str);
 
-impl Drop for Told {
+impl Drop for Noted {
     fn drop(&mut self) {
         eprintln!("ended {}", self.0);
     }
 }
 
-fn told(name: &'static str) -> Told {
+fn noted(name: &'static str) -> Noted {
     eprintln!("made {name}");
-    Told(name)
+    Noted(name)
 }
 
-static SHARED: Fixture<Told> = Fixture::new(&[], || told("shared"));
-static BROKEN: Fixture<Told> = Fixture::new(&[], || panic!("it can't be made"));
-static NOWHERE: Fixture<Told> =
-    Fixture::new(&[Need::Program("nosuchprogram")], || told("what needs what is nowhere"));
+static SHARED: Fixture<Noted> = Fixture::new(&[], || noted("shared"));
+static BROKEN: Fixture<Noted> = Fixture::new(&[], || panic!("it can't be made"));
+static NOWHERE: Fixture<Noted> =
+    Fixture::new(&[Need::Program("nosuchprogram")], || noted("what needs what is nowhere"));
 
 fn never() -> Result<(), String> {
     eprintln!("asked");
@@ -106,12 +106,12 @@ mod below {
 
     #[test(on = &USED_UP, last)]
     fn a_uses_up() {
-        *USED_UP.get().lock().expect("nobody else has it") -= 1;
+        *USED_UP.get().lock().expect("it is serial") -= 1;
     }
 
     #[test(on = &USED_UP)]
     fn z_finds_it_whole() {
-        assert_eq!(*USED_UP.get().lock().expect("nobody else has it"), 1);
+        assert_eq!(*USED_UP.get().lock().expect("it is serial"), 1);
     }
 
     #[test(on = &BROKEN)]
