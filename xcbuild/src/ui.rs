@@ -20,7 +20,7 @@ use xc_sys::wait::{CancelMode, Waiter, Woken};
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
 const READER_GONE: i32 = 141;
-/// How often a bar or spinner is drawn anew.
+/// How often a bar or spinner is redrawn.
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// How much is said on stderr.
@@ -41,13 +41,13 @@ pub fn set_level(level: Level) {
     LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
-fn speaks() -> bool {
+fn is_verbose() -> bool {
     LEVEL.load(Ordering::Relaxed) >= Level::Normal as u8
 }
 
 fn bars() -> &'static MultiProgress {
     BARS.get_or_init(|| {
-        let visible = speaks() && io::stderr().is_terminal();
+        let visible = is_verbose() && io::stderr().is_terminal();
         let target =
             if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         MultiProgress::with_draw_target(target)
@@ -60,7 +60,7 @@ fn coloured() -> bool {
 }
 
 fn say(line: &str) {
-    // With nobody left to read stderr there is nobody to tell.
+    // Without a reader of stderr there is nothing to do.
     bars().suspend(|| {
         let _ = writeln!(io::stderr().lock(), "{line}");
     });
@@ -72,13 +72,13 @@ fn paint(code: &str, text: &str) -> String {
 
 /// Says that something is done or begins: a verb and what it is about.
 pub fn status(verb: &str, what: impl Display) {
-    if speaks() {
+    if is_verbose() {
         say(&format!("{} {what}", paint("1;32", &format!("{verb:>12}"))));
     }
 }
 
-/// Says that something went wrong that the program goes on after: a verb and what it is about.
-pub fn bad(verb: &str, what: impl Display) {
+/// Says that something failed that the program survives: a verb and what it is about.
+pub fn failure(verb: &str, what: impl Display) {
     say(&format!("{} {what}", paint("1;31", &format!("{verb:>12}"))));
 }
 
@@ -89,7 +89,7 @@ pub fn warn(text: impl Display) {
 
 /// Says what to do next.
 pub fn hint(text: impl Display) {
-    if speaks() {
+    if is_verbose() {
         say(&format!("{} {text}", paint("1;36", "hint:")));
     }
 }
@@ -155,10 +155,10 @@ pub fn result_bytes(bytes: &[u8]) {
 #[derive(Debug)]
 pub struct Stream(());
 
-/// So much a pipe takes at once when it says that it takes something: PIPE_BUF.
-const AT_ONCE: usize = 4096;
+/// How many bytes a pipe takes at least when it polls writable (pipe(7)).
+const PIPE_BUF: usize = 4096;
 /// How long a reader has after a cancel.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// The stream; not to a terminal, which bytes would upset.
@@ -172,12 +172,12 @@ impl Write for Stream {
         let out = io::stdout().lock();
         let wait = |mode| Waiter::new(mode).writable(&out);
         if let Woken::Cancelled = wait(CancelMode::Honour).wait()? {
-            let until = Instant::now() + LAST_CHANCE;
+            let until = Instant::now() + CANCEL_GRACE;
             if let Woken::TimedOut = wait(CancelMode::Ignore).until(until).wait()? {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         }
-        Ok(rustix::io::write(&out, &bytes[..bytes.len().min(AT_ONCE)])?)
+        Ok(rustix::io::write(&out, &bytes[..bytes.len().min(PIPE_BUF)])?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -187,7 +187,7 @@ impl Write for Stream {
 
 /// Prints a result that takes the place of the one before: on a terminal on an empty screen, else
 /// after an empty line.
-pub fn picture(text: impl Display) {
+pub fn redraw(text: impl Display) {
     let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "\n" };
     result(format_args!("{before}{text}"));
 }
@@ -243,9 +243,9 @@ impl Drop for Progress {
 
 /// What libraries report is shown like everything else.
 #[derive(Debug)]
-struct Shown;
+struct TerminalSink;
 
-impl Sink for Shown {
+impl Sink for TerminalSink {
     fn status(&self, verb: &'static str, what: &str) {
         status(verb, what);
     }
@@ -262,7 +262,7 @@ impl Sink for Shown {
 /// The reporter that libraries get from the command line.
 pub fn reporter() -> Reporter {
     static REPORTER: OnceLock<Reporter> = OnceLock::new();
-    REPORTER.get_or_init(|| Reporter::new(Shown)).clone()
+    REPORTER.get_or_init(|| Reporter::new(TerminalSink)).clone()
 }
 
 #[cfg(test)]

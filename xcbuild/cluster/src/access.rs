@@ -112,7 +112,7 @@ impl Target {
                 bail!(vigil.why())
             }
             Bounded::Ended(status, output) => Ok((status, output)),
-            Bounded::Broken(_) => bail!(vigil.why()),
+            Bounded::Stopped(_) => bail!(vigil.why()),
             Bounded::TimedOut(_) => bail!("{} does not answer", self.node),
         }
     }
@@ -149,7 +149,7 @@ impl Target {
     /// Runs a program that talks to the node, with our own terminal.
     fn attached(&self, program: Exec) -> Result<ExitStatus> {
         let vigil = Vigil::over(&self.run, self.node)?;
-        match program.status_unless(vigil.as_fd())? {
+        match program.status_until(vigil.as_fd())? {
             Some(status) if !(lost(status) && vigil.ends_within(LAST_BREATH)) => Ok(status),
             _ => bail!(vigil.why()),
         }

@@ -186,8 +186,8 @@ impl Proxy {
     fn warn_of_circle(&self, client: Client) {
         if !self.warned_of_circle.replace(true) {
             self.tell(&Event::Warning(format!(
-                "a query from {} has been here before: the servers that are forwarded to forward \
-                 to this one; name others",
+                "forwarding loop: a query from {} has been here before; name servers that do not \
+                 forward to this one",
                 client.address
             )));
         }

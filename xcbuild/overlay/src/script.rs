@@ -127,7 +127,7 @@ impl Script<'_> {
         }
         let traced = match ended.watched {
             Watched::Not(why) => Err(why),
-            Watched::Whole => finish(watcher, scene, began, &path)?,
+            Watched::Fully => finish(watcher, scene, began, &path)?,
         };
         match traced {
             Ok((trace, stamps)) => {

@@ -1,4 +1,4 @@
-//! What libraries tell whoever called them. They never print: the command line decides what a
+//! What libraries report to their caller. They never print: the command line decides what a
 //! person sees, another caller what becomes of it, and a test asserts it.
 //!
 //! | what | how |
@@ -46,7 +46,7 @@ impl Reporter {
         Self(Arc::new(sink))
     }
 
-    /// Reports to nothing: for callers that have no one to tell.
+    /// Discards all reports.
     pub fn silent() -> Self {
         Self::new(Silent)
     }

@@ -1,6 +1,6 @@
 //! The name that a person may have meant.
 
-/// The known name that is nearest to the one that was given, if any is near at all.
+/// The known name that is nearest to the one that was given, if any is close enough.
 ///
 /// Near is: at most one slip (a letter too much, too few, another, or two swapped), and one more for
 /// every three letters; or one name is the beginning of the other.
@@ -16,7 +16,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// `; did you mean `x`?`, or nothing where no known name is near.
+/// `; did you mean `x`?`, or nothing where no known name is close.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
 }
@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn slips_are_near_and_other_words_are_not() {
         let known = ["network-topology", "iptools", "env", "xnet"];
-        for (name, near) in [
+        for (name, expected) in [
             ("iptool", Some("iptools")),
             ("ip-tools", Some("iptools")),
             ("network-toplogy", Some("network-topology")),
@@ -39,7 +39,7 @@ mod tests {
             ("x", None),
             ("", None),
         ] {
-            assert_eq!(nearest(name, known), near, "{name}");
+            assert_eq!(nearest(name, known), expected, "{name}");
         }
     }
 }

@@ -70,7 +70,7 @@ fn push_case(text: &mut String, outcome: &Outcome) {
     };
     if let Some(element) = element {
         let reason = outcome.verdict.reason();
-        // A skipped case has no kind of its own.
+        // A skipped case has no type.
         let kind =
             if element == "skipped" { String::new() } else { format!(" type=\"{element}\"") };
         let (message, body) =
@@ -117,7 +117,7 @@ fn content(text: &str) -> String {
             '\n' | '\t' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
                 done.push(c)
             }
-            // A reader would make a line end of it, and nobody misses it before one.
+            // A reader would make a line end of it, and before one it says nothing.
             '\r' => {}
             other => {
                 let _ = write!(done, "\\x{:02x}", u32::from(other));

@@ -24,7 +24,7 @@ const NEEDS_LIMIT: Duration = Duration::from_secs(20);
 
 /// A cluster on which cases run.
 #[derive(Debug)]
-pub struct Bench {
+pub struct CaseRunner {
     run: RunDir,
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -35,7 +35,7 @@ struct Node {
     qemu: Held,
 }
 
-impl Bench {
+impl CaseRunner {
     /// The cluster of a run directory, all of whose nodes run.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Bench {
         Ok(Self { run: run.clone(), nodes })
     }
 
-    /// Runs a case on all its nodes at once. `tell` is told of each outcome as it comes.
+    /// Runs a case on all its nodes at once. `on_outcome` gets each outcome as it comes.
     ///
     /// # Errors
     /// When the user cancels, or ssh can't be started.
@@ -66,12 +66,12 @@ impl Bench {
         &self,
         overlay: &str,
         case: &Case,
-        tell: &(dyn Fn(&Outcome) + Sync),
+        on_outcome: &(dyn Fn(&Outcome) + Sync),
     ) -> Result<Vec<Outcome>> {
         let wanted = self.nodes.iter().filter(|(id, _)| case.nodes.iter().any(|w| w.is(**id)));
         let wanted: Vec<_> = wanted.collect();
         let done = jobs::map(&wanted, wanted.len(), |(id, node)| {
-            self.one(overlay, case, **id, node, tell)
+            self.run_on_node(overlay, case, **id, node, on_outcome)
         });
         let lost = |_| bail!("the thread that tested a node has panicked");
         let done = done.into_iter().map(|result| result.unwrap_or_else(lost));
@@ -80,26 +80,26 @@ impl Bench {
         for place in absent {
             let verdict = Verdict::Skipped(format!("the cluster has no node `{place}`"));
             let outcome = Outcome::without_run(overlay, case.name.get_ref(), None, verdict);
-            tell(&outcome);
+            on_outcome(&outcome);
             outcomes.push(outcome);
         }
         Ok(outcomes)
     }
 
-    fn one(
+    fn run_on_node(
         &self,
         overlay: &str,
         case: &Case,
         id: NodeId,
         node: &Node,
-        tell: &(dyn Fn(&Outcome) + Sync),
+        on_outcome: &(dyn Fn(&Outcome) + Sync),
     ) -> Result<Outcome> {
         let began = Instant::now();
         let (verdict, output) = self.on_node(id, node, case, began)?;
         let (overlay, case) = (overlay.to_owned(), case.name.get_ref().clone());
         let took = began.elapsed();
         let outcome = Outcome { overlay, case, node: Some(id), verdict, took, output };
-        tell(&outcome);
+        on_outcome(&outcome);
         Ok(outcome)
     }
 
@@ -117,7 +117,7 @@ impl Bench {
         if let Some(command) = &case.needs {
             match node.run(command, began + NEEDS_LIMIT, &vigil)? {
                 Bounded::Ended(status, _) if status.success() => {}
-                Bounded::Broken(_) => return Ok(self.died(vigil)),
+                Bounded::Stopped(_) => return Ok(self.died(vigil)),
                 Bounded::Ended(..) | Bounded::TimedOut(_) => {
                     let reason = format!("it needs `{command}`, which does not succeed here");
                     return Ok((Verdict::Skipped(reason), String::new()));
@@ -151,7 +151,7 @@ impl Bench {
                     let reason = format!("not done within {} s", case.within.0);
                     (Verdict::Failed(reason), joined(&output))
                 }
-                Bounded::Broken(_) => return Ok(self.died(vigil)),
+                Bounded::Stopped(_) => return Ok(self.died(vigil)),
             };
             if let (Verdict::Failed(_), Some(panic)) = (&verdict, console::panic(&self.run, id)) {
                 return Ok((Verdict::Error(format!("{id} has died: {panic}")), output));

@@ -1,4 +1,4 @@
-//! The whole terminal for a view that is drawn anew again and again; as it was when dropped.
+//! The whole terminal for a view that is redrawn; restored when dropped.
 
 use std::io::{self, IsTerminal, Stdout};
 use std::time::Duration;
@@ -16,15 +16,15 @@ pub enum Key {
     Down,
     /// More of it.
     Enter,
-    /// To where one came from.
+    /// Back to the view before.
     Back,
-    /// Out of here.
-    Leave,
+    /// Ends the view.
+    Quit,
     /// Any other.
     Other,
 }
 
-/// The terminal, taken.
+/// The terminal in raw mode.
 #[derive(Debug)]
 pub struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
@@ -33,7 +33,7 @@ impl Screen {
     ///
     /// # Errors
     /// When its settings can't be changed.
-    pub fn take() -> io::Result<Option<Self>> {
+    pub fn open() -> io::Result<Option<Self>> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Ok(None);
         }
@@ -65,8 +65,8 @@ impl Screen {
             }
             let control = key.modifiers.contains(KeyModifiers::CONTROL);
             return Ok(Some(match key.code {
-                KeyCode::Char('c') if control => Key::Leave,
-                KeyCode::Char('q') => Key::Leave,
+                KeyCode::Char('c') if control => Key::Quit,
+                KeyCode::Char('q') => Key::Quit,
                 KeyCode::Esc => Key::Back,
                 KeyCode::Up | KeyCode::Char('k') => Key::Up,
                 KeyCode::Down | KeyCode::Char('j') => Key::Down,

@@ -135,8 +135,8 @@ pub mod fixture {
     /// Set in a process where the user has cancelled.
     const CANCELLED: &str = "XCBUILD_TEST_CANCELLED";
 
-    /// Does something after a cancel. That is for ever and for a whole process: it is one of its own, of
-    /// the test that calls this, by its path.
+    /// Runs work after a cancel, which is final and of a whole process: the calling test, named by
+    /// its path, is run again in its own process.
     pub fn after_a_cancel(test: &str, work: impl FnOnce()) {
         if std::env::var_os(CANCELLED).is_some() {
             super::request();

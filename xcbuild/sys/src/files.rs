@@ -15,7 +15,7 @@ use xc_report::{Reporter, timeline};
 const RETRY_LOCK: Duration = Duration::from_millis(50);
 
 /// Writes a file so that readers see the old content or the new one, never a part: a temporary
-/// file beside it, synced, then renamed over it. Missing directories are made.
+/// file next to it, synced, then renamed over it. Missing directories are made.
 ///
 /// # Errors
 /// Whatever the file system says, with the path.
@@ -62,29 +62,29 @@ impl Lock {
     /// # Errors
     /// When the file can't be opened or the file system has no locks.
     pub fn shared(path: &Path, reporter: &Reporter) -> io::Result<Self> {
-        Self::take(path, FlockOperation::LockShared, Some(reporter))
+        Self::acquire(path, FlockOperation::LockShared, Some(reporter))
     }
 
-    /// Waits for a lock that nobody shares.
+    /// Waits for an exclusive lock.
     ///
     /// # Errors
     /// As for [`Lock::shared`].
     pub fn exclusive(path: &Path, reporter: &Reporter) -> io::Result<Self> {
-        Self::take(path, FlockOperation::LockExclusive, Some(reporter))
+        Self::acquire(path, FlockOperation::LockExclusive, Some(reporter))
     }
 
-    /// Takes a lock that nobody shares, or `None` if somebody has it.
+    /// Takes an exclusive lock, or `None` if the lock is held.
     ///
     /// # Errors
     /// As for [`Lock::shared`].
     pub fn try_exclusive(path: &Path) -> io::Result<Option<Self>> {
-        match Self::take(path, FlockOperation::NonBlockingLockExclusive, None) {
+        match Self::acquire(path, FlockOperation::NonBlockingLockExclusive, None) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// Gives up being the only one, without a moment in which nobody holds the lock.
+    /// Makes an exclusive lock a shared one, without releasing it between.
     ///
     /// # Errors
     /// As for [`Lock::shared`].
@@ -92,18 +92,18 @@ impl Lock {
         Ok(rustix::fs::flock(&self.file, FlockOperation::LockShared)?)
     }
 
-    fn take(path: &Path, how: FlockOperation, reporter: Option<&Reporter>) -> io::Result<Self> {
+    fn acquire(path: &Path, how: FlockOperation, reporter: Option<&Reporter>) -> io::Result<Self> {
         let file = lock_file(path)?;
-        let (at_once, waits) = match how {
+        let (non_blocking, waits) = match how {
             FlockOperation::LockShared => (FlockOperation::NonBlockingLockShared, true),
             FlockOperation::LockExclusive => (FlockOperation::NonBlockingLockExclusive, true),
             other => (other, false),
         };
-        let mut told = None;
+        let mut waiting_since = None;
         loop {
-            match rustix::fs::flock(&file, at_once) {
+            match rustix::fs::flock(&file, non_blocking) {
                 Err(rustix::io::Errno::WOULDBLOCK) if waits => {
-                    told.get_or_insert_with(|| waiting(path, reporter));
+                    waiting_since.get_or_insert_with(|| waiting(path, reporter));
                     pause()?;
                 }
                 Err(rustix::io::Errno::INTR) => {}
@@ -114,7 +114,7 @@ impl Lock {
     }
 
     /// Whether the locked file is still the one that has its name: who locks a file that others may
-    /// remove asks this, since a lock on a removed file keeps nobody out.
+    /// remove asks this, since a lock on a removed file excludes no one.
     ///
     /// # Errors
     /// When the file's name or the file can't be looked at.
@@ -133,7 +133,7 @@ impl Lock {
     }
 }
 
-/// Says that somebody else is waited for, and who can say it better may say it before.
+/// Reports that another process is waited for, and begins a span for it.
 fn waiting(path: &Path, reporter: Option<&Reporter>) -> timeline::Span {
     if let Some(reporter) = reporter {
         reporter.status(

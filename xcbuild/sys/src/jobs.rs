@@ -1,7 +1,7 @@
 //! Many pieces of work at once, each of which may wait for others.
 //!
 //! Rayon's threads take up other work while they wait, on the same stack: one that holds the lock of
-//! a key could come to wait for that very lock, for ever. What takes such locks, or waits for nodes,
+//! a key could come to wait for that very lock: a deadlock. What takes such locks, or waits for nodes,
 //! runs here, on threads that do one thing at a time; what it computes inside may use rayon.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,6 +1,6 @@
 //! Network namespaces by name, as `ip netns` has them: a file in `/run/netns` that keeps one alive.
 //!
-//! A namespace is entered by a thread of its own, which ends in it: so nothing else of this process
+//! A namespace is entered by its own thread, which ends in it: so nothing else of this process
 //! is ever in another namespace than before.
 //!
 //! Reference: network_namespaces(7), setns(2), ip-netns(8).
@@ -25,7 +25,7 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(name)
 }
 
-/// What tells two namespaces apart: device and inode of a namespace's file.
+/// What distinguishes two namespaces: device and inode of a namespace's file.
 ///
 /// # Errors
 /// When there is no such file.
@@ -72,11 +72,11 @@ pub fn create(name: &str) -> io::Result<()> {
 /// Takes a name away; the namespace goes when no process is in it any more.
 ///
 /// # Errors
-/// When it can't be; that there is none is no error.
+/// When it can't be deleted; a missing one is no error.
 pub fn delete(name: &str) -> io::Result<()> {
     let path = path(name);
     match unmount(&path, UnmountFlags::DETACH) {
-        // Not mounted: the remains of a creation that was broken off.
+        // Not mounted: left by an interrupted creation.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) | Ok(()) => {}
         Err(error) => return Err(error.into()),
     }

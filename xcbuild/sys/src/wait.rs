@@ -21,7 +21,7 @@ pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 pub enum CancelMode {
     /// It does, at once, and before anything else.
     Honour,
-    /// It doesn't: for what is still done after a cancel, and where the caller is told otherwise.
+    /// It doesn't: for what is still done after a cancel, and where the caller learns of it otherwise.
     Ignore,
 }
 

@@ -183,7 +183,7 @@ impl Opening<'_> {
         match Source::stream(self.interface(name, what), reader, true) {
             Ok(source) => self.opened.sources.push(source.of_card(card)),
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
-                let why = running.last_words();
+                let why = running.stderr_tail();
                 bail!("can't see the frames of {what}: {why}");
             }
             Err(e) => return Err(e).with_context(|| format!("can't see the frames of {what}")),

@@ -7,7 +7,7 @@ use super::look::{Eye, Found, Resolved, is_in, names};
 use super::places::Places;
 use super::programs;
 use super::record::{Record, Seen, Use};
-use xc_sys::trace::{Call, Flow, Opening, Task};
+use xc_sys::trace::{Call, Flow, OpenFlags, Task};
 
 /// Files of `/proc` that say something of the machine which stays; all others are of processes, or
 /// of the moment.
@@ -98,14 +98,14 @@ impl<'a> Watcher<'a> {
         // at what the script may have mounted and serves itself would wait for ever.
         let may_need_rights = matches!(call, Call::Execute { .. }) && !programs::is_root();
         if self.facts.always.is_some() && !may_need_rights {
-            return Flow::Go;
+            return Flow::Continue;
         }
         match call {
             Call::Open(path, how) => self.open(task, &path, how),
-            Call::Look { path, follow } => self.note(&path, follow, Use::Look),
+            Call::Stat { path, follow } => self.note(&path, follow, Use::Look),
             Call::List(path) => self.list(path),
             Call::Execute { path, arguments } => return self.execute(&path, &arguments),
-            Call::Make(path) => self.note(&path, false, Use::Make),
+            Call::Create(path) => self.note(&path, false, Use::Make),
             Call::Link { from, to } => {
                 self.note(&from, false, Use::Read { data: true });
                 self.note(&to, false, Use::Make);
@@ -123,13 +123,13 @@ impl<'a> Watcher<'a> {
             }
             Call::Connect(path) => self.connect(path.as_deref()),
             Call::Network => self.always("it uses the network"),
-            Call::Machine => match programs::is_shell(&program(task)) {
+            Call::Uname => match programs::is_shell(&program(task)) {
                 true => self.facts.machine_of_shell = true,
                 false => self.facts.machine = true,
             },
             Call::Unknown(what) => self.always(format!("it uses {what}, which can't be followed")),
         }
-        Flow::Go
+        Flow::Continue
     }
 
     fn always(&mut self, why: impl Into<String>) {
@@ -175,7 +175,7 @@ impl<'a> Watcher<'a> {
         self.record.is_own(path) || is_in(path, &self.ignored.work)
     }
 
-    fn open(&mut self, task: &Task, path: &Path, how: Opening) {
+    fn open(&mut self, task: &Task, path: &Path, how: OpenFlags) {
         let at = self.resolve(path, how.follow);
         if self.ignored.results.iter().any(|p| is_in(&at.path, p)) {
             return self.always("it reads xcbuild's store");
@@ -197,11 +197,11 @@ impl<'a> Watcher<'a> {
         if is_in(&at.path, Path::new("/proc")) && at.path.ends_with("environ") {
             self.facts.all_variables.get_or_insert_with(|| at.path.display().to_string());
         }
-        let writes = how.write && !how.place;
+        let writes = how.write && !how.path_only;
         let used = match &at.found {
             Found::Missing if how.create && !how.directory => Use::Make,
             Found::File(_) if writes && how.truncate => Use::Replace,
-            Found::File(_) if how.place => Use::Look,
+            Found::File(_) if how.path_only => Use::Look,
             Found::File(_) => Use::Read { data: !writes && self.is_data(task, &at.path) },
             Found::Other(_) if !self.is_ignored(&at.path) && !self.record.is_own(&at.path) => {
                 self.always(format!("it reads `{}`, which is no file", at.path.display()));
@@ -258,7 +258,7 @@ impl<'a> Watcher<'a> {
             let Some(next) = programs::interpreter(&at.path) else { break };
             at = self.resolve(&next, true);
         }
-        Flow::Go
+        Flow::Continue
     }
 
     fn connect(&mut self, path: Option<&Path>) {

@@ -108,7 +108,7 @@ fn watch(run: &RunDir, json: bool) -> Result<ExitCode> {
             if json {
                 ui::result(&text)
             } else {
-                ui::picture(&text)
+                ui::redraw(&text)
             }
             shown = text;
         }

@@ -39,7 +39,7 @@ impl Verb for Arguments {
         set_options(&mut variables, &self.cluster);
         let settings = Settings::resolve(variables)?;
         let run = cluster::run_directory(&settings)?;
-        let Some(mut screen) = Screen::take().context("can't set up the terminal")? else {
+        let Some(mut screen) = Screen::open().context("can't set up the terminal")? else {
             bail!("top needs a terminal; `xcbuild status --watch` needs none");
         };
         let mut now = sample(&run)?;
@@ -55,7 +55,7 @@ impl Verb for Arguments {
             while let Some(key) = screen.key().context("can't read the keyboard")? {
                 match key {
                     Key::Back if whole => whole = false,
-                    Key::Leave | Key::Back => return Ok(ExitCode::SUCCESS),
+                    Key::Quit | Key::Back => return Ok(ExitCode::SUCCESS),
                     Key::Up => chosen = chosen.saturating_sub(1),
                     Key::Down => {
                         chosen = (chosen + 1).min(now.status.nodes.len().saturating_sub(1))

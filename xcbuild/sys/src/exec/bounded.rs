@@ -1,4 +1,4 @@
-//! A program that has so long, and is given up when something else ends: a command on a node that
+//! A program with a deadline, given up when something else ends: a command on a node that
 //! may hang, or die with its node.
 
 use std::io;
@@ -12,19 +12,19 @@ use super::pipes::Drain;
 use super::{Exec, ExecError, Output, child_pid};
 use crate::wait::{CancelMode, Waiter, Woken};
 
-/// How a program came to its end that had not all the time it wanted.
+/// How a program with a deadline ended.
 #[derive(Debug)]
 pub enum Bounded {
     /// By itself.
     Ended(ExitStatus, Output),
     /// Its time was up; what it wrote until then.
     TimedOut(Output),
-    /// What it was held against came to its end first; what it wrote until then.
-    Broken(Output),
+    /// `stop` became readable first; what it wrote until then.
+    Stopped(Output),
 }
 
 impl Exec {
-    /// Runs it, at most until the deadline, and no longer than `breaks` is not readable. Its input is
+    /// Runs it, at most until the deadline, and no longer than `stop` is not readable. Its input is
     /// empty; it is ended as a group.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Exec {
     pub fn bounded(
         mut self,
         deadline: Instant,
-        breaks: BorrowedFd<'_>,
+        stop: BorrowedFd<'_>,
     ) -> Result<Bounded, ExecError> {
         use std::os::unix::process::CommandExt;
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -44,8 +44,8 @@ impl Exec {
         let drains = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
         let waited = pidfd_open(group, PidfdFlags::empty())
             .map_err(Into::into)
-            .and_then(|end| first_end(&end, breaks, Some(deadline)));
-        // Whatever it was: nothing of the group goes on, and its end is taken note of.
+            .and_then(|end| first_end(&end, stop, Some(deadline)));
+        // However it ended, nothing of its group is left, and it is reaped.
         if !matches!(waited, Ok(FirstEnd::Program)) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -56,7 +56,7 @@ impl Exec {
         let output = Output { stdout, stderr };
         match waited.map_err(failed)? {
             FirstEnd::Program => Ok(Bounded::Ended(status, output)),
-            FirstEnd::Breaks => Ok(Bounded::Broken(output)),
+            FirstEnd::Stop => Ok(Bounded::Stopped(output)),
             FirstEnd::Time => Ok(Bounded::TimedOut(output)),
             FirstEnd::Cancel => Err(ExecError::Cancelled { program }),
         }
@@ -67,22 +67,19 @@ impl Exec {
 const LEAVE: Duration = Duration::from_secs(2);
 
 impl Exec {
-    /// Runs it with our own terminal, input and output, no longer than `breaks` is not readable;
+    /// Runs it with our own terminal, input and output, no longer than `stop` is not readable;
     /// `None` if that ended it. It is asked to end when the user cancels as well.
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started.
-    pub fn status_unless(
-        mut self,
-        breaks: BorrowedFd<'_>,
-    ) -> Result<Option<ExitStatus>, ExecError> {
+    pub fn status_until(mut self, stop: BorrowedFd<'_>) -> Result<Option<ExitStatus>, ExecError> {
         let program = self.program();
         let failed = |source| ExecError::Io { program: program.clone(), source };
         let mut child = self.start()?;
         let id = child_pid(&child);
         let held = pidfd_open(id, PidfdFlags::empty()).map_err(|e| failed(e.into()));
         let waited = held.and_then(|end| {
-            let waited = first_end(&end, breaks, None).map_err(failed)?;
+            let waited = first_end(&end, stop, None).map_err(failed)?;
             if waited != FirstEnd::Program {
                 let _ = kill_process(id, Signal::TERM);
                 let until = Instant::now() + LEAVE;
@@ -94,7 +91,7 @@ impl Exec {
             let _ = kill_process(id, Signal::KILL);
         }
         let status = child.wait().map_err(failed)?;
-        Ok((waited? != FirstEnd::Breaks).then_some(status))
+        Ok((waited? != FirstEnd::Stop).then_some(status))
     }
 }
 
@@ -102,20 +99,20 @@ impl Exec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstEnd {
     Program,
-    Breaks,
+    Stop,
     Time,
     Cancel,
 }
 
 fn first_end(
     program: &impl AsFd,
-    breaks: BorrowedFd<'_>,
+    stop: BorrowedFd<'_>,
     deadline: Option<Instant>,
 ) -> io::Result<FirstEnd> {
-    let waiter = Waiter::new(CancelMode::Honour).readable(program).readable(&breaks);
+    let waiter = Waiter::new(CancelMode::Honour).readable(program).readable(&stop);
     Ok(match waiter.until(deadline).wait()? {
         Woken::Ready(ready) if ready.has(0) => FirstEnd::Program,
-        Woken::Ready(_) => FirstEnd::Breaks,
+        Woken::Ready(_) => FirstEnd::Stop,
         Woken::TimedOut => FirstEnd::Time,
         Woken::Cancelled => FirstEnd::Cancel,
     })
@@ -146,6 +143,6 @@ mod tests {
         let hangs = "echo begun; sleep 600 & wait";
         assert!(matches!(run(hangs, Instant::now()), Bounded::TimedOut(_)));
         (&theirs).write_all(b"x").unwrap();
-        assert!(matches!(run(hangs, late), Bounded::Broken(_)));
+        assert!(matches!(run(hangs, late), Bounded::Stopped(_)));
     }
 }

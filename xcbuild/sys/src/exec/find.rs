@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The path of this program, for starting it again.
 ///
 /// # Errors
-/// When the kernel does not tell.
+/// When the kernel does not say.
 pub fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }

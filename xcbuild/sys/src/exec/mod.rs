@@ -4,7 +4,7 @@
 //! program, how it ended and the last lines it wrote to stderr. A program that is missing is an
 //! error that names the Debian package which has it.
 //!
-//! A program that is waited for is started in a process group of its own and ended as a group when
+//! A program that is waited for is started in its own process group and ended as a group when
 //! the user cancels, so that nothing it started is left behind.
 
 mod bounded;

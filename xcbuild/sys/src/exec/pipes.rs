@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Output;
 
-/// How long a pipe is read after the program's end, if somebody else still holds it.
+/// How long a pipe is read after the program's end, if another process still holds it.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Feeds stdin and empties both outputs at once, so that no pipe can fill up and block the program.
@@ -31,7 +31,7 @@ pub(super) fn communicate(
     Ok((status, Output { stdout: stdout.finish()?, stderr: stderr.finish()? }))
 }
 
-/// What comes out of a pipe, read by a thread of its own.
+/// What comes out of a pipe, read by its own thread.
 pub(super) struct Drain {
     bytes: Arc<Mutex<Vec<u8>>>,
     end: mpsc::Receiver<io::Result<()>>,
@@ -43,13 +43,13 @@ impl Drain {
         let (done, end) = mpsc::channel();
         let into = Arc::clone(&bytes);
         std::thread::spawn(move || {
-            // Nobody waits for a pipe that was given up.
+            // The receiver of a pipe that was given up is gone.
             let _ = done.send(pipe.map_or(Ok(()), |pipe| read_into(pipe, &into)));
         });
         Self { bytes, end }
     }
 
-    /// All that came until the pipe's end, or until nobody who matters writes to it.
+    /// All that came until the pipe's end, or for as long as it is worth waiting for.
     pub(super) fn finish(self) -> io::Result<Vec<u8>> {
         self.end.recv_timeout(LINGER).unwrap_or(Ok(()))?;
         Ok(std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner)))

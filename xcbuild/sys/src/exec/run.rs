@@ -1,4 +1,4 @@
-//! The ways in which a command is run: to its end, in our place, or to go on after us.
+//! How a command is run: to its end, in our place, or detached from us.
 
 use std::fs::File;
 use std::io;
@@ -15,10 +15,10 @@ use super::{Exec, ExecError, child_pid};
 use crate::cancel;
 use xc_report::timeline;
 
-/// How long a program has to end by itself when it is told to.
-const POLITE: Duration = Duration::from_secs(2);
-/// How often, and after which pause, a program is tried that somebody has open for writing.
-const BUSY: (u32, Duration) = (200, Duration::from_millis(5));
+/// How long a program has to end by itself when it is asked to.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often, and after which pause, a program is retried that is open for writing.
+const BUSY_RETRIES: (u32, Duration) = (200, Duration::from_millis(5));
 
 /// What a program left when it succeeded.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Exec {
         self.error(source)
     }
 
-    /// Starts it in a session of its own, to go on after us: no input, output to those files. What
+    /// Starts it in its own session, to outlive us: no input, output to those files. What
     /// it makes, its sockets above all, is for our user alone.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Exec {
 
     pub(super) fn start(&mut self) -> Result<Child, ExecError> {
         tracing::debug!(command = %self.line(), "run");
-        unless_busy(|| self.command.spawn()).map_err(|source| self.error(source))
+        retry_on_etxtbsy(|| self.command.spawn()).map_err(|source| self.error(source))
     }
 
     fn error(&self, source: io::Error) -> ExecError {
@@ -134,8 +134,8 @@ impl Exec {
 /// Tries again while the program's file is open for writing (ETXTBSY). Whoever has just written it has
 /// closed it; but a process that another of our threads was starting then has a copy of the
 /// descriptor, until it becomes its own program.
-fn unless_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let (tries, pause) = BUSY;
+fn retry_on_etxtbsy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let (tries, pause) = BUSY_RETRIES;
     for _ in 1..tries {
         match start() {
             Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(pause),
@@ -145,12 +145,12 @@ fn unless_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     start()
 }
 
-/// Ends a group of processes, politely at first. It runs on the thread of the signals, which must go
-/// on at once.
+/// Ends a group of processes: SIGTERM, then SIGKILL. It runs on the thread of the signals, which
+/// must not wait.
 fn end_group(group: Pid) {
     let _ = kill_process_group(group, Signal::TERM);
     std::thread::spawn(move || {
-        std::thread::sleep(POLITE);
+        std::thread::sleep(GRACE);
         let _ = kill_process_group(group, Signal::KILL);
     });
 }
@@ -159,7 +159,7 @@ fn end_group(group: Pid) {
 mod tests {
     use std::io::{Error, ErrorKind};
 
-    use super::{BUSY, Exec, unless_busy};
+    use super::{BUSY_RETRIES, Exec, retry_on_etxtbsy};
 
     #[test]
     fn output_is_what_the_program_wrote() {
@@ -170,16 +170,16 @@ mod tests {
     #[test]
     fn a_program_that_is_being_written_is_waited_for() {
         for (busy, expected) in
-            [(0, Ok(1)), (2, Ok(3)), (BUSY.0, Err(ErrorKind::ExecutableFileBusy))]
+            [(0, Ok(1)), (2, Ok(3)), (BUSY_RETRIES.0, Err(ErrorKind::ExecutableFileBusy))]
         {
             let mut tries = 0;
-            let done = unless_busy(|| {
+            let done = retry_on_etxtbsy(|| {
                 tries += 1;
                 if tries > busy { Ok(tries) } else { Err(ErrorKind::ExecutableFileBusy.into()) }
             });
             assert_eq!(done.map_err(|e: Error| e.kind()), expected, "{busy}");
         }
-        let missing = unless_busy(|| Err::<(), _>(ErrorKind::NotFound.into()));
+        let missing = retry_on_etxtbsy(|| Err::<(), _>(ErrorKind::NotFound.into()));
         assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

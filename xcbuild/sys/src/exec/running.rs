@@ -14,7 +14,7 @@ use super::{Exec, ExecError, child_pid};
 use crate::wait::{CancelMode, Waiter};
 
 impl Exec {
-    /// Starts it in a process group of its own, to be read while it runs.
+    /// Starts it in its own process group, to be read while it runs.
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started.
@@ -37,7 +37,7 @@ impl Running {
         self.child.stdout.take().map(|pipe| OwnedFd::from(pipe).into())
     }
 
-    /// Asks it to end, and returns when it has or the time is over; then it is ended the hard way.
+    /// Asks it to end, and returns when it has or the time is over; then it is killed.
     pub fn end(self, within: Duration) {
         let id = child_pid(&self.child);
         let _ = kill_process_group(id, Signal::TERM);
@@ -49,7 +49,7 @@ impl Running {
     }
 
     /// The end of what it wrote to stderr, once it has ended by itself.
-    pub fn last_words(&mut self) -> String {
+    pub fn stderr_tail(&mut self) -> String {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = self.child.stderr.take() {
             // What came before an error is all that there is.
@@ -88,11 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_to_end_has_time_for_last_words() {
+    fn a_program_that_is_asked_to_end_has_time_for_it() {
         assert_eq!(ended("echo last; exit", Duration::from_secs(600)), "last\n");
-        after_a_cancel("exec::running::tests::who_is_asked_to_end_has_time_for_last_words", || {
-            assert_eq!(ended("sleep 0.2; echo last; exit", Duration::from_secs(600)), "last\n");
-        });
+        after_a_cancel(
+            "exec::running::tests::a_program_that_is_asked_to_end_has_time_for_it",
+            || {
+                assert_eq!(ended("sleep 0.2; echo last; exit", Duration::from_secs(600)), "last\n");
+            },
+        );
         assert_eq!(ended(":", Duration::ZERO), "", "who does not listen is ended all the same");
     }
 }

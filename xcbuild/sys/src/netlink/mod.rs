@@ -130,12 +130,12 @@ impl Netlink {
     /// Sets a link's MTU, in bytes.
     ///
     /// # Errors
-    /// The kernel's: the link's kind has limits of its own.
+    /// The kernel's: each kind of link has its limits.
     pub fn set_mtu(&mut self, name: &str, mtu: u32) -> io::Result<()> {
         self.request(Message::new(NEW_LINK, 0, &link(0, 0, 0)).text(NAME, name).number(MTU, mtu))
     }
 
-    /// Plugs a link into a bridge, without addresses of its own.
+    /// Plugs a link into a bridge, which gets no addresses.
     ///
     /// # Errors
     /// The kernel's; `NotFound` if one of them isn't there.
@@ -191,7 +191,7 @@ impl Netlink {
                 index = message::number(answer.body, 4);
             }
         })?;
-        index.ok_or_else(|| io::Error::other(format!("the kernel does not tell about `{name}`")))
+        index.ok_or_else(|| io::Error::other(format!("the kernel does not report `{name}`")))
     }
 
     fn request(&mut self, request: Message) -> io::Result<()> {
@@ -199,7 +199,11 @@ impl Netlink {
     }
 
     /// Sends a request, hands over what is answered, and returns with the acknowledgement.
-    fn exchange(&mut self, request: Message, mut heard: impl FnMut(&Answer<'_>)) -> io::Result<()> {
+    fn exchange(
+        &mut self,
+        request: Message,
+        mut on_answer: impl FnMut(&Answer<'_>),
+    ) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         send(&self.socket, &request.bytes(self.sequence), SendFlags::empty())?;
         let mut buffer = vec![0; BUFFER];
@@ -210,7 +214,7 @@ impl Netlink {
                     continue;
                 }
                 if answer.kind != ERROR {
-                    heard(&answer);
+                    on_answer(&answer);
                     continue;
                 }
                 return match message::number(answer.body, 0).map(u32::cast_signed) {

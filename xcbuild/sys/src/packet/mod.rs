@@ -39,7 +39,7 @@ pub struct PacketSocket {
 
 /// A frame from the kernel.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct Packet<'a> {
     /// When the kernel saw it, since 1970.
     pub when: Duration,
     /// How long it is.
@@ -79,7 +79,7 @@ impl PacketSocket {
     ///
     /// # Errors
     /// What the kernel gives: the interface has gone, above all.
-    pub fn receive(&mut self) -> io::Result<Seen<'_>> {
+    pub fn receive(&mut self) -> io::Result<Packet<'_>> {
         let (length, ancillary) = receive(&self.socket, &mut self.buffer[TAG..])?;
         let here = length.min(self.buffer.len() - TAG);
         let mut start = TAG;
@@ -91,7 +91,7 @@ impl PacketSocket {
         }
         let bytes = &self.buffer[start..TAG + here];
         let length = u32::try_from(length + TAG - start).unwrap_or(u32::MAX);
-        Ok(Seen { when: ancillary.when, length, bytes })
+        Ok(Packet { when: ancillary.when, length, bytes })
     }
 }
 

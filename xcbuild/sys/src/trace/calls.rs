@@ -14,7 +14,7 @@ const ARGUMENTS_MAX: u64 = 16;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Opening {
+pub struct OpenFlags {
     /// To read, write, or both.
     pub read: bool,
     /// As above.
@@ -23,8 +23,8 @@ pub struct Opening {
     pub create: bool,
     /// Emptied first.
     pub truncate: bool,
-    /// Only its place is wanted (`O_PATH`), not its content.
-    pub place: bool,
+    /// Only a handle is wanted (`O_PATH`), not its content.
+    pub path_only: bool,
     /// It has to be a directory.
     pub directory: bool,
     /// Whether a link at the end is followed.
@@ -35,9 +35,9 @@ pub struct Opening {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// Opens a file.
-    Open(PathBuf, Opening),
+    Open(PathBuf, OpenFlags),
     /// Asks what is there.
-    Look {
+    Stat {
         /// Where.
         path: PathBuf,
         /// Whether a link at the end is followed.
@@ -53,7 +53,7 @@ pub enum Call {
         arguments: Vec<Vec<u8>>,
     },
     /// Makes a directory, a link or a device.
-    Make(PathBuf),
+    Create(PathBuf),
     /// Gives a file a second name.
     Link {
         /// The file.
@@ -74,8 +74,8 @@ pub enum Call {
     Connect(Option<PathBuf>),
     /// Makes a socket of a network.
     Network,
-    /// Asks for the machine's names.
-    Machine,
+    /// Asks for the host's names.
+    Uname,
     /// Something that can't be followed; what it is, for people.
     Unknown(&'static str),
 }
@@ -110,7 +110,7 @@ impl Stopped {
         Ok(Some(match number {
             libc::SYS_connect => return self.connect(task),
             libc::SYS_socket => Call::Network,
-            libc::SYS_uname => Call::Machine,
+            libc::SYS_uname => Call::Uname,
             libc::SYS_chroot | libc::SYS_pivot_root => Call::Unknown("another root directory"),
             libc::SYS_mount | libc::SYS_move_mount => Call::Unknown("a mount"),
             libc::SYS_setns => Call::Unknown("another namespace"),
@@ -122,8 +122,8 @@ impl Stopped {
     fn reads(&self, number: i64, task: &Task<'_>) -> io::Result<Option<Option<Call>>> {
         const NOFOLLOW: u64 = libc::AT_SYMLINK_NOFOLLOW as u64;
         let a = &self.arguments;
-        let look = |at: usize, follow: bool| {
-            Ok(Some(self.named(task, at)?.map(|path| Call::Look { path, follow })))
+        let stat = |at: usize, follow: bool| {
+            Ok(Some(self.named(task, at)?.map(|path| Call::Stat { path, follow })))
         };
         match number {
             libc::SYS_openat => self.open(task, 1, a[2]),
@@ -135,13 +135,13 @@ impl Stopped {
             libc::SYS_creat => {
                 self.open(task, 0, (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC) as u64)
             }
-            libc::SYS_newfstatat => look(1, a[3] & NOFOLLOW == 0),
-            libc::SYS_statx => look(1, a[2] & NOFOLLOW == 0),
-            libc::SYS_faccessat2 => look(1, a[3] & NOFOLLOW == 0),
-            libc::SYS_faccessat => look(1, true),
-            libc::SYS_stat | libc::SYS_access | libc::SYS_chdir => look(0, true),
-            libc::SYS_lstat | libc::SYS_readlink => look(0, false),
-            libc::SYS_readlinkat => look(1, false),
+            libc::SYS_newfstatat => stat(1, a[3] & NOFOLLOW == 0),
+            libc::SYS_statx => stat(1, a[2] & NOFOLLOW == 0),
+            libc::SYS_faccessat2 => stat(1, a[3] & NOFOLLOW == 0),
+            libc::SYS_faccessat => stat(1, true),
+            libc::SYS_stat | libc::SYS_access | libc::SYS_chdir => stat(0, true),
+            libc::SYS_lstat | libc::SYS_readlink => stat(0, false),
+            libc::SYS_readlinkat => stat(1, false),
             libc::SYS_getdents | libc::SYS_getdents64 => {
                 let directory = task.link(&format!("fd/{}", descriptor(a[0]))).ok();
                 Ok(Some(directory.filter(|d| d.is_absolute()).map(Call::List)))
@@ -153,7 +153,7 @@ impl Stopped {
     }
 
     fn writes(&self, number: i64, task: &Task<'_>) -> io::Result<Option<Option<Call>>> {
-        let make = |at: usize| Ok(Some(self.named(task, at)?.map(Call::Make)));
+        let make = |at: usize| Ok(Some(self.named(task, at)?.map(Call::Create)));
         let remove = |at: usize| Ok(Some(self.named(task, at)?.map(Call::Remove)));
         let both = |from: usize, to: usize| -> io::Result<Option<(PathBuf, PathBuf)>> {
             Ok(self.named(task, from)?.zip(self.named(task, to)?))
@@ -174,7 +174,7 @@ impl Stopped {
             libc::SYS_truncate => {
                 let path = self.named(task, 0)?;
                 Ok(Some(path.map(|p| {
-                    Call::Open(p, Opening { write: true, follow: true, ..Opening::default() })
+                    Call::Open(p, OpenFlags { write: true, follow: true, ..OpenFlags::default() })
                 })))
             }
             _ => Ok(None),
@@ -194,16 +194,16 @@ impl Stopped {
     fn open(&self, task: &Task<'_>, at: usize, flags: u64) -> io::Result<Option<Option<Call>>> {
         let has = |flag: c_int| flags & flag as u64 != 0;
         let access = flags & libc::O_ACCMODE as u64;
-        let opening = Opening {
+        let flags_of_open = OpenFlags {
             read: access != libc::O_WRONLY as u64,
             write: access != libc::O_RDONLY as u64,
             create: has(libc::O_CREAT),
             truncate: has(libc::O_TRUNC),
-            place: has(libc::O_PATH),
+            path_only: has(libc::O_PATH),
             directory: has(libc::O_DIRECTORY),
             follow: !(has(libc::O_NOFOLLOW) || has(libc::O_CREAT) && has(libc::O_EXCL)),
         };
-        Ok(Some(self.named(task, at)?.map(|path| Call::Open(path, opening))))
+        Ok(Some(self.named(task, at)?.map(|path| Call::Open(path, flags_of_open))))
     }
 
     fn execute(&self, task: &Task<'_>, at: usize, list: u64) -> io::Result<Option<Option<Call>>> {

@@ -68,32 +68,32 @@ const WATCHED: &[c_long] = &[
 pub fn program() -> Vec<sock_filter> {
     let step = |code, k| sock_filter { code, jt: 0, jf: 0, k };
     let jump = |code, k, jt, jf| sock_filter { code, jt, jf, k };
-    let told = step(RETURN, libc::SECCOMP_RET_USER_NOTIF);
+    let notify = step(RETURN, libc::SECCOMP_RET_USER_NOTIF);
     let mut program = vec![
         step(LOAD, ARCHITECTURE_AT),
         jump(EQUAL, NATIVE, 1, 0),
-        told,
+        notify,
         step(LOAD, NUMBER_AT),
         jump(AT_LEAST, X32, 0, 1),
-        told,
+        notify,
     ];
     for call in WATCHED {
         program.push(jump(EQUAL, *call as u32, 0, 1));
-        program.push(told);
+        program.push(notify);
     }
-    // Sockets of this machine's programs are told when they connect; all others when they are made.
+    // Sockets of this machine's programs are reported when they connect; all others when they are made.
     program.push(jump(EQUAL, libc::SYS_socket as u32, 0, 4));
     program.push(step(LOAD, FIRST_ARGUMENT_AT));
     program.push(jump(EQUAL, libc::AF_UNIX as u32, 0, 1));
     program.push(step(RETURN, libc::SECCOMP_RET_ALLOW));
-    program.push(told);
+    program.push(notify);
     program.push(jump(EQUAL, libc::SYS_io_uring_setup as u32, 0, 1));
     program.push(step(RETURN, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32));
     program.push(step(RETURN, libc::SECCOMP_RET_ALLOW));
     program
 }
 
-/// Puts the filter on this thread and gives the descriptor that is told of the stopped calls.
+/// Puts the filter on this thread and gives the descriptor that receives the stopped calls.
 /// Without the right to do so as it is, the thread gives up gaining rights by set-id programs first.
 ///
 /// Only calls that are safe between fork and exec are made.

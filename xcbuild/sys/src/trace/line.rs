@@ -19,7 +19,7 @@ const LENGTH: usize = 12;
 /// What is said on the line.
 #[derive(Debug)]
 pub enum Message {
-    /// The filter is on; the process that reaps, and who is told of the stopped calls.
+    /// The filter is on; the process that reaps, and the descriptor that receives the stopped calls.
     Listening { reaper: i32, listener: OwnedFd },
     /// The filter could not be put on: the error's number.
     Refused { errno: i32 },
@@ -67,7 +67,7 @@ pub fn ended(line: BorrowedFd<'_>, status: i32, timed_out: bool) -> io::Result<(
     send(line, [3, status, i32::from(timed_out)], None)
 }
 
-/// The next message; `None` when nobody is left who could send one.
+/// The next message; `None` when all senders are gone.
 pub fn receive(line: &OwnedFd) -> io::Result<Option<Message>> {
     let mut bytes = [0; LENGTH];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

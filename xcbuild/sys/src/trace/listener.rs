@@ -9,7 +9,7 @@ use super::notification::{receive, set_sync_wake_up};
 use super::task::Task;
 use crate::wait::{CancelMode, Waiter, Woken};
 
-/// Serves a listener until nobody is left under its filter; `end` is called when the watcher wants
+/// Serves a listener until no process is left under its filter; `end` is called when the watcher wants
 /// the program's end.
 ///
 /// # Errors

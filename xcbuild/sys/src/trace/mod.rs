@@ -3,7 +3,7 @@
 //!
 //! # How
 //!
-//! The program is started with a seccomp filter that stops each call of interest and tells us
+//! The program is started with a seccomp filter that stops each call of interest and notifies us
 //! (`SECCOMP_RET_USER_NOTIF`). We read the call's paths from the stopped task and let it go on
 //! (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`, Linux 5.5): nothing is done in its place, so it behaves as
 //! without us. Children inherit the filter, whatever they do to their groups, sessions or libraries.
@@ -18,13 +18,12 @@
 //!
 //! # What it can't do
 //!
-//! - A set-id program gains no rights under `no_new_privs`: the watcher is told before it runs, and
+//! - A set-id program gains no rights under `no_new_privs`: the watcher sees it before it runs, and
 //!   ends the run ([`Flow::End`]), to run the program unwatched.
 //! - Calls by other tables of numbers (32-bit programs, x32) are seen and not understood:
 //!   [`Call::Unknown`]. io_uring is absent for the program (`ENOSYS`), as on many hosts.
 //! - Where the kernel or the container refuses, the program runs unwatched: [`Watched::Not`].
-//! - It is no fence: a program may change a path in its memory after we read it. Whoever does that
-//!   to his own build is on his own.
+//! - It is not a sandbox: a program may change a path in its memory after we read it.
 //!
 //! Reference: seccomp_unotify(2), the kernel's `Documentation/userspace-api/seccomp_filter.rst`.
 
@@ -37,7 +36,7 @@ mod reaper;
 mod run;
 mod task;
 
-pub use calls::{Call, Opening};
+pub use calls::{Call, OpenFlags};
 pub use run::{Ended, Options, run};
 pub use task::Task;
 
@@ -45,7 +44,7 @@ pub use task::Task;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// Let it go on.
-    Go,
+    Continue,
     /// End the program and all that it started.
     End,
 }
@@ -54,7 +53,7 @@ pub enum Flow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watched {
     /// All of it.
-    Whole,
+    Fully,
     /// Not, and why.
     Not(String),
 }

@@ -24,7 +24,7 @@ use rustix::process::{
 use super::line;
 
 /// How long the program has to end by itself when it is asked to.
-const POLITE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 /// The longest time that the kernel is asked to wait for a signal.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The children of the calling thread, by their numbers.
@@ -100,7 +100,7 @@ fn wait(program: Pid, time: Duration) -> (Option<c_int>, bool) {
         if let Some(status) = reap(program, WaitOptions::NOHANG) {
             return (Some(status), timed_out);
         }
-        let (since, limit) = asked.map_or((began, time), |asked| (asked, POLITE));
+        let (since, limit) = asked.map_or((began, time), |asked| (asked, GRACE));
         let left = limit.saturating_sub(since.elapsed());
         let signal = wait_for_signal(&signals, left.min(LONGEST_WAIT));
         let up = signal.is_none() && since.elapsed() >= limit;
@@ -130,7 +130,7 @@ fn reap(program: Pid, how: WaitOptions) -> Option<c_int> {
 /// Ends all that are left, those too that only become our children when their parents are gone.
 fn end_all(program: Pid, status: &mut Option<c_int>) {
     loop {
-        // A group of our own; that fails when it has no members any more.
+        // The program's group; that fails when it has no members any more.
         let _ = kill_process_group(program, Signal::KILL);
         end_children();
         // Waits until one has ended, and leaves it to be reaped: fails when there are none.

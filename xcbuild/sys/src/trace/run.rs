@@ -63,15 +63,15 @@ pub fn run(
     // and takes no locks. The filter's program was made before.
     unsafe { exec.command.pre_exec(become_program) };
     std::thread::scope(|scope| {
-        let told = scope.spawn(|| follow(ours, watch));
+        let report = scope.spawn(|| follow(ours, watch));
         let done = exec.reaped();
-        // The listening end goes once nobody can send any more.
+        // The listening end ends when all senders are gone.
         drop(theirs);
-        let told = told.join().unwrap_or_else(|_| Err(io::Error::other("the watcher failed")));
+        let report = report.join().unwrap_or_else(|_| Err(io::Error::other("the watcher failed")));
         let (status, output) = done?;
-        let told = told.map_err(failed)?;
-        let status = told.status.map_or(status, ExitStatus::from_raw);
-        Ok(Ended { status, output, timed_out: told.timed_out, watched: told.watched })
+        let report = report.map_err(failed)?;
+        let status = report.status.map_or(status, ExitStatus::from_raw);
+        Ok(Ended { status, output, timed_out: report.timed_out, watched: report.watched })
     })
 }
 
@@ -96,38 +96,38 @@ fn become_program(
     }
 }
 
-/// What came over the line.
-struct Told {
+/// What was received over the line.
+struct Report {
     status: Option<i32>,
     timed_out: bool,
     watched: Watched,
 }
 
-fn follow(line: OwnedFd, watch: &mut dyn FnMut(&Task<'_>, Call) -> Flow) -> io::Result<Told> {
-    let mut told =
-        Told { status: None, timed_out: false, watched: Watched::Not("tracing is off".into()) };
+fn follow(line: OwnedFd, watch: &mut dyn FnMut(&Task<'_>, Call) -> Flow) -> io::Result<Report> {
+    let mut report =
+        Report { status: None, timed_out: false, watched: Watched::Not("tracing is off".into()) };
     while let Some(message) = line::receive(&line)? {
         match message {
             Message::Listening { reaper, listener } => {
-                told.watched = Watched::Whole;
+                report.watched = Watched::Fully;
                 let end = || {
                     let _ = Pid::from_raw(reaper).map(|pid| kill_process(pid, Signal::TERM));
                 };
                 if let Err(e) = listener::serve(&listener, watch, end) {
-                    told.watched = Watched::Not(format!("the kernel's watch failed: {e}"));
+                    report.watched = Watched::Not(format!("the kernel's watch failed: {e}"));
                 }
             }
             Message::Refused { errno } => {
                 let e = io::Error::from_raw_os_error(errno);
-                told.watched = Watched::Not(format!("this kernel or container refuses: {e}"));
+                report.watched = Watched::Not(format!("this kernel or container refuses: {e}"));
             }
             Message::Ended { status, timed_out } => {
-                told.status = Some(status);
-                told.timed_out = timed_out;
+                report.status = Some(status);
+                report.timed_out = timed_out;
             }
         }
     }
-    Ok(told)
+    Ok(report)
 }
 
 impl Exec {

@@ -14,7 +14,7 @@ use crate::cli::cluster::{self, params};
 use crate::settings::Settings;
 use crate::testing::artifacts::Artifacts;
 use crate::testing::junit::{self, Suite};
-use crate::testing::run::Bench;
+use crate::testing::run::CaseRunner;
 use crate::ui;
 use xc_cluster::start::StartError;
 use xc_cluster::{self as clusters, ClusterName, Event, RunDir, StartParams, Status, stop};
@@ -116,7 +116,7 @@ fn not_started(unit: &Unit, error: anyhow::Error, session: &mut Session) {
     if cancel::requested() {
         session.broken.push(error);
     } else {
-        ui::bad("Failed", format_args!("cluster `{}`: {reason}", unit.settings.cluster.name));
+        ui::failure("Failed", format_args!("cluster `{}`: {reason}", unit.settings.cluster.name));
     }
 }
 
@@ -186,7 +186,7 @@ fn cases(
     (run, kept, frames): (&RunDir, Option<&Artifacts>, &Frames<'_>),
     session: &mut Session,
 ) {
-    let bench = match Bench::new(run) {
+    let bench = match CaseRunner::new(run) {
         Ok(bench) => bench,
         Err(error) => {
             session.suites = lost(unit, &ui::causes(&error));

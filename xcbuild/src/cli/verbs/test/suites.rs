@@ -56,5 +56,5 @@ pub fn show(outcome: &Outcome) {
     let lines: Vec<&str> = outcome.output.lines().collect();
     let last = &lines[lines.len().saturating_sub(OUTPUT_LINES)..];
     let output: String = last.iter().map(|line| format!("\n    {line}")).collect();
-    ui::bad(verb, format_args!("{outcome} ({seconds:.1} s): {reason}{output}"));
+    ui::failure(verb, format_args!("{outcome} ({seconds:.1} s): {reason}{output}"));
 }
