@@ -4,24 +4,24 @@
 //! a long step then says once that it starts. A reader of stdout that goes away (`| head`) ends the
 //! program quietly, as it does other tools.
 
+mod progress;
 pub mod screen;
+mod stream;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
 
-use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, MultiProgress, ProgressDrawTarget};
 use xc_cluster::hint::hints;
 use xc_report::{Reporter, Sink};
 
-use xc_sys::wait::{CancelMode, Waiter, Woken};
+pub use progress::Progress;
+pub use stream::Stream;
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
 const READER_GONE: i32 = 141;
-/// How often a bar or spinner is redrawn.
-const REDRAW: Duration = Duration::from_millis(100);
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,95 +150,11 @@ pub fn result_bytes(bytes: &[u8]) {
     std::process::exit(1);
 }
 
-/// Stdout for a long stream of bytes. Where its reader is slow, a write waits for it, but no longer
-/// than the user does: after a cancel, a reader that takes nothing counts as gone (`BrokenPipe`).
-#[derive(Debug)]
-pub struct Stream(());
-
-/// How many bytes a pipe takes at least when it polls writable (pipe(7)).
-const PIPE_BUF: usize = 4096;
-/// How long a reader has after a cancel.
-const CANCEL_GRACE: Duration = Duration::from_secs(1);
-
-impl Stream {
-    /// The stream; not to a terminal, which bytes would upset.
-    pub fn new() -> Option<Self> {
-        (!io::stdout().is_terminal()).then_some(Self(()))
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let out = io::stdout().lock();
-        let wait = |mode| Waiter::new(mode).writable(&out);
-        if let Woken::Cancelled = wait(CancelMode::Honour).wait()? {
-            let until = Instant::now() + CANCEL_GRACE;
-            if let Woken::TimedOut = wait(CancelMode::Ignore).until(until).wait()? {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-        }
-        Ok(rustix::io::write(&out, &bytes[..bytes.len().min(PIPE_BUF)])?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Prints a result that takes the place of the one before: on a terminal on an empty screen, else
 /// after an empty line.
 pub fn redraw(text: impl Display) {
     let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "\n" };
     result(format_args!("{before}{text}"));
-}
-
-/// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.
-#[derive(Debug)]
-pub struct Progress(ProgressBar);
-
-impl Progress {
-    /// A step of that many units (bytes if `bytes`, else pieces).
-    pub fn sized(what: impl Display, total: u64, bytes: bool) -> Self {
-        let counts = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
-        let bar = bars().add(ProgressBar::new(total));
-        Self::styled(bar, what, &format!("{{msg:>24}} [{{bar:30}}] {counts} {{elapsed}}"))
-    }
-
-    /// A step of unknown size.
-    pub fn spinner(what: impl Display) -> Self {
-        let bar = bars().add(ProgressBar::new_spinner());
-        Self::styled(bar, what, "{msg:>24} {spinner} {elapsed}")
-    }
-
-    fn styled(bar: ProgressBar, what: impl Display, template: &str) -> Self {
-        // A template is ours; should it be wrong, the default style still shows progress.
-        let style = ProgressStyle::with_template(template);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(what.to_string());
-        bar.enable_steady_tick(REDRAW);
-        Self(bar)
-    }
-
-    /// So many units more are done.
-    pub fn advance(&self, units: u64) {
-        self.0.inc(units);
-    }
-
-    /// So many units are done in all.
-    pub fn set(&self, units: u64) {
-        self.0.set_position(units);
-    }
-
-    /// Says what the step is about now.
-    pub fn message(&self, what: impl Display) {
-        self.0.set_message(what.to_string());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 /// What libraries report is shown like everything else.

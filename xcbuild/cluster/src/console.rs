@@ -19,7 +19,7 @@ use super::tail::{Tail, end_of};
 use super::watch::Watch;
 use super::words::{how_it_ended, panicked};
 use super::{RunDir, status};
-use xc_sys::files::Lock;
+use xc_sys::lock::Lock;
 use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
 use xc_vm::process::{Held, ProcessId};

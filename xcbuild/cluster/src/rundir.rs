@@ -13,7 +13,7 @@ use fs_err as fs;
 
 use crate::ClusterName;
 use xc_report::Reporter;
-use xc_sys::files::Lock;
+use xc_sys::lock::Lock;
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 

@@ -23,7 +23,8 @@ use super::forwarding;
 use super::namespace::Plan;
 use super::op::Undo;
 use xc_report::Reporter;
-use xc_sys::files::{Lock, write_atomic};
+use xc_sys::files::write_atomic;
+use xc_sys::lock::Lock;
 use xc_sys::namespace;
 use xc_sys::netlink::Netlink;
 

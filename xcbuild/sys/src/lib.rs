@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod exec;
 pub mod files;
 pub mod jobs;
+pub mod lock;
 pub mod namespace;
 pub mod netlink;
 pub mod packet;

@@ -18,7 +18,8 @@ use xc_report::timeline::span;
 #[cfg(test)]
 use xc_store::key::Digest;
 use xc_store::store::{Directory, Store};
-use xc_sys::files::{self, Lock};
+use xc_sys::files;
+use xc_sys::lock::Lock;
 
 /// The packages that something needs.
 #[derive(Debug, Clone, Default)]

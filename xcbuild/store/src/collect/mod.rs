@@ -23,7 +23,7 @@ use fs_err as fs;
 pub use self::contents::{Contents, Record, StoredBlob, StoredFact};
 pub use self::verify::verify;
 use crate::store::{Directory, Fact, StoreLayout};
-use xc_sys::files::Lock;
+use xc_sys::lock::Lock;
 
 /// What was used within that time stays, whatever the size.
 pub const KEPT: Duration = Duration::from_secs(60 * 60);

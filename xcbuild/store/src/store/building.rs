@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 
 use super::{Action, Store};
 use crate::key::Key;
-use xc_sys::files::Lock;
+use xc_sys::lock::Lock;
 
 /// How a result came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use xc_report::Reporter;
-use xc_sys::files::{Lock, has_no_locks, parent};
+use xc_sys::files::parent;
+use xc_sys::lock::{Lock, has_no_locks};
 
 /// Takes a store's locks, and warns once where there are none.
 #[derive(Debug)]

@@ -52,7 +52,8 @@ pub(crate) use self::record::{decode, encode};
 use crate::key::Key;
 use crate::remote::Remotes;
 use xc_report::Reporter;
-use xc_sys::files::{self, Lock};
+use xc_sys::files;
+use xc_sys::lock::Lock;
 
 const FORMAT: &str = "xcbuild-store 1\n";
 const RECORD_MODE: u32 = 0o644;

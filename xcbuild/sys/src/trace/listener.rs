@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Flow;
-use super::calls::{Call, Stopped};
+use super::call::Call;
 use super::notification::{receive, set_sync_wake_up};
+use super::stopped::Stopped;
 use super::task::Task;
 use crate::wait::{CancelMode, Waiter, Woken};
 

@@ -27,16 +27,17 @@
 //!
 //! Reference: seccomp_unotify(2), the kernel's `Documentation/userspace-api/seccomp_filter.rst`.
 
-mod calls;
+mod call;
 mod filter;
 mod line;
 mod listener;
 mod notification;
 mod reaper;
 mod run;
+mod stopped;
 mod task;
 
-pub use calls::{Call, OpenFlags};
+pub use call::{Call, OpenFlags};
 pub use run::{Ended, Options, run};
 pub use task::Task;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::calls::Call;
+use super::call::Call;
 use super::line::{self, Message};
 use super::task::Task;
 use super::{Flow, Watched, filter, listener, reaper};
