@@ -43,8 +43,9 @@ bench: ## benchmarks against the peers; results go to BENCHMARKS.md by hand
 test-topologies: build ## every topology on real nodes, a table; NET="user netns rootless" for those
 	./tests/topologies
 
-derived: ## write what is made from the topologies: Envsettings, docs/topologies
+derived: ## write what is made from others: Envsettings, docs/topologies, docs/settings.md
 	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --test it topology::derived -- --test-threads=1
+	XCBUILD_WRITE_DERIVED=1 $(CARGO) test --locked --lib page_of_the_settings
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -34,4 +34,5 @@ mod variables;
 pub use find::{Overlay, Search, Source};
 pub use mkcdrom::mkcdrom;
 pub use params::Params;
+pub use recipe::DEFAULT_TOPOLOGY;
 pub use variables::Variables;

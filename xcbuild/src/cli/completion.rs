@@ -7,7 +7,7 @@ use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::CompleteEnv;
 
 use super::build::overlays as search;
-use crate::settings::{Settings, of_process};
+use crate::settings::{Given, Settings};
 
 /// Set by the shell's script to the shell's name when it asks.
 pub const VARIABLE: &str = "XCBUILD_COMPLETE";
@@ -24,7 +24,7 @@ pub fn overlays(begun: &OsStr) -> Vec<CompletionCandidate> {
         return PathCompleter::any().complete(begun);
     }
     // A shell that completes has nobody to tell errors to.
-    let places = Settings::resolve(of_process()).ok();
+    let places = Settings::resolve(Given::of_process()).ok();
     let Some(places) = places.and_then(|settings| search::search(&settings).ok()) else {
         return Vec::new();
     };

@@ -14,7 +14,7 @@ use clap::Command;
 
 use super::command;
 use super::failure::USAGE;
-use crate::settings::Variables;
+use crate::settings::HostSettings;
 use crate::ui;
 use xc_report::suggest::did_you_mean;
 use xc_sys::exec::{Exec, own_program};
@@ -28,8 +28,8 @@ struct Hook<'a> {
 }
 
 impl<'a> Hook<'a> {
-    fn of(variables: &'a Variables) -> Option<Self> {
-        let path = variables.get("XCLUSTER_HOOK")?;
+    fn of(host: &'a HostSettings) -> Option<Self> {
+        let path = host.hook.as_deref()?;
         Some(Self { path, text: fs_err::read_to_string(path).ok() })
     }
 
@@ -59,9 +59,9 @@ fn defined(line: &str) -> Option<&str> {
 }
 
 /// The names of all commands, ours and the hook's, sorted.
-pub fn commands(variables: &Variables) -> Vec<String> {
+pub fn commands(host: &HostSettings) -> Vec<String> {
     let mut names = own_names(|command| !command.is_hide_set());
-    if let Some(hook) = Hook::of(variables) {
+    if let Some(hook) = Hook::of(host) {
         names.extend(hook.names().map(ToOwned::to_owned));
     }
     names.sort();
@@ -78,20 +78,20 @@ fn own_names(wanted: impl Fn(&Command) -> bool) -> Vec<String> {
 }
 
 /// Runs the command line if its command is the hook's, or nobody's; `None` if it is ours.
-pub fn intercept(arguments: &[OsString], variables: &Variables) -> Option<ExitCode> {
+pub fn intercept(arguments: &[OsString], host: &HostSettings) -> Option<ExitCode> {
     let at = arguments.iter().skip(1).position(|a| !a.as_encoded_bytes().starts_with(b"-"))? + 1;
     let verb = arguments[at].to_string_lossy().into_owned();
     let own = own_names(|_| true).contains(&verb);
-    let hook = Hook::of(variables);
+    let hook = Hook::of(host);
     // From within a function of the hook the command is ours.
-    let in_hook = variables.get("XCBUILD_IN_HOOK").is_some();
+    let in_hook = host.in_hook;
     let replaced = |hook: &Hook<'_>| {
         let name = verb.replace('-', "_");
         !in_hook && hook.names().any(|n| n == name)
     };
     match hook {
         Some(hook) if hook.text.is_some() && (!own || replaced(&hook)) => {
-            let unknown = unknown(&verb, variables);
+            let unknown = unknown(&verb, host);
             Some(become_shell(&hook, &arguments[at..], &unknown).unwrap_or_else(|e| {
                 ui::error(&e);
                 ExitCode::FAILURE
@@ -99,16 +99,16 @@ pub fn intercept(arguments: &[OsString], variables: &Variables) -> Option<ExitCo
         }
         _ if own => None,
         _ => {
-            ui::error(&anyhow::anyhow!("{}", unknown(&verb, variables)));
+            ui::error(&anyhow::anyhow!("{}", unknown(&verb, host)));
             Some(ExitCode::from(USAGE))
         }
     }
 }
 
-fn unknown(verb: &str, variables: &Variables) -> String {
-    let known = commands(variables);
+fn unknown(verb: &str, host: &HostSettings) -> String {
+    let known = commands(host);
     let near = did_you_mean(verb, known.iter().map(String::as_str));
-    let hook = match Hook::of(variables) {
+    let hook = match Hook::of(host) {
         Some(Hook { path, text: None }) => format!("\n  the hook `{path}` can't be read"),
         Some(Hook { path, .. }) => format!("\n  the hook `{path}` has no cmd_{verb}() either"),
         None => String::new(),
@@ -131,7 +131,7 @@ fn become_shell(hook: &Hook<'_>, command: &[OsString], unknown: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::{commands, defined};
-    use crate::settings::Variables;
+    use crate::settings::tests::host;
 
     #[test]
     fn definitions_are_seen_as_shells_do() {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn commands_are_sorted_and_have_the_contracts_spelling() {
-        let all = commands(&Variables::default());
+        let all = commands(&host(&[]));
         assert!(all.is_sorted());
         for name in ["start", "starts", "stop_vm", "reset_vm", "install_prog", "help"] {
             assert!(all.iter().any(|n| n == name), "{name}");

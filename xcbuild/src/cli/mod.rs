@@ -4,20 +4,18 @@
 //! | module | subject |
 //! |---|---|
 //! | [`verb`], [`verbs`] | what a verb is, and all of them |
-//! | [`hook`], [`spelling`], [`settings`], [`environment`] | the command line before it is parsed |
+//! | [`hook`], [`argv`] | the command line before it is parsed |
 //! | [`build`] | what verbs that build share |
 //! | [`cluster`] | what verbs of clusters share |
 //! | [`completion`] | for shells |
 //! | [`failure`] | errors as users see them, and exit codes |
 
+mod argv;
 mod build;
 mod cluster;
 mod completion;
-mod environment;
 mod failure;
 mod hook;
-mod settings;
-mod spelling;
 mod verb;
 mod verbs;
 
@@ -26,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::settings::of_process;
+use crate::settings::{Given, HostSettings, Invocation, options};
 use crate::ui;
 use xc_sys::cancel;
 
@@ -54,23 +52,37 @@ fn command() -> Command {
 /// Runs the program with a command line and gives its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     completion::answer();
-    start_log();
-    let mut variables = of_process();
+    let given = Given::of_process();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(code) = hook::intercept(&arguments, &variables) {
-        return code;
+    let code = Invocation::new(given.clone()).host().map(|host| {
+        start_log(&host);
+        hook::intercept(&arguments, &host)
+    });
+    match code.map_err(anyhow::Error::from) {
+        Ok(Some(code)) => return code,
+        Ok(None) => {}
+        Err(e) => return failure::failed(&e),
     }
-    let arguments = spelling::normal(arguments, &mut variables);
-    let arguments = settings::taken(verbs::normal(arguments), &mut variables);
-    let arguments = environment::added(arguments, &variables);
-    match command().try_get_matches_from(arguments) {
-        Ok(matches) => dispatch(&matches, variables),
+    match parse(arguments, given) {
+        Ok((matches, invocation)) => dispatch(&matches, invocation),
         Err(e) => failure::usage(&e),
     }
 }
 
+/// What the command line says: the verb with its arguments, and all settings.
+fn parse(
+    arguments: Vec<OsString>,
+    mut given: Given,
+) -> Result<(ArgMatches, Invocation), clap::Error> {
+    let command = command();
+    let arguments = argv::normalized(arguments, &mut given);
+    let matches = command.try_get_matches_from(arguments)?;
+    options::take(&matches, &mut given);
+    Ok((matches, Invocation::new(given)))
+}
+
 /// Runs the verb that was parsed.
-fn dispatch(matches: &ArgMatches, variables: crate::settings::Variables) -> ExitCode {
+fn dispatch(matches: &ArgMatches, invocation: Invocation) -> ExitCode {
     if matches.get_flag(QUIET) {
         ui::set_level(ui::Level::Quiet);
     }
@@ -80,23 +92,27 @@ fn dispatch(matches: &ArgMatches, variables: crate::settings::Variables) -> Exit
     };
     let done = cancel::install()
         .map_err(anyhow::Error::from)
-        .and_then(|()| (verb.run)(matches, variables));
+        .and_then(|()| (verb.run)(matches, invocation));
     done.unwrap_or_else(|e| failure::failed(&e))
 }
 
 /// `XCBUILD_LOG=debug` shows each command that is run; the syntax is that of `tracing`'s EnvFilter.
-fn start_log() {
+fn start_log(host: &HostSettings) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("XCBUILD_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    let filter = EnvFilter::try_new(&host.log).unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// What users type for all verbs and those below them, as `dns serve`.
 #[cfg(test)]
-mod tests {
-    use super::command;
-
-    #[test]
-    fn parser_is_consistent() {
-        command().debug_assert();
-    }
+pub(crate) fn paths_of_verbs() -> Vec<String> {
+    let command = command();
+    let path = |verb: &Command| {
+        let below = verb.get_subcommands().map(|c| format!("{} {}", verb.get_name(), c.get_name()));
+        std::iter::once(verb.get_name().to_owned()).chain(below).collect::<Vec<_>>()
+    };
+    command.get_subcommands().flat_map(path).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,6 +255,9 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// The contract's prefix, where no other is set.
+    pub const DEFAULT: &str = "1000::1";
+
     /// The prefix in the contract's spelling, `1000::1`.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -268,7 +271,7 @@ impl Prefix {
 
 impl Default for Prefix {
     fn default() -> Self {
-        Self { text: "1000::1".into(), bits: 0x1000_u128 << 112 | 1 << 32 }
+        Self { text: Self::DEFAULT.into(), bits: 0x1000_u128 << 112 | 1 << 32 }
     }
 }
 

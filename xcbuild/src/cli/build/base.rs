@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::settings::Settings;
+use crate::settings::{Places, Settings};
 use crate::ui;
 use xc_image::base::{self, BaseImage, KernelSource, Program, Recipe};
 use xc_image::debian::Packages;
@@ -73,10 +73,10 @@ fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> 
     let recipe = Recipe { kernel: KernelSource::Debian, programs: &programs };
     let image = base::build(&recipe, packages)?;
     let places = &settings.places;
-    place(&image.files, &places.home.join("base-libs.txt"))?;
+    place(&image.files, &places.own_base_libraries())?;
     place(&image.initramfs, &places.initramfs)?;
     // A kernel of the user's stays as it is.
-    if settings.variables.get("__kbin").is_none() {
+    if !settings.is_set(&Places::kernel) {
         place(&image.kernel, &places.kernel)?;
     }
     let verb = if image.cached { "Cached" } else { "Built" };

@@ -1,7 +1,6 @@
 //! The base image as a disk.
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::base;
 use crate::settings::Settings;
@@ -9,14 +8,6 @@ use xc_image::base::not_installed;
 use xc_image::debian::{Request, merged_tree};
 use xc_image::disk::{self, Loaders};
 use xc_store::store::Store;
-
-/// Where it goes.
-#[derive(Debug, clap::Args, Serialize)]
-pub struct Place {
-    /// The image [default: $__image]
-    #[arg(long, value_name = "FILE")]
-    pub image: Option<String>,
-}
 
 /// The boot loaders, for our kernel and initramfs.
 ///

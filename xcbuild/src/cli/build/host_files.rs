@@ -4,41 +4,35 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
+use crate::settings::table::verbs::InstallSettings;
 use crate::ui;
 use xc_image::elf::Closure;
 use xc_image::elf::install::Destination;
 
-/// Where host files are copied to.
-#[derive(Debug, clap::Args)]
-pub struct To {
-    /// The root of the tree to copy into
-    #[arg(long, value_name = "DIR")]
-    dest: PathBuf,
-    /// A list of paths that the base image has [default: $__base_libs]
-    #[arg(long, value_name = "FILE")]
-    base_libs: Option<PathBuf>,
+/// Where files are copied to.
+///
+/// # Errors
+/// When it is not said.
+pub fn destination(invocation: &Invocation) -> Result<PathBuf> {
+    let dest = invocation.read::<InstallSettings>()?.dest;
+    dest.context("say where to copy to: --dest=DIR")
 }
 
-impl To {
-    /// Copies, and warns of what is missing.
-    ///
-    /// # Errors
-    /// When a file can't be copied.
-    pub fn run(
-        &self,
-        variables: Variables,
-        copy: impl FnOnce(&Destination<'_>) -> Result<Closure>,
-    ) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
-        let listed = settings.contract().into_iter().find(|(name, _)| *name == "__base_libs");
-        let base = self.base_libs.clone().or(listed.map(|(_, path)| path.into()));
-        let to = Destination { directory: &self.dest, base_libraries: base.as_deref() };
-        warn_of_missing(&copy(&to)?);
-        Ok(ExitCode::SUCCESS)
-    }
+/// Copies, and warns of what is missing.
+///
+/// # Errors
+/// When a file can't be copied.
+pub fn copy(
+    invocation: &Invocation,
+    copy: impl FnOnce(&Destination<'_>) -> Result<Closure>,
+) -> Result<ExitCode> {
+    let (directory, settings) = (destination(invocation)?, invocation.settings()?);
+    let base = Some(settings.places.base_libraries.as_path());
+    warn_of_missing(&copy(&Destination { directory: &directory, base_libraries: base })?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Warns of libraries that are needed and not here.

@@ -6,33 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use xc_overlay::embedded::Embedded;
 use xc_overlay::find::from_root;
-use xc_overlay::params::is_passed;
 use xc_overlay::{Params, Search};
 use xc_store::store::Store;
 
-use crate::settings::Settings;
-
-/// Variables of scripts that are paths or lists of them. A user may give them from where he stands;
-/// a script stands elsewhere.
-const PATHS: &[&str] = &[
-    "ARCHIVE",
-    "DISKIM",
-    "GOPATH",
-    "HOME",
-    "KERNELDIR",
-    "XCBUILD_STORE",
-    "XCLUSTER_HOME",
-    "XCLUSTER_HOOK",
-    "XCLUSTER_OVLPATH",
-    "XCLUSTER_WORKSPACE",
-    "__base_libs",
-    "__cached",
-    "__cdrom",
-    "__image",
-    "__kbin",
-    "__kcfg",
-    "__kobj",
-];
+use crate::settings::definition::Definition;
+use crate::settings::{Settings, table};
 
 /// What the settings say. `current` is the directory that relative paths start from, `program`
 /// is what scripts call as `$XCLUSTER`.
@@ -45,19 +23,19 @@ pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) ->
     if settings.places.overlays.is_empty() {
         script_environment.insert("XCLUSTER_OVLPATH".into(), ours.display().to_string());
     }
-    for (_, value) in script_environment.iter_mut().filter(|(n, _)| PATHS.contains(&n.as_str())) {
+    for (_, value) in script_environment.iter_mut().filter(|(n, _)| is_path(n)) {
         *value = absolute(current, value);
     }
     Ok(Params {
         search: Search::new(settings.places.overlays.iter().cloned().chain([ours]), current),
-        variables: settings.variables.clone(),
+        variables: settings.variables().clone(),
         script_environment,
         archive: current.join(&settings.places.archive),
-        programs: settings.variables.or("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").into(),
+        programs: settings.host()?.path.into(),
         package_lock: settings.places.package_lock(),
         script_timeout: settings.build.script_timeout,
         unpack_max: settings.build.unpack_max,
-        untraced: settings.build.untraced,
+        untraced: settings.build.trace.as_deref() == Some("off"),
     })
 }
 
@@ -70,16 +48,18 @@ fn absolute(current: &Path, value: &str) -> String {
     each.collect::<Vec<_>>().join(":")
 }
 
+/// Whether a variable of scripts is a path or a list of them. A user may give those from where the
+/// user is; a script is elsewhere.
+fn is_path(name: &str) -> bool {
+    table::find(name).is_some_and(Definition::is_path)
+}
+
 fn script_environment(settings: &Settings, program: &Path) -> BTreeMap<String, String> {
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let contract = settings.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
-    let users = settings.variables.iter().filter(|(name, _)| is_passed(name)).map(own);
+    let mut environment = settings.of_scripts();
     // What scripts call as `$XCLUSTER` works on the same store.
-    let own = [
-        ("XCBUILD_STORE".to_owned(), settings.places.store.display().to_string()),
-        ("XCLUSTER".to_owned(), program.display().to_string()),
-    ];
-    contract.chain(users).chain(own).collect()
+    environment.insert("XCBUILD_STORE".into(), settings.places.store.display().to_string());
+    environment.insert("XCLUSTER".into(), program.display().to_string());
+    environment
 }
 
 #[cfg(test)]

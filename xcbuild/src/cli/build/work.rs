@@ -2,20 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::settings::Variables;
+use crate::settings::{Invocation, WorkSettings};
 use crate::timeline::Recording;
-
-/// More threads than that help nobody.
-const JOBS_MAX: usize = 1024;
 
 /// How a build is done, whatever it builds; nothing of it decides what comes out.
 #[derive(Debug, clap::Args)]
 pub struct WorkOptions {
-    /// How many things to do at once [default: one for each core]
-    #[arg(long, short, value_name = "N")]
-    jobs: Option<String>,
     /// Write what ran when, on which thread and core: a file for chrome://tracing or Perfetto
     #[arg(long, value_name = "FILE")]
     trace_to: Option<PathBuf>,
@@ -26,13 +20,9 @@ impl WorkOptions {
     /// work.
     ///
     /// # Errors
-    /// When the number is none, or the file can't be written.
-    pub fn begin(&self, variables: &Variables) -> Result<Recording> {
-        if let Some(text) = self.jobs.as_deref().or(variables.get("__jobs")) {
-            let number = text.parse().ok().filter(|n| (1..=JOBS_MAX).contains(n));
-            let Some(number) = number else {
-                bail!("--jobs={text}: a number from 1 to {JOBS_MAX} is expected");
-            };
+    /// When the number is not valid, or the file can't be written.
+    pub fn begin(&self, invocation: &Invocation) -> Result<Recording> {
+        if let Some(number) = invocation.read::<WorkSettings>()?.jobs {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(number);
             pool.build_global().context("can't start the threads of --jobs")?;
         }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::settings::Variables;
+use crate::settings::HostSettings;
 use xc_net::namespace;
 
 /// Who called us, also by way of sudo.
@@ -19,11 +19,11 @@ impl Caller {
     ///
     /// # Errors
     /// When it tells of none, or of a name that can't be a file's.
-    pub fn of(variables: &Variables) -> Result<Self> {
-        let number = |name: &str| variables.get(name).and_then(|v| v.parse().ok());
-        let ids = number("SUDO_UID").zip(number("SUDO_GID"));
-        let by_sudo = variables.get("SUDO_USER").filter(|_| ids.is_some());
-        let named = by_sudo.or_else(|| variables.get("USER")).or_else(|| variables.get("LOGNAME"));
+    pub fn of(host: &HostSettings) -> Result<Self> {
+        let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+        let ids = number(&host.sudo_uid).zip(number(&host.sudo_gid));
+        let by_sudo = host.sudo_user.as_ref().filter(|_| ids.is_some());
+        let named = by_sudo.or(host.user.as_ref()).or(host.login_name.as_ref());
         let own = rustix::process::getuid();
         let user = named.map_or_else(|| own.as_raw().to_string(), ToOwned::to_owned);
         if user.starts_with('.') || user.contains('/') {
@@ -41,11 +41,11 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::Caller;
-    use crate::settings::Variables;
+    use crate::settings::tests::host;
 
     #[test]
     fn sudo_tells_who_called() {
-        let of = |pairs: &[(&str, &str)]| Caller::of(&Variables::from_pairs(pairs.iter().copied()));
+        let of = |pairs: &[(&str, &str)]| Caller::of(&host(pairs));
         let sudo = [("USER", "root"), ("SUDO_USER", "kim"), ("SUDO_UID", "7"), ("SUDO_GID", "8")];
         let caller = of(&sudo).unwrap();
         assert_eq!((caller.namespace(1).as_str(), caller.ids), ("kim_xcluster1", Some((7, 8))));

@@ -27,8 +27,7 @@ pub fn check(settings: &Settings) -> Result<()> {
         Need { program: &settings.cluster.qemu, package: "qemu-system-x86", why: "runs the nodes" },
         Need { program: "ssh", package: "openssh-client", why: "runs commands on the nodes" },
     ];
-    let path = settings.variables.or("PATH", "/usr/bin:/bin");
-    let path = format!("{path}:{SYSTEM}");
+    let path = format!("{}:{SYSTEM}", settings.host()?.path);
     let missing: Vec<&Need<'_>> = needs.iter().filter(|n| !present(n.program, &path)).collect();
     if missing.is_empty() {
         return Ok(());

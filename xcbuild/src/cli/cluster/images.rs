@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use xc_iso::read::{Kind, Reader};
 
-use crate::settings::Settings;
+use crate::settings::{Places, Settings};
 use crate::ui;
 use xc_image::disk::{self, Format, Look};
 use xc_vm::command::{Boot, Disk};
@@ -88,13 +88,12 @@ fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
 
 fn own(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
     let places = &settings.places;
-    let set = |name: &str| settings.variables.get(name).is_some();
     // `env` gives our own kernel as well: who exports all that it prints has chosen none.
-    let kernel_is_own = set("__kbin") && places.kernel != places.own_kernel();
+    let kernel_is_own = settings.is_set(&Places::kernel) && places.kernel != places.own_kernel();
     let kernel = || readable(&places.kernel, "kernel", HINT).map(Some);
     let initrd = || readable(&places.initramfs, "initramfs", HINT).map(Some);
     let (kernel, initrd, append) = if kernel_is_own {
-        (kernel()?, if set("__initrd") { initrd()? } else { None }, OWN_KERNEL)
+        (kernel()?, if settings.is_set(&Places::initramfs) { initrd()? } else { None }, OWN_KERNEL)
     } else if seen.boots {
         (None, None, "")
     } else {

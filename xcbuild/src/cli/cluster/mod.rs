@@ -6,7 +6,6 @@ pub mod dns_zone;
 pub mod exit_codes;
 pub mod host_programs;
 pub mod images;
-pub mod options;
 pub mod params;
 pub mod start;
 pub mod tables;
@@ -16,20 +15,11 @@ pub mod topology_file;
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use serde::Serialize;
 
 use crate::settings::Settings;
 use xc_cluster::start::StartError;
 use xc_cluster::{RunDir, status};
 use xc_topology::address::NodeId;
-
-/// Which cluster.
-#[derive(Debug, Clone, clap::Args, Serialize)]
-pub struct ClusterOption {
-    /// The cluster's name [default: default]
-    #[arg(long, value_name = "NAME")]
-    cluster: Option<String>,
-}
 
 /// The run directory that the settings name.
 ///
@@ -56,4 +46,19 @@ pub fn refuse_running(settings: &Settings) -> Result<()> {
 pub fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
     let mut seen = BTreeSet::new();
     nodes.iter().copied().filter(|id| seen.insert(*id)).collect()
+}
+
+/// Nodes of a cluster that a command line names.
+#[derive(Debug, clap::Args)]
+pub struct Nodes {
+    /// The nodes, as in 1 or vm-001
+    #[arg(required = true, value_name = "N")]
+    nodes: Vec<NodeId>,
+}
+
+impl Nodes {
+    /// The nodes, each once.
+    pub fn distinct(&self) -> Vec<NodeId> {
+        distinct(&self.nodes)
+    }
 }

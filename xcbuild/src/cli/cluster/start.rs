@@ -27,7 +27,7 @@ pub fn judge(failed: &[NodeFailed]) -> Result<()> {
 /// Whatever keeps a node from being ready; nothing of the cluster is left then.
 pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
     let topology = topology_file::load(settings)?;
-    let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides()?)?;
+    let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides())?;
     let params = params::params(settings, &topology, nodes, replace)?;
     let bar = Progress::sized("starting nodes", params.nodes.len() as u64, false);
     let report = xc_cluster::start(&params, &|event| show(&settings.cluster.name, &bar, &event))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::settings::{Settings, Variables};
+use crate::settings::{HostSettings, Settings};
 use xc_cluster::ClusterName;
 use xc_sys::exec::{Exec, find_program, own_program};
 use xc_topology::address::NodeId;
@@ -21,14 +21,13 @@ pub enum Terminal {
 
 impl Terminal {
     /// What can open windows; `None` where nothing can.
-    pub fn of(variables: &Variables) -> Option<Self> {
-        let path = variables.or("PATH", "/usr/bin:/bin");
-        let there = |variable: &str, program: &str| {
-            variables.get(variable).is_some() && find_program(program, path.as_ref()).is_some()
+    pub fn of(host: &HostSettings) -> Option<Self> {
+        let there = |variable: &Option<String>, program: &str| {
+            variable.is_some() && find_program(program, host.path.as_ref()).is_some()
         };
-        if there("TMUX", "tmux") {
+        if there(&host.tmux, "tmux") {
             Some(Self::Tmux)
-        } else if there("DISPLAY", "xterm") {
+        } else if there(&host.display, "xterm") {
             Some(Self::Xterm)
         } else {
             None
@@ -99,16 +98,13 @@ pub fn on_node(
 #[cfg(test)]
 mod tests {
     use super::Terminal;
-    use crate::settings::Variables;
+    use crate::settings::tests::host;
 
     #[test]
     fn windows_need_a_place_and_a_program() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap();
-        let of = |pairs: &[(&str, &str)]| {
-            let path = [("PATH", path)];
-            Terminal::of(&Variables::from_pairs(path.iter().chain(pairs).copied()))
-        };
+        let of = |pairs: &[(&str, &str)]| Terminal::of(&host(&[&[("PATH", path)], pairs].concat()));
         assert_eq!(of(&[("TMUX", "x"), ("DISPLAY", ":0")]), None, "without the programs");
         for program in ["tmux", "xterm"] {
             let file = dir.path().join(program);

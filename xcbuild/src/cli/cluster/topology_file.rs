@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::settings::Settings;
 use xc_overlay::embedded::Embedded;
-use xc_overlay::topology;
+use xc_overlay::{DEFAULT_TOPOLOGY, topology};
 use xc_store::store::StoreLayout;
 use xc_topology::Topology;
 
@@ -12,8 +12,6 @@ use xc_topology::Topology;
 const OVERLAY: &str = "network-topology";
 /// Where in it.
 const DIRECTORY: &str = "topologies";
-/// The topology that a cluster is of unless another is named.
-const DEFAULT: &str = "xnet";
 
 /// The topology that `TOPOLOGY` names.
 ///
@@ -21,7 +19,7 @@ const DEFAULT: &str = "xnet";
 /// When there is no such file, or it says what can't be.
 pub fn load(settings: &Settings) -> Result<Topology> {
     let directory = super::super::build::overlays::directory(settings, OVERLAY)?.join(DIRECTORY);
-    let (name, variables) = (&settings.build.topology, &settings.variables);
+    let (name, variables) = (&settings.build.topology, settings.variables());
     if directory.is_dir() || name.contains('/') {
         return topology::load(&directory, name, variables);
     }
@@ -32,7 +30,8 @@ pub fn load(settings: &Settings) -> Result<Topology> {
         .join(OVERLAY)
         .join(DIRECTORY);
     let is_ours = ours.join(format!("{name}.toml")).is_file();
-    let mut topology = topology::load(&ours, if is_ours { name } else { DEFAULT }, variables)?;
+    let mut topology =
+        topology::load(&ours, if is_ours { name } else { DEFAULT_TOPOLOGY }, variables)?;
     if !is_ours {
         topology.name.clone_from(name);
         "As the script of network-topology has it".clone_into(&mut topology.description);

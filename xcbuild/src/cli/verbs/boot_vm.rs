@@ -6,12 +6,11 @@ use anyhow::Result;
 
 use clap::Command;
 
-use crate::cli::cluster::options::StartOptions;
 use crate::cli::cluster::start::show;
 use crate::cli::cluster::terminal::{Terminal, window};
 use crate::cli::cluster::{self, params, topology_file};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::{Invocation, Settings};
 use crate::ui::{self, Progress};
 use xc_cluster::life;
 use xc_topology::address::NodeId;
@@ -19,8 +18,6 @@ use xc_topology::address::NodeId;
 /// Start one node, in the cluster if that runs, else as its first; doesn't wait until it is ready
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    options: StartOptions,
     /// The node, as in 1 or vm-001
     #[arg(value_name = "N")]
     node: NodeId,
@@ -28,14 +25,14 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "boot_vm";
+    const TAKES_SETTINGS: bool = true;
 
     fn configure(command: Command) -> Command {
         command.alias("boot-vm").visible_alias("svm")
     }
 
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.options);
-        run(&Settings::resolve(variables)?, self.node, false)
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        run(&invocation.settings()?, self.node, false)
     }
 }
 
@@ -45,7 +42,7 @@ impl Verb for Arguments {
 /// When the node is in the cluster already, or its qemu can't be started.
 pub(super) fn run(settings: &Settings, node: NodeId, with_window: bool) -> Result<ExitCode> {
     let topology = topology_file::load(settings)?;
-    let planned = topology.node(node, &settings.overrides()?)?;
+    let planned = topology.node(node, &settings.overrides())?;
     let mut params = params::params(settings, &topology, vec![planned], false)?;
     params.counts = Some(settings.counts(&topology));
     params.at_once = true;
@@ -53,7 +50,7 @@ pub(super) fn run(settings: &Settings, node: NodeId, with_window: bool) -> Resul
     life::boot_one(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
     drop(bar);
     ui::status("Started", node);
-    let terminal = Terminal::of(&settings.variables).filter(|_| with_window);
+    let terminal = Terminal::of(&settings.host()?).filter(|_| with_window);
     if let Some(terminal) = terminal {
         let run = cluster::run_directory(settings)?;
         window(terminal, settings, run.name(), node)?;

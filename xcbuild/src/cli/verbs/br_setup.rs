@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use xc_net::apply::{apply, existing};
 use xc_net::bridges;
 use xc_sys::exec::Exec;
@@ -28,8 +28,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When we may not change this namespace's network, or an option is none.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let name = bridges::bridge(self.network);
         if existing([name.as_str()])?.is_empty() {
             apply(&bridges::bridge_ops(self.network, &settings.cluster.prefix))?;

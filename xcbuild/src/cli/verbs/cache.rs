@@ -11,7 +11,9 @@ use crate::cli::build::cdrom;
 use crate::cli::build::work::WorkOptions;
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, bytes};
+use crate::settings::table::verbs::CacheSettings;
+use crate::settings::value::decimal_bytes;
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_overlay::archive;
 use xc_store::collect::{self, Contents, Limits};
@@ -25,12 +27,6 @@ pub(crate) struct Arguments {
     verb: Option<Subcommand>,
     #[command(flatten)]
     work: WorkOptions,
-    /// List the overlays that were built by hand
-    #[arg(long)]
-    list: bool,
-    /// Remove the overlays that were built by hand: these, or all
-    #[arg(long)]
-    clear: bool,
     /// The overlays
     #[arg(value_name = "OVL", add = ArgValueCompleter::new(completion::overlays))]
     overlays: Vec<String>,
@@ -38,17 +34,18 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "cache";
+    const TAKES_SETTINGS: bool = true;
 
     /// Runs the verb.
     ///
     /// # Errors
     /// When the store is in use by others (`gc`, `clear`), or can't be read or written.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let _recording = self.work.begin(&variables)?;
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let _recording = self.work.begin(&invocation)?;
+        let settings = invocation.settings()?;
         let root = settings.places.store.clone();
         match &self.verb {
-            None => by_hand(self, &settings)?,
+            None => by_hand(&self.overlays, &invocation.read()?, &settings)?,
             Some(Subcommand::Path) => ui::result(root.display()),
             Some(verb) => {
                 // Makes it, if it isn't there; the lock is given back at once.
@@ -69,7 +66,7 @@ enum Subcommand {
     /// Remove what was not used for longest
     Gc {
         /// Until it has at most so many bytes (with K, M or G)
-        #[arg(long, value_name = "BYTES", value_parser = bytes)]
+        #[arg(long, value_name = "BYTES", value_parser = decimal_bytes)]
         max_size: Option<u64>,
         /// And what was not used for so many days
         #[arg(long, value_name = "DAYS")]
@@ -145,18 +142,18 @@ fn list(root: &Path) -> Result<()> {
 }
 
 /// The contract's cache: `$__cached/<SETUP or default>/<overlay>.tar.xz`.
-fn by_hand(arguments: &Arguments, settings: &Settings) -> Result<()> {
+fn by_hand(overlays: &[String], wanted: &CacheSettings, settings: &Settings) -> Result<()> {
     let directory = directory(settings);
-    if arguments.list {
+    if wanted.list {
         archive::list(&directory)?.iter().for_each(ui::result);
-    } else if arguments.clear {
-        archive::clear(&directory, &arguments.overlays)?;
-    } else if arguments.overlays.is_empty() {
+    } else if wanted.clear {
+        archive::clear(&directory, overlays)?;
+    } else if overlays.is_empty() {
         bail!("name overlays, or one of list, size, gc, verify, clear, path");
     } else {
         let store = Store::open(&settings.places.store, &ui::reporter())?;
         let params = cdrom::params(settings, &store)?;
-        for path in archive::build(&arguments.overlays, &params, &store, &directory)? {
+        for path in archive::build(overlays, &params, &store, &directory)? {
             ui::result(path.display());
         }
     }
@@ -164,8 +161,7 @@ fn by_hand(arguments: &Arguments, settings: &Settings) -> Result<()> {
 }
 
 fn directory(settings: &Settings) -> PathBuf {
-    let cached = settings.contract().into_iter().find(|(name, _)| *name == "__cached");
     let setup = settings.build.setup.join(",");
     let setup = if setup.is_empty() { "default".to_owned() } else { setup };
-    Path::new(&cached.map(|(_, path)| path).unwrap_or_default()).join(setup)
+    settings.places.cached.join(setup)
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_capture::{Limits, SNAPLEN, Source, Summary, record};
 use xc_cluster::capture::{Place, open};
@@ -24,8 +24,6 @@ use xc_cluster::capture::{Place, open};
   xcbuild capture 201:1 201:2 -w router.pcapng      both sides of a router
   xcbuild capture 1 -w - | wireshark -k -i -        live")]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// The file; - is stdout, for a pipe
     #[arg(short = 'w', long = "write", value_name = "FILE")]
     file: PathBuf,
@@ -51,9 +49,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a place isn't there or may not be looked at, or the file can't be written.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let opened = open(&run, &self.places, self.snaplen)?;
         let summary = if self.file.as_os_str() == "-" {

@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use crate::cli::cluster::checks::{judge, look};
 use crate::cli::cluster::topology_file;
-use crate::cli::cluster::{self, ClusterOption, tables};
+use crate::cli::cluster::{self, tables};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::check::Pairs;
 
@@ -17,8 +17,6 @@ use xc_cluster::check::Pairs;
 /// TOPOLOGY names the topology that the cluster was started with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Every cluster node with every tester, not only the first of each group
     #[arg(long)]
     all: bool,
@@ -34,9 +32,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the cluster does not run, or something in it does not work.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let (run, topology) = (cluster::run_directory(&settings)?, topology_file::load(&settings)?);
         let pairs = if self.all { Pairs::All } else { Pairs::Firsts };
         let outcomes = look(&run, &topology, pairs, self.check_name.as_deref())?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cli::hook;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 
 /// Print the names of commands, the hook's among them
@@ -21,9 +21,9 @@ impl Verb for Arguments {
 
     /// # Errors
     /// None.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        let all = hook::commands(&variables);
+        let all = hook::commands(&invocation.host()?);
         all.iter().filter(|name| name.starts_with(prefix)).for_each(ui::result);
         Ok(ExitCode::SUCCESS)
     }

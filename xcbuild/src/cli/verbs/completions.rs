@@ -7,7 +7,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use crate::cli::completion::VARIABLE;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_sys::exec::own_program;
 
@@ -30,7 +30,7 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When it is not known where xcbuild itself is.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         let program = own_program().context("can't tell where xcbuild itself is")?;
         let shell: &dyn EnvCompleter = match self.shell {
             Shell::Bash => &Bash,

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::ClusterOption;
-use crate::cli::cluster::options::run_directory_of;
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::console;
 use xc_topology::address::NodeId;
@@ -17,8 +16,6 @@ use xc_topology::address::NodeId;
 /// Join a node's console; Ctrl-] leaves it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// The node, as in 1 or vm-001
     node: NodeId,
 }
@@ -28,8 +25,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When the node does not run.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = run_directory_of(&self.cluster, variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         console::log(&run, self.node)?;
         ui::hint("Ctrl-] leaves the console");
         console::attach(&run, self.node, io::stdin().as_fd(), &mut ui::result_bytes)?;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::options::Nodes;
+use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::life;
 
@@ -22,8 +22,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When a node does not run.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = self.nodes.run_directory(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         for node in self.nodes.distinct() {
             life::resume(&run, node)?;
             ui::status("Resumed", node);

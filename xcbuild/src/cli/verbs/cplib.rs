@@ -5,15 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::build::host_files::To;
+use crate::cli::build::host_files::copy;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 
 /// Copy the shared libraries that files need
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    to: To,
     /// Programs or libraries
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -24,7 +22,7 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When something can't be copied.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        self.to.run(variables, |to| to.libraries(&self.files))
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        copy(&invocation, |to| to.libraries(&self.files))
     }
 }

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use xc_dns::{Config, Name, Server, Sink, Upstreams, resolv_conf, server};
 
 use crate::cli::cluster::dns_zone::{HOST, ZONE, upstream};
-use crate::cli::cluster::{self, ClusterOption, tables};
+use crate::cli::cluster::{self, tables};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_cluster::check::Verdict;
 use xc_cluster::corefile;
@@ -36,16 +35,10 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a setting is no such thing, or the proxy can't be started.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         match &self.verb {
-            Subcommand::Serve(options) => {
-                set_options(&mut variables, options);
-                serve(options, &Settings::resolve(variables)?)
-            }
-            Subcommand::Check(options) => {
-                set_options(&mut variables, &options.cluster);
-                check(options, &Settings::resolve(variables)?)
-            }
+            Subcommand::Serve(options) => serve(options, &invocation.settings()?),
+            Subcommand::Check(options) => check(options, &invocation.settings()?),
         }
     }
 }
@@ -59,8 +52,6 @@ enum Subcommand {
 /// Walk the way of a name from the host's resolver to a node, and say which step fails
 #[derive(Debug, clap::Args)]
 struct CheckOptions {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Ask the servers for this name, in place of who serves the root
     #[arg(long, value_name = "NAME", default_value = ".")]
     name: String,
@@ -70,39 +61,28 @@ struct CheckOptions {
 }
 
 /// Run the proxy in the foreground until it is told to end
-#[derive(Debug, clap::Args, Serialize)]
+#[derive(Debug, clap::Args)]
 struct ServeOptions {
-    /// Ask this server, ADDRESS or ADDRESS:PORT, in place of those of /etc/resolv.conf; may be
-    /// given several times, the first preferred
-    #[arg(long, value_name = "SERVER")]
-    dns_upstream: Vec<String>,
     /// Answer the names of this hosts file from it; may be given several times
     #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
     hosts: Vec<PathBuf>,
     /// Answer names of this zone from the hosts files alone
     #[arg(long, value_name = "NAME")]
-    #[serde(skip)]
     zone: Option<String>,
     /// Listen on this port of 127.0.0.1 and ::1
     #[arg(long)]
-    #[serde(skip)]
     port: Option<u16>,
     /// Listen on this address, too, 0.0.0.0 or :: for all; may be given several times
     #[arg(long, value_name = "ADDRESS")]
-    #[serde(skip)]
     listen: Vec<IpAddr>,
     /// Use answers so many seconds past their time where no server answers
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    #[serde(skip)]
     stale: u64,
     /// Become this CoreDNS, told to do the same
     #[arg(long, value_name = "PROGRAM", requires = "pid_file")]
-    #[serde(skip)]
     coredns: Option<PathBuf>,
     /// Write the number of the process here once the port is bound
     #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
     pid_file: Option<PathBuf>,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::cluster::tables::aligned;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_cluster::network::host::Program;
 use xc_cluster::network::{self, Kind};
@@ -37,9 +37,9 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a setting is no such thing.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
-        let path = format!("{}:{SYSTEM}", settings.variables.or("PATH", "/usr/bin:/bin"));
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
+        let path = format!("{}:{SYSTEM}", settings.host()?.path);
         let host = Host { settings: &settings, path };
         let findings = host.findings();
         if self.json {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_overlay::embedded::Embedded;
 use xc_store::store::StoreLayout;
@@ -18,10 +18,11 @@ pub(crate) struct Arguments {}
 
 impl Verb for Arguments {
     const NAME: &'static str = "env";
+    const TAKES_SETTINGS: bool = true;
 
     /// Runs the verb.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let mut contract = settings.contract();
         // Scripts look into the directories on it: without a user's own, into that of our overlays.
         if settings.places.overlays.is_empty()
@@ -32,10 +33,9 @@ impl Verb for Arguments {
         {
             *value = ours.display().to_string();
         }
-        let known = |name: &str| contract.iter().any(|(known, _)| *known == name);
-        let others = settings.variables.iter().filter(|(name, _)| is_setting(name) && !known(name));
         let mut text = String::new();
-        for (name, value) in contract.iter().map(|(n, v)| (*n, v.as_str())).chain(others) {
+        for (name, value) in contract.iter().map(|(n, v)| (*n, v.as_str())).chain(settings.others())
+        {
             // Writing to a String can't fail.
             let _ = writeln!(text, "{name}={}", quoted_value(value));
         }
@@ -47,11 +47,4 @@ impl Verb for Arguments {
 /// A value as a shell takes it. An empty one needs no quotes here, and scripts cut these lines.
 fn quoted_value(value: &str) -> String {
     if value.is_empty() { String::new() } else { quote(value) }
-}
-
-/// Whether a variable is a setting: an option's, or one of the tool's own. (`XCLUSTER` itself is the
-/// caller's.)
-fn is_setting(name: &str) -> bool {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    plain && (name.starts_with("__") || name.starts_with("XCLUSTER_"))
 }

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::RunDir;
 use xc_cluster::access::{Reach, Target, on_all};
@@ -20,8 +20,6 @@ use xc_topology::address::{NodeId, Role};
 /// The exit code is 0 if it is 0 on all nodes, else 1, also where a node can't be asked; how many ended with which is said at the end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// On all nodes [default]
     #[arg(long, conflicts_with_all = ["role", "nodes"])]
     all: bool,
@@ -43,9 +41,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When no such node runs, or ssh can't be started.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let Reach { answering, silent } = asked(self, &run)?;
         let mut codes = BTreeMap::<String, Vec<NodeId>>::new();

@@ -6,17 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::build::host_files::To;
+use crate::cli::build::host_files::copy;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_sys::exec::find_program;
 
 /// Copy host programs to DIR/bin, and the shared libraries they need
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    to: To,
     /// Programs on PATH, or their paths
     #[arg(value_name = "PROG", required = true)]
     programs: Vec<String>,
@@ -27,8 +25,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When something can't be copied; a program that isn't there is only a warning.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let path = OsString::from(variables.or("PATH", ""));
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let path = OsString::from(invocation.host()?.path);
         let mut found = Vec::new();
         for name in &self.programs {
             let given = Some(PathBuf::from(name)).filter(|p| name.contains('/') && p.is_file());
@@ -37,6 +35,6 @@ impl Verb for Arguments {
                 None => ui::warn(format_args!("the program `{name}` is not on PATH")),
             }
         }
-        self.to.run(variables, |to| to.programs(&found))
+        copy(&invocation, |to| to.programs(&found))
     }
 }

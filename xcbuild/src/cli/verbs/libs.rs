@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::build::host_files::warn_of_missing;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_image::elf::{Directories, closure};
 
@@ -24,7 +24,7 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When a file can't be read.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         let needed = closure(&self.files, &Directories::of_host())?;
         for library in &needed.libraries {
             ui::result(library.display());

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::cli::cluster::{self, ClusterOption, tables};
+use crate::cli::cluster::{self, tables};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::link::{self, Change};
 use xc_cluster::status;
@@ -30,8 +30,6 @@ use xc_topology::impairment::End;
   xcbuild link 1 1 --up --clear
   xcbuild link                                 all links")]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Take the link up
     #[arg(long, conflicts_with = "down", requires = "network")]
     up: bool,
@@ -62,9 +60,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such link, a setting is none, or the node can't be reached.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let change = self.change()?;
         if let (Some(change), Some(node), Some(network)) = (change, self.node, self.network) {

@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use crate::cli::build::base;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_image::debian::{LockFile, Package};
 use xc_store::store::Store;
@@ -33,8 +33,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a package is in no set, or can't be had.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let store = Store::open(&settings.places.store, &ui::reporter())?;
         let packages = base::packages(&settings, &store);
         let path = settings.places.package_lock();

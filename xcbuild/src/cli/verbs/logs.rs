@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::ClusterOption;
-use crate::cli::cluster::options::run_directory_of;
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::console;
 use xc_cluster::queries::Queries;
@@ -17,8 +16,6 @@ use xc_topology::address::NodeId;
 /// Print what a node has written to its console
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Go on with what it writes, until it ends
     #[arg(long, short)]
     follow: bool,
@@ -31,8 +28,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When the cluster has no such node.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = run_directory_of(&self.cluster, variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         // A file gets what was written; a terminal is not asked what the node's shell asked its own.
         let (mut queries, terminal) = (Queries::default(), io::stdout().is_terminal());
         let mut show = |bytes: &[u8]| match terminal {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_overlay::create::{DEFAULT, create};
 use xc_overlay::embedded::Embedded;
@@ -32,8 +32,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When it is there already, or can't be made.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let first = settings.places.overlays.first().cloned();
         let directory = self.ovldir.clone().or(first).unwrap_or_else(|| PathBuf::from("."));
         let templates = Embedded::Templates.directory(&StoreLayout::new(&settings.places.store))?;

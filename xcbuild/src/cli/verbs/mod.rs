@@ -3,8 +3,6 @@
 //! `cargo fmt` does not see modules that a macro declares; `make format` does, and `make lint` checks
 //! them.
 
-use std::ffi::OsString;
-
 use super::verb::Entry;
 
 /// Declares the modules of verbs and lists what they hold.
@@ -72,9 +70,4 @@ verbs! {
     completion
     completions
     shell_init
-}
-
-/// The command line with the options of `iso create` that genisoimage spells with one `-`.
-pub(super) fn normal(arguments: Vec<OsString>) -> Vec<OsString> {
-    iso::normal(arguments)
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Command;
 
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use xc_cluster::network::Steps;
 use xc_net::apply::{apply, undo};
 
@@ -25,7 +25,7 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When stdin has no steps, or one fails; what was done is undone then.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("can't read the steps")?;
         let steps: Steps = serde_json::from_str(&text).context("these are no steps")?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Command;
 
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_capture::pcap;
 use xc_capture::source::LAST_WORDS;
@@ -32,7 +32,7 @@ impl Verb for Arguments {
 
     /// What keeps frames from being sent is written to stderr for the xcbuild that has started this
     /// one, as a text and not as an error for the user.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         Ok(match self.send_frames() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

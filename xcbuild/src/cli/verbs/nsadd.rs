@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use serde::Serialize;
 
 use crate::cli::cluster::caller::Caller;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
+use crate::settings::table::verbs::NamespaceSettings;
 use crate::ui;
 use xc_net::namespace::{Request, plan};
 use xc_net::{host, op};
@@ -15,8 +15,6 @@ use xc_net::{host, op};
 /// Make the network namespace USER_xcluster<I>, with bridges, joined to the host
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    networks: Networks,
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -31,15 +29,15 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the namespace can't be made; nothing of it is left then.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.networks);
-        let caller = Caller::of(&variables)?;
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let caller = Caller::of(&invocation.host()?)?;
+        let settings = invocation.settings()?;
+        let bases: NamespaceSettings = invocation.read()?;
         let request = Request {
             user: caller.user,
             index: self.index,
-            ipv4_base: settings.variables.or("__ipv4_base", "172.30.0.0/24"),
-            ipv6_prefix: settings.variables.or("__ipv6_prefix", "fd00:1723::"),
+            ipv4_base: bases.ipv4_base,
+            ipv6_prefix: bases.ipv6_prefix,
             prefix: settings.cluster.prefix.clone(),
         };
         let plan = plan(&request)?;
@@ -53,15 +51,4 @@ impl Verb for Arguments {
         ui::hint(format_args!("`xcbuild nsenter {}` gets a shell in it", self.index));
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The networks between namespaces and the host; also read from the environment.
-#[derive(Debug, clap::Args, Serialize)]
-struct Networks {
-    /// IPv4 network of which each namespace takes four addresses [default: 172.30.0.0/24]
-    #[arg(long, value_name = "NETWORK")]
-    ipv4_base: Option<String>,
-    /// IPv6 addresses are this and the IPv4 address [default: fd00:1723::]
-    #[arg(long, value_name = "PREFIX")]
-    ipv6_prefix: Option<String>,
 }

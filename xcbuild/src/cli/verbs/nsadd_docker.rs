@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Command;
 
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 
 /// Not built; says what to use instead
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ impl Verb for Arguments {
 
     /// # Errors
     /// Always.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         bail!(
             "nsadd_docker is not built: `xcbuild nsadd N` makes a namespace that is joined to the \
              host, through which containers on Docker's bridge are reached, too; a script in \

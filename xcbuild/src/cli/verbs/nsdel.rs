@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cli::cluster::caller::Caller;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_net::host;
 
@@ -24,8 +24,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is none, something runs in it, or something of it can't be removed.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let name = Caller::of(&variables)?.namespace(self.index);
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let name = Caller::of(&invocation.host()?)?.namespace(self.index);
         host::remove(&name, &ui::reporter())?;
         ui::status("Removed", format_args!("namespace {name}"));
         Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use crate::cli::cluster::caller::Caller;
 use crate::cli::cluster::run_directory;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use xc_cluster::{RunDir, status};
 use xc_net::host;
 use xc_sys::exec::Exec;
@@ -38,15 +38,15 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such namespace, or we may not enter it.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let command = match self.command.as_slice() {
-            [] => vec![variables.or("SHELL", "/bin/sh")],
+            [] => vec![invocation.host()?.shell],
             command => command.to_vec(),
         };
         let number = self.namespace.as_deref().map(str::parse::<u8>);
         let words = match number {
-            Some(Ok(index)) => of_number(index, &variables)?,
-            _ => of_cluster(self.namespace.as_deref(), variables)?,
+            Some(Ok(index)) => of_number(index, &invocation)?,
+            _ => of_cluster(self.namespace.as_deref(), &invocation)?,
         };
         let line = [words, command].concat();
         let Some((program, args)) = line.split_first() else { bail!("an empty command") };
@@ -55,8 +55,8 @@ impl Verb for Arguments {
 }
 
 /// The words that enter a namespace of `nsadd`.
-fn of_number(index: u8, variables: &Variables) -> Result<Vec<String>> {
-    let caller = Caller::of(variables)?;
+fn of_number(index: u8, invocation: &Invocation) -> Result<Vec<String>> {
+    let caller = Caller::of(&invocation.host()?)?;
     let name = caller.namespace(index);
     let path = namespace::path(&name);
     if !path.exists() {
@@ -74,8 +74,8 @@ fn of_number(index: u8, variables: &Variables) -> Result<Vec<String>> {
 }
 
 /// The words that enter a cluster's namespace.
-fn of_cluster(name: Option<&str>, variables: Variables) -> Result<Vec<String>> {
-    let settings = Settings::resolve(variables)?;
+fn of_cluster(name: Option<&str>, invocation: &Invocation) -> Result<Vec<String>> {
+    let settings = invocation.settings()?;
     let run = match name {
         Some(name) => RunDir::new(&settings.places.run, &name.parse()?, &crate::ui::reporter())?,
         None => run_directory(&settings)?,

@@ -12,7 +12,7 @@ use clap_complete::ArgValueCompleter;
 use crate::cli::build::overlays::{self, description};
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_overlay::Params;
 use xc_overlay::build::layers;
@@ -32,13 +32,14 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "ovl";
+    const TAKES_SETTINGS: bool = true;
 
     /// Runs the verb.
     ///
     /// # Errors
     /// When an overlay is unknown, wrong, or can't be built.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         match &self.verb {
             Subcommand::List { names } => list(&settings, *names),
             Subcommand::Show { overlay } => show_overlay(&settings, overlay),

@@ -8,7 +8,7 @@ use clap_complete::ArgValueCompleter;
 use crate::cli::build::overlays;
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use crate::ui;
 
 /// Print an overlay's directory
@@ -26,8 +26,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such overlay.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         ui::result(overlays::directory(&settings, &self.overlay)?.display());
         Ok(ExitCode::SUCCESS)
     }

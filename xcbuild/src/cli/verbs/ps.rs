@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cli::cluster::tables;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::{RunDir, status};
 
@@ -25,8 +25,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the run directories can't be read.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let mut all = Vec::new();
         for run in RunDir::all(&settings.places.run, &ui::reporter())? {
             match status(&run) {

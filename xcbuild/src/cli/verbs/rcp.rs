@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::cli::cluster;
 use crate::cli::cluster::exit_codes::ended;
-use crate::cli::cluster::{self, ClusterOption};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use xc_cluster::access::Target;
 use xc_topology::address::NodeId;
 
@@ -21,8 +21,6 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Copy to the node: LOCAL is then the source and REMOTE the target
     #[arg(long)]
     to: bool,
@@ -41,10 +39,9 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such node running, or scp can't be started.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         absent_source(self)?;
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+        let settings = invocation.settings()?;
         let target = Target::find(&cluster::run_directory(&settings)?, self.node)?;
         let Arguments { to, remote, local, .. } = self;
         ended(if *to { target.send(local, remote) } else { target.fetch(remote, local) })

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use clap::Command;
 
-use crate::cli::cluster::options::Nodes;
 use crate::cli::cluster::start::show;
+use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui::Progress;
 use xc_cluster::life;
 
@@ -29,8 +29,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When a node does not run, or does not come up.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = self.nodes.run_directory(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         let nodes = self.nodes.distinct();
         let bar = Progress::sized("resetting", nodes.len() as u64, false);
         for node in nodes {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::options::Nodes;
 use crate::cli::cluster::start::show;
+use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui::Progress;
 use xc_cluster::life;
 
@@ -23,8 +23,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When a node is not in the cluster, or does not come up.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = self.nodes.run_directory(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         let nodes = self.nodes.distinct();
         let bar = Progress::sized("restarting", nodes.len() as u64, false);
         life::restart(&run, &nodes, None, &|event| show(run.name(), &bar, &event))?;

@@ -2,23 +2,19 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use crate::cli::cluster;
 use crate::cli::cluster::exit_codes::ended;
-use crate::cli::cluster::{self, ClusterOption};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
+use crate::settings::table::verbs::RshSettings;
 use xc_cluster::access::Target;
 use xc_topology::address::NodeId;
 
 /// Run a command on a node by ssh, or a shell; its exit code is passed on, 255 is ssh's own
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
-    /// Leave it running and return at once
-    #[arg(long, requires = "command")]
-    bg: bool,
     /// The node, as in 1 or vm-001
     node: NodeId,
     /// The command and its arguments
@@ -33,11 +29,13 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such node running, or ssh can't be started.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let target = Target::find(&cluster::run_directory(&settings)?, self.node)?;
-        if self.bg {
+        if invocation.read::<RshSettings>()?.background {
+            if self.command.is_empty() {
+                bail!("say what to leave running: --bg is for a command");
+            }
             target.run_in_background(&self.command)?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::life::scale_in;
 use xc_topology::address::NodeId;
@@ -14,8 +14,6 @@ use xc_topology::address::NodeId;
 /// Take nodes out of the running cluster
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// The nodes, as in 5 or vm-005
     #[arg(required = true, value_name = "N")]
     nodes: Vec<NodeId>,
@@ -28,9 +26,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a node is not in the cluster, or can't be ended.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let nodes = cluster::distinct(&self.nodes);
         scale_in(&cluster::run_directory(&settings)?, &nodes)?;
         nodes.iter().for_each(|node| ui::status("Stopped", node));

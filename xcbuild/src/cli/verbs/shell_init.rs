@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_sys::exec::own_program;
 use xc_sys::shell::quote;
@@ -32,7 +32,7 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When it is not known where xcbuild itself is.
-    fn run(&self, _: Variables) -> Result<ExitCode> {
+    fn run(&self, _: Invocation) -> Result<ExitCode> {
         if let Some(shell) = self.completion {
             let text = match shell {
                 Shell::Bash => BASH,

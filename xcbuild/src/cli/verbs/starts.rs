@@ -5,22 +5,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::start;
-use crate::cli::cluster::options::StartOptions;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 
 /// As `start`, without windows
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    options: StartOptions,
-}
+pub(crate) struct Arguments {}
 
 impl Verb for Arguments {
     const NAME: &'static str = "starts";
+    const TAKES_SETTINGS: bool = true;
 
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.options);
-        start::run(&Settings::resolve(variables)?, false)
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        start::run(&invocation.settings()?, false)
     }
 }

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde::Serialize;
 
-use crate::cli::cluster::{self, ClusterOption, tables};
+use crate::cli::cluster::{self, tables};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::top::model::Sample;
 use crate::ui;
 use xc_cluster::status::NodeCondition;
@@ -22,8 +21,6 @@ const INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    cluster: ClusterOption,
-    #[command(flatten)]
     form: Form,
 }
 
@@ -34,9 +31,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the cluster's state is there and can't be read.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         if self.form.watch {
             return watch(&run, self.form.json);
@@ -77,19 +73,16 @@ impl Verb for Arguments {
 }
 
 /// How it is printed.
-#[derive(Debug, clap::Args, Serialize)]
+#[derive(Debug, clap::Args)]
 struct Form {
     /// A table: states, what nodes take of the host, ports, addresses, faults of links
     #[arg(long, conflicts_with = "json")]
-    #[serde(skip)]
     table: bool,
     /// All that is known, for programs; the exit code is 0
     #[arg(long)]
-    #[serde(skip)]
     json: bool,
     /// Go on as it changes, with what nodes take of the host, until Ctrl-C; with --json a line each
     #[arg(long)]
-    #[serde(skip)]
     watch: bool,
 }
 

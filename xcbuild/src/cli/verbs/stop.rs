@@ -4,19 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::{RunDir, stop};
 
 /// Stop the cluster and leave nothing of it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Stop all clusters of the user on this host
-    #[arg(long, conflicts_with = "cluster")]
+    #[arg(long, conflicts_with = "__cluster")]
     all: bool,
 }
 
@@ -27,9 +25,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When something of the cluster can't be ended or removed.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         if self.all {
             let all = RunDir::all(&settings.places.run, &ui::reporter())?;
             all.iter().try_for_each(end)?;

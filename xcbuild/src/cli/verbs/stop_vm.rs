@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use clap::Command;
 
-use crate::cli::cluster::options::Nodes;
+use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::life;
 
@@ -28,8 +28,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When a node does not run.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = self.nodes.run_directory(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         for node in self.nodes.distinct() {
             life::pause(&run, node)?;
             ui::status("Paused", node);

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::access::Target;
 use xc_topology::address::NodeId;
@@ -23,8 +23,6 @@ const DIRECTORY: &str = "/tmp";
 #[command(override_usage = "xcbuild tcpdump --start N IFACE [TCPDUMP-OPTION…]
        xcbuild tcpdump --get N IFACE…")]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// Begin a capture on an interface; what follows is given to tcpdump
     #[arg(long, required_unless_present = "get", conflicts_with = "get")]
     start: bool,
@@ -48,9 +46,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the node can't be reached, has no tcpdump or no such interface, or no capture runs.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let target = Target::find(&cluster::run_directory(&settings)?, self.node)?;
         if self.start {
             ask(&target, &start(&self.interface, &self.rest))?;

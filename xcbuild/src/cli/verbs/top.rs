@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::cluster::{self, ClusterOption};
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::top::draw::{View, draw};
 use crate::top::model::{self, Sample};
 use crate::ui::screen::{Key, Screen};
@@ -23,10 +23,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 
 /// Show nodes, networks and consoles of a cluster on the whole screen, as they change
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
-}
+pub(crate) struct Arguments {}
 
 impl Verb for Arguments {
     const NAME: &'static str = "top";
@@ -35,9 +32,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no terminal, or the cluster's state can't be read.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let Some(mut screen) = Screen::open().context("can't set up the terminal")? else {
             bail!("top needs a terminal; `xcbuild status --watch` needs none");

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::cli::cluster;
 use crate::cli::cluster::topology_file;
-use crate::cli::cluster::{self, ClusterOption};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::{Invocation, Settings};
 use crate::ui;
 use xc_cluster::status;
 use xc_cluster::status::NodeCondition;
@@ -29,10 +29,9 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When there is no such topology, or it has no place for a node.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let Subcommand::Show(show) = &self.verb;
-        set_options(&mut variables, &show.cluster);
-        let mut settings = Settings::resolve(variables)?;
+        let mut settings = invocation.settings()?;
         if let Some(name) = &show.name {
             settings.build.topology.clone_from(name);
         }
@@ -65,8 +64,6 @@ struct Show {
     /// The nodes of the running cluster and their state, not those that would be started
     #[arg(long)]
     live: bool,
-    #[command(flatten)]
-    cluster: ClusterOption,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -85,7 +82,7 @@ enum Format {
 
 fn view(settings: &Settings, live: bool) -> Result<View> {
     let topology = topology_file::load(settings)?;
-    let overrides = settings.overrides()?;
+    let overrides = settings.overrides();
     if !live {
         let nodes = topology.nodes(&settings.counts(&topology), &overrides)?;
         return Ok(View::of(&topology, &nodes, &overrides));

@@ -7,12 +7,11 @@ use clap_complete::ArgValueCompleter;
 
 use crate::cli::build::work::WorkOptions;
 use crate::cli::build::{base, cdrom};
-use crate::cli::cluster::options::StartOptions;
 use crate::cli::cluster::start::{judge, start};
 use crate::cli::cluster::{self, checks, host_programs, images, tables, topology_file};
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::{ClusterSettings, Invocation, Settings};
 use crate::ui;
 use xc_cluster::check::{Outcome, Pairs};
 use xc_cluster::{RunDir, stop};
@@ -28,8 +27,6 @@ const TESTERS: u8 = 1;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    options: StartOptions,
-    #[command(flatten)]
     work: WorkOptions,
     /// A name that every node has to resolve, beside the cluster's own
     #[arg(long, value_name = "NAME")]
@@ -41,20 +38,19 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "up";
+    const TAKES_SETTINGS: bool = true;
 
     /// Runs the verb.
     ///
     /// # Errors
     /// When something is missing on the host, can't be built or doesn't start; nothing runs then. With
     /// `--keep-going`, or when a check fails, the cluster goes on.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        let _recording = self.work.begin(&variables)?;
-        set_options(&mut variables, &self.options);
-        let topology = topology_file::load(&Settings::resolve(variables.clone())?)?;
-        if variables.get("__ntesters").is_none() {
-            variables.set("__ntesters", topology.counts.testers.max(TESTERS).to_string());
-        }
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let _recording = self.work.begin(&invocation)?;
+        let settings = invocation.settings()?;
+        let topology = topology_file::load(&settings)?;
+        let testers = topology.counts.testers.max(TESTERS).to_string();
+        let settings = settings.or(&ClusterSettings::testers, &testers)?;
         host_programs::check(&settings)?;
         cluster::refuse_running(&settings)?;
         if images::is_own(&settings)? {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::cli::cluster;
 use crate::cli::cluster::terminal::{Terminal, on_node};
-use crate::cli::cluster::{self, ClusterOption};
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use xc_cluster::status;
 use xc_sys::exec::{Exec, find_program};
 use xc_topology::address::NodeId;
@@ -16,8 +16,6 @@ use xc_topology::address::NodeId;
 /// of tmux or of the X display, or right here
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// The node, as in 1 or vm-001
     node: NodeId,
 }
@@ -29,9 +27,8 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When the node does not run, or there is no telnet client.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.cluster);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let status = status(&run)?;
         let Some(node) = status.nodes.iter().find(|n| n.number == self.node && n.is_alive()) else {
@@ -40,11 +37,11 @@ impl Verb for Arguments {
         let line = if status.ssh_key.is_some() {
             on_node("rsh", &settings, run.name(), self.node)?
         } else {
-            let client = client(&settings.variables)?;
+            let client = client(&settings.host()?.path)?;
             let address = [node.address.to_string(), node.telnet_port.to_string()];
             [status.netns_prefix.clone(), client, address.into()].concat()
         };
-        if let Some(terminal) = Terminal::of(&settings.variables) {
+        if let Some(terminal) = Terminal::of(&settings.host()?) {
             terminal.open(&node.name, &line, true)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -54,8 +51,7 @@ impl Verb for Arguments {
 }
 
 /// The telnet client of this host.
-fn client(variables: &Variables) -> Result<Vec<String>> {
-    let path = variables.or("PATH", "/usr/bin:/bin");
+fn client(path: &str) -> Result<Vec<String>> {
     for client in [&["telnet"][..], &["busybox", "telnet"]] {
         if find_program(client[0], path.as_ref()).is_some() {
             return Ok(client.iter().map(ToString::to_string).collect());

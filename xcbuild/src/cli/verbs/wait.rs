@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cli::cluster::ClusterOption;
-use crate::cli::cluster::options::run_directory_of;
+use crate::cli::cluster;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_cluster::life;
 use xc_topology::address::NodeId;
@@ -19,8 +18,6 @@ const WAIT: u64 = 300;
 /// Wait until nodes are ready
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: ClusterOption,
     /// How many seconds to wait
     #[arg(long, value_name = "SECONDS", default_value_t = WAIT)]
     timeout: u64,
@@ -34,8 +31,8 @@ impl Verb for Arguments {
 
     /// # Errors
     /// When one has failed or died, or the time is up.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
-        let run = run_directory_of(&self.cluster, variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let run = cluster::run_directory(&invocation.settings()?)?;
         let status = life::wait(&run, &self.nodes, Duration::from_secs(self.timeout))?;
         ui::status("Ready", format_args!("cluster `{}`", status.cluster));
         Ok(ExitCode::SUCCESS)

@@ -1,16 +1,16 @@
 //! `xcbuild ximage`: the base image, extended with overlays.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap_complete::ArgValueCompleter;
 
-use crate::cli::build::disk::{Place, loaders};
+use crate::cli::build::disk::loaders;
 use crate::cli::build::{base, cdrom};
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
+use crate::settings::table::verbs::CdromSettings;
 use crate::ui::{self, Progress};
 use xc_image::disk::{self, Spec};
 use xc_image::extend;
@@ -22,11 +22,6 @@ use xc_store::tree::TreePath;
 /// Extend the base image with overlays, in its place, and print its path
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    place: Place,
-    /// A script that is run in the image, as root there, when the overlays are in it
-    #[arg(long, value_name = "FILE")]
-    script: Option<PathBuf>,
     /// The overlays, in order
     #[arg(value_name = "OVL", add = ArgValueCompleter::new(completion::overlays))]
     overlays: Vec<String>,
@@ -34,17 +29,18 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "ximage";
+    const TAKES_SETTINGS: bool = true;
 
     /// Runs the verb. An image that isn't there is built first.
     ///
     /// # Errors
     /// When the image is none of ours, an overlay can't be built, or the script fails; the image is
     /// then as it was.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.place);
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let settings = invocation.settings()?;
+        let script = invocation.read::<CdromSettings>()?.script;
         let store = Store::open(&settings.places.store, &ui::reporter())?;
-        if self.overlays.is_empty() && self.script.is_none() {
+        if self.overlays.is_empty() && script.is_none() {
             bail!("name overlays to extend the image with, or a script (--script=)");
         }
         let image = &settings.places.image;
@@ -57,7 +53,7 @@ impl Verb for Arguments {
         let built = layers(&plan(&params.search, &self.overlays)?, &params, &store)?;
         let blobs: Vec<_> = built.iter().map(|layer| layer.blob).collect();
         extend::with_layers(&mut root, &blobs, &store)?;
-        if let Some(script) = &self.script {
+        if let Some(script) = &script {
             let bar = Progress::spinner("running the script in the image");
             root = extend::with_script(root, script, work.path())?;
             drop(bar);

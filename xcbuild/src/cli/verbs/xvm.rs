@@ -5,16 +5,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::boot_vm;
-use crate::cli::cluster::options::StartOptions;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use xc_topology::address::NodeId;
 
 /// As `boot_vm`, with a window of tmux or the X display that shows its console
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    options: StartOptions,
     /// The node, as in 1 or vm-001
     #[arg(value_name = "N")]
     node: NodeId,
@@ -22,9 +19,9 @@ pub(crate) struct Arguments {
 
 impl Verb for Arguments {
     const NAME: &'static str = "xvm";
+    const TAKES_SETTINGS: bool = true;
 
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        set_options(&mut variables, &self.options);
-        boot_vm::run(&Settings::resolve(variables)?, self.node, true)
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        boot_vm::run(&invocation.settings()?, self.node, true)
     }
 }

@@ -8,7 +8,7 @@ use fs_err as fs;
 use xc_iso::{BootEntry, Hybrid, Image, IsoNames, Joliet, Options, Platform, Summary};
 
 use super::{interruptible, output, sources, spelling};
-use crate::settings::Variables;
+use crate::settings::HostSettings;
 use crate::ui;
 
 /// Make an image of directories and tar archives
@@ -105,8 +105,8 @@ pub struct Arguments {
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
-    let options = arguments.options(variables)?;
+pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
+    let options = arguments.options(host)?;
     if !arguments.left_out.is_empty() {
         let options = arguments.left_out.join(", ");
         ui::hint(format_args!("ignored, as they make no difference here: {options}"));
@@ -138,8 +138,8 @@ pub fn run(arguments: &Arguments, variables: &Variables) -> Result<ExitCode> {
 }
 
 impl Arguments {
-    fn options(&self, variables: &Variables) -> Result<Options> {
-        let from_environment = || variables.get("SOURCE_DATE_EPOCH").map(str::parse).transpose();
+    fn options(&self, host: &HostSettings) -> Result<Options> {
+        let from_environment = || host.source_date_epoch.as_deref().map(str::parse).transpose();
         let timestamp = match self.timestamp {
             Some(timestamp) => Some(timestamp),
             None => {

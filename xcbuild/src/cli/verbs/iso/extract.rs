@@ -8,7 +8,7 @@ use fs_err as fs;
 use xc_iso::read::{Extract, ReadError, extract};
 
 use super::{open, warn_of_problems};
-use crate::settings::bytes;
+use crate::settings::value::decimal_bytes;
 use crate::ui;
 
 /// Extract an image into a directory
@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long)]
     devices: bool,
     /// The bytes that all files may have, as 20G [default: 16 times the image, at least 1G]
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = decimal_bytes)]
     unpack_max: Option<u64>,
 }
 

@@ -22,7 +22,7 @@ use xc_iso::read::{Names, Reader};
 
 use crate::cli::failure::CANCELLED;
 use crate::cli::verb::Verb;
-use crate::settings::Variables;
+use crate::settings::Invocation;
 use crate::ui;
 use xc_sys::cancel;
 
@@ -36,14 +36,18 @@ pub(crate) struct Arguments {
 impl Verb for Arguments {
     const NAME: &'static str = "iso";
 
+    fn spelled(arguments: Vec<OsString>) -> Vec<OsString> {
+        spelling::normal(arguments)
+    }
+
     /// Runs the verb.
-    fn run(&self, variables: Variables) -> Result<ExitCode> {
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         if let Subcommand::Create(a) = &self.verb {
-            return create::run(a, &variables);
+            return create::run(a, &invocation.host()?);
         }
         let _end = interruptible(|| {});
         match &self.verb {
-            Subcommand::Create(a) => create::run(a, &variables),
+            Subcommand::Create(a) => create::run(a, &invocation.host()?),
             Subcommand::Ls(a) => ls::run(a),
             Subcommand::Extract(a) => extract::run(a),
             Subcommand::Verify(a) => verify::run(a),
@@ -59,11 +63,6 @@ enum Subcommand {
     Extract(extract::Arguments),
     Verify(verify::Arguments),
     Diff(diff::Arguments),
-}
-
-/// The command line with the options of `iso create` that genisoimage spells with one `-`.
-pub fn normal(arguments: Vec<OsString>) -> Vec<OsString> {
-    spelling::normal(arguments)
 }
 
 /// Ends the program at once when the user cancels, after `clean`: nobody waits for these verbs to

@@ -35,7 +35,7 @@ impl<'a> Frames<'a> {
     pub fn plan(unit: &Unit, arguments: &Arguments, kept: Option<&'a Artifacts>) -> Result<Self> {
         let settings = &unit.settings;
         let counts = settings.counts(&unit.topology);
-        let nodes = unit.topology.nodes(&counts, &settings.overrides()?)?;
+        let nodes = unit.topology.nodes(&counts, &settings.overrides())?;
         let mut places = arguments.capture_nets.clone();
         if let Some(place) = places.iter().find(|place| !has(&nodes, **place)) {
             bail!("--capture-nets: there is no {place} in cluster `{}`", settings.cluster.name);

@@ -10,15 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap_complete::ArgValueCompleter;
-use serde::Serialize;
 
 use crate::cli::build::work::WorkOptions;
 use crate::cli::build::{base, cdrom};
-use crate::cli::cluster::options::NodeSize;
 use crate::cli::cluster::{self, host_programs, tables};
 use crate::cli::completion;
 use crate::cli::verb::Verb;
-use crate::settings::{Settings, Variables, set_options};
+use crate::settings::Invocation;
 use crate::testing::junit::{self, Suite};
 use crate::testing::{Outcome, Sum, Verdict};
 use crate::ui;
@@ -37,8 +35,12 @@ use xc_sys::jobs;
 /// for, and with --artifacts the consoles, the output of each case and the resolved topology.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    cluster: TestCluster,
+    /// The cluster's name [default: test-OVL-PID]
+    #[arg(long, value_name = "NAME", conflicts_with = "parallel")]
+    cluster: Option<String>,
+    /// The topology [default: what the overlay is made for, else $TOPOLOGY, else xnet]
+    #[arg(long, value_name = "NAME")]
+    topology: Option<String>,
     #[command(flatten)]
     work: WorkOptions,
     /// Write what came of the tests here, as JUnit XML
@@ -78,11 +80,10 @@ impl Verb for Arguments {
     ///
     /// # Errors
     /// When a test failed or could not be made, or something can't be built or written.
-    fn run(&self, mut variables: Variables) -> Result<ExitCode> {
-        let _recording = self.work.begin(&variables)?;
-        set_options(&mut variables, &self.cluster);
-        let units = unit::plan(self, &variables)?;
-        let settings = Settings::resolve(variables)?;
+    fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let _recording = self.work.begin(&invocation)?;
+        let settings = invocation.settings()?;
+        let units = unit::plan(self, &settings)?;
         host_programs::check(&settings)?;
         units.iter().try_for_each(|unit| cluster::refuse_running(&unit.settings))?;
         let store = Store::open(&settings.places.store, &ui::reporter())?;
@@ -96,42 +97,6 @@ impl Verb for Arguments {
         let all = sessions.into_iter().zip(&units);
         finish(self, all.map(|(s, unit)| s.unwrap_or_else(|_| Session::panicked(unit))).collect())
     }
-}
-
-/// What the cluster is like; each is also read from the environment, as for `start`.
-#[derive(Debug, clap::Args, Serialize)]
-struct TestCluster {
-    /// The cluster's name [default: test-OVL-PID]
-    #[arg(long, value_name = "NAME", conflicts_with = "parallel")]
-    cluster: Option<String>,
-    /// The topology [default: what the overlay is made for, else $TOPOLOGY, else xnet]
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip)]
-    topology: Option<String>,
-    /// How many cluster nodes [default: the topology's, and those that cases name]
-    #[arg(long, value_name = "N")]
-    nvm: Option<String>,
-    /// How many routers [default: the topology's, and those that cases name]
-    #[arg(long, value_name = "N")]
-    nrouters: Option<String>,
-    /// How many testers [default: the topology's, and those that cases name]
-    #[arg(long, value_name = "N")]
-    ntesters: Option<String>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    size: NodeSize,
-    /// What carries the networks: user, netns, rootless, or auto
-    #[arg(long, value_name = "KIND")]
-    net: Option<String>,
-    /// kvm, tcg, or auto: KVM where it works
-    #[arg(long, value_name = "KIND")]
-    accel: Option<String>,
-    /// How many seconds a node may take to be ready [default: 60 with KVM, else 180]
-    #[arg(long = "timeout", value_name = "SECONDS")]
-    boot_timeout: Option<String>,
-    /// Start even if the host has not enough memory for all nodes
-    #[arg(long)]
-    overcommit: bool,
 }
 
 /// When something is kept.

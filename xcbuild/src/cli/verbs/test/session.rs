@@ -133,7 +133,7 @@ fn left_running(name: &ClusterName) {
 /// where it was begun in vain.
 fn start(settings: &Settings, topology: &Topology, undone: &Cell<bool>) -> Result<Status> {
     let name = &settings.cluster.name;
-    let nodes = topology.nodes(&settings.counts(topology), &settings.overrides()?)?;
+    let nodes = topology.nodes(&settings.counts(topology), &settings.overrides())?;
     let params = params::params(settings, topology, nodes, false)?;
     // Tests that run beside this one give their memory back.
     let params = StartParams { queue: params.queue.or(Some(PATIENCE)), ..params };
@@ -222,7 +222,7 @@ fn cases(
 fn describe(unit: &Unit, run: &RunDir, kept: &Artifacts, suites: &[Suite]) -> Result<()> {
     kept.text("junit.xml", &junit::xml(suites))?;
     let settings = &unit.settings;
-    let overrides = settings.overrides()?;
+    let overrides = settings.overrides();
     let nodes = unit.topology.nodes(&settings.counts(&unit.topology), &overrides)?;
     let view = View::of(&unit.topology, &nodes, &overrides);
     kept.text("topology.json", &view.json()?)?;

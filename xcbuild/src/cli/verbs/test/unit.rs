@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::Arguments;
 use crate::cli::build::overlays;
 use crate::cli::cluster::topology_file;
-use crate::settings::{Settings, Variables};
+use crate::settings::{BuildSettings, ClusterSettings, Settings};
 use crate::ui;
 use xc_cluster::ClusterName;
 use xc_overlay::manifest::test::{Case, Where};
@@ -44,11 +44,10 @@ struct Tested {
 ///
 /// # Errors
 /// When an overlay is unknown, its manifest wrong, or none of them has a test.
-pub fn plan(arguments: &Arguments, variables: &Variables) -> Result<Vec<Unit>> {
-    let settings = Settings::resolve(variables.clone())?;
+pub fn plan(arguments: &Arguments, settings: &Settings) -> Result<Vec<Unit>> {
     let mut tested = Vec::new();
     for given in distinct(&arguments.overlays) {
-        let planned = Planned::find(&overlays::search(&settings)?, given)?;
+        let planned = Planned::find(&overlays::search(settings)?, given)?;
         let name = planned.overlay.name;
         let Some(manifest) = planned.manifest.filter(|m| m.test.is_some()) else {
             ui::warn(format_args!("`{name}` has no [test] in an ovl.toml; it is only built in"));
@@ -63,11 +62,11 @@ pub fn plan(arguments: &Arguments, variables: &Variables) -> Result<Vec<Unit>> {
     }
     let mut taken = BTreeSet::new();
     match arguments.parallel {
-        None => Ok(vec![unit(arguments, variables, tested, &arguments.overlays, &mut taken)?]),
+        None => Ok(vec![unit(arguments, settings, tested, &arguments.overlays, &mut taken)?]),
         Some(_) => {
             let alone = |tested: Tested| {
                 let named = [tested.given.clone()];
-                unit(arguments, variables, vec![tested], &named, &mut taken)
+                unit(arguments, settings, vec![tested], &named, &mut taken)
             };
             tested.into_iter().map(alone).collect()
         }
@@ -81,25 +80,22 @@ fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
 
 fn unit(
     arguments: &Arguments,
-    variables: &Variables,
+    settings: &Settings,
     tested: Vec<Tested>,
     named: &[String],
     taken: &mut BTreeSet<String>,
 ) -> Result<Unit> {
-    let mut variables = variables.clone();
-    if let Some(name) = topology_of(arguments, &variables, &tested)? {
-        variables.set("TOPOLOGY", name);
+    let mut settings = settings.clone();
+    if let Some(name) = topology_of(arguments, &settings, &tested)? {
+        settings = settings.with(&BuildSettings::topology, &name)?;
     }
-    let topology = topology_file::load(&Settings::resolve(variables.clone())?)?;
+    let topology = topology_file::load(&settings)?;
     let cases: Vec<&Case> = tested.iter().flat_map(|t| &t.cases).collect();
-    set_counts(&mut variables, &topology, &cases);
-    let given = arguments.cluster.cluster.as_ref().is_some_and(|name| !name.is_empty());
+    let mut settings = with_counts(settings, &topology, &cases)?;
+    let given = arguments.cluster.as_deref().filter(|name| !name.is_empty());
     let free = free_name(&tested, taken)?;
-    let mut settings = Settings::resolve(variables)?;
     // Set here and not in the variables: what overlays are built with stays the same for each run.
-    if !given {
-        settings.cluster.name = free;
-    }
+    settings.cluster.name = given.map_or(Ok(free), str::parse)?;
     let iso = format!("cluster-{}.iso", settings.cluster.name);
     settings.places.cdrom = settings.places.tmp.join(iso);
     let base = arguments.base.iter().filter(|name| !name.is_empty()).cloned();
@@ -112,10 +108,10 @@ fn unit(
 /// The topology: the option, else what the overlays are made for, else the user's setting.
 fn topology_of(
     arguments: &Arguments,
-    variables: &Variables,
+    settings: &Settings,
     tested: &[Tested],
 ) -> Result<Option<String>> {
-    if let Some(name) = &arguments.cluster.topology {
+    if let Some(name) = &arguments.topology {
         return Ok(Some(name.clone()));
     }
     let wanted: BTreeSet<&str> = tested.iter().filter_map(|t| t.topology.as_deref()).collect();
@@ -124,26 +120,27 @@ fn topology_of(
         (Some(one), Some(other)) => bail!(
             "these overlays are made for several topologies (`{one}`, `{other}`): test them each on a cluster of its own, by --parallel"
         ),
-        (one, _) if variables.get("TOPOLOGY").is_none() => Ok(one.map(ToOwned::to_owned)),
+        (one, _) if !settings.is_set(&BuildSettings::topology) => Ok(one.map(ToOwned::to_owned)),
         _ => Ok(None),
     }
 }
 
 /// As many nodes of each role as the topology has and the cases need, unless the user said how many.
-fn set_counts(variables: &mut Variables, topology: &Topology, cases: &[&Case]) {
-    for (name, role) in
-        [("__nvm", Role::Vm), ("__nrouters", Role::Router), ("__ntesters", Role::Tester)]
-    {
+fn with_counts(mut settings: Settings, topology: &Topology, cases: &[&Case]) -> Result<Settings> {
+    for (count, role) in [
+        (&ClusterSettings::vms, Role::Vm),
+        (&ClusterSettings::routers, Role::Router),
+        (&ClusterSettings::testers, Role::Tester),
+    ] {
         let needed = |place: &Where| match place {
             Where::Node(node) if node.role() == role => 1 + node.number() - role.first(),
             Where::Role(of) if *of == role => 1,
             _ => 0,
         };
         let needed = cases.iter().flat_map(|c| &c.nodes).map(needed).max().unwrap_or(0);
-        if variables.get(name).is_none() {
-            variables.set(name, topology.counts.of(role).max(needed).to_string());
-        }
+        settings = settings.or(count, &topology.counts.of(role).max(needed).to_string())?;
     }
+    Ok(settings)
 }
 
 /// A name that no other run has: `test-OVL-PID`.
