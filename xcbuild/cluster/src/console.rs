@@ -14,15 +14,14 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
-use super::state::State;
+use super::console_log::{failure_excerpt, panicked};
+use super::host::{NodeHost, Watch, local};
 use super::tail::{Tail, end_of};
-use super::watch::Watch;
-use super::words::{how_it_ended, panicked};
-use super::{RunDir, status};
+use super::{Cluster, RunDir};
 use xc_sys::lock::Lock;
 use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
-use xc_vm::process::{Held, ProcessId};
+use xc_vm::process::Held;
 
 /// What detaches a viewer: Ctrl-], as in telnet.
 pub const DETACH: u8 = 0x1d;
@@ -35,29 +34,25 @@ const PAST: usize = 20;
 /// # Errors
 /// When the cluster has no such node.
 pub fn log(run: &RunDir, node: NodeId) -> Result<PathBuf> {
-    let Some(state) = State::load(run)? else {
-        bail!(run.name().not_running());
-    };
-    if !state.nodes.contains_key(&node) {
-        bail!("{node} is not in the cluster");
-    }
-    Ok(run.node(node, &state.logs).console_log)
+    let cluster = Cluster::open(run)?;
+    cluster.node(node)?;
+    Ok(cluster.files(node).console_log)
 }
 
 /// The lines on a node's console that tell how it ended; none if it is not in the cluster.
 pub fn end(run: &RunDir, node: NodeId) -> String {
-    log(run, node).map(|log| how_it_ended(&log)).unwrap_or_default()
+    log(run, node).map(|log| failure_excerpt(&*local(), &log)).unwrap_or_default()
 }
 
 /// As many of the last lines that a node wrote to its console; none if it is not in the cluster.
 pub fn end_lines(run: &RunDir, node: NodeId, lines: usize) -> String {
-    log(run, node).map(|log| end_of(&log, lines)).unwrap_or_default()
+    log(run, node).map(|log| end_of(&*local(), &log, lines)).unwrap_or_default()
 }
 
 /// Why a node's kernel came to its end, if it did and the node has not booted since.
 pub fn panic(run: &RunDir, node: NodeId) -> Option<String> {
-    let state = State::load(run).ok()??;
-    panicked(&run.node(node, &state.logs))
+    let cluster = Cluster::open(run).ok()?;
+    panicked(&**cluster.host(), &cluster.files(node))
 }
 
 /// Gives what a node wrote to its console to `output`, piece by piece, and then what it goes on to
@@ -66,9 +61,11 @@ pub fn panic(run: &RunDir, node: NodeId) -> Option<String> {
 /// # Errors
 /// When the cluster has no such node, or the user cancels.
 pub fn follow(run: &RunDir, node: NodeId, output: &mut dyn FnMut(&[u8])) -> Result<()> {
-    let log = log(run, node)?;
-    let (watch, mut tail) = (watch(&log)?, Tail::new(&log));
-    let held = held(run, node)?;
+    let cluster = Cluster::open(run)?;
+    cluster.node(node)?;
+    let log = cluster.files(node).console_log;
+    let (watch, mut tail) = (cluster.watch_logs()?, Tail::new(cluster.host(), &log));
+    let held = cluster.hold(node)?;
     loop {
         let ended = held.as_ref().is_none_or(|held| held.wait(Instant::now()));
         output(&tail.bytes());
@@ -90,15 +87,17 @@ pub fn attach(
     input: BorrowedFd<'_>,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<()> {
-    let log = log(run, node)?;
-    let (watch, mut tail) = (watch(&log)?, Tail::from_end(&log));
-    let Some(held) = held(run, node)? else { bail!("{node} does not run") };
-    wait_for_socket(run, node, &held)?;
-    let keyboard = Keyboard::take(run, node)?;
+    let cluster = Cluster::open(run)?;
+    cluster.node(node)?;
+    let (host, files) = (cluster.host(), cluster.files(node));
+    let (watch, mut tail) = (cluster.watch_logs()?, Tail::from_end(host, &files.console_log));
+    let Some(held) = cluster.hold(node)? else { bail!("{node} does not run") };
+    wait_for_socket(&cluster, &files.console, &held)?;
+    let keyboard = Keyboard::take(&**host, &files.console)?;
     if keyboard.is_none() {
         output(b"Somebody else types on this console; you watch.\n");
     }
-    output(format!("{}\n", end_of(&log, PAST)).as_bytes());
+    output(format!("{}\n", end_of(&**host, &files.console_log, PAST)).as_bytes());
     let _raw = Raw::set(input)?;
     let mut typed = [0_u8; 1024];
     loop {
@@ -127,10 +126,9 @@ pub fn attach(
 }
 
 /// A qemu that was started a moment ago has yet to make its sockets.
-fn wait_for_socket(run: &RunDir, node: NodeId, held: &Held) -> Result<()> {
-    let watch = Watch::new(&[&run.path()])?;
-    let socket = run.node(node, Path::new("/")).console;
-    while !socket.exists() && !held.wait(Instant::now()) {
+fn wait_for_socket(cluster: &Cluster, socket: &Path, held: &Held) -> Result<()> {
+    let watch = cluster.host().watch(&[&cluster.run().path()])?;
+    while cluster.host().written(socket).is_none() && !held.wait(Instant::now()) {
         watch.wait(&[held], Instant::now() + FOREVER)?;
     }
     Ok(())
@@ -143,12 +141,11 @@ struct Keyboard {
 }
 
 impl Keyboard {
-    /// Takes it, unless somebody else has it.
-    fn take(run: &RunDir, node: NodeId) -> Result<Option<Self>> {
-        let path = run.node(node, Path::new("/")).console;
-        let Some(lock) = Lock::try_exclusive(&lock_of(&path))? else { return Ok(None) };
+    /// Takes it, unless another viewer has it.
+    fn take(host: &dyn NodeHost, path: &Path) -> Result<Option<Self>> {
+        let Some(lock) = Lock::try_exclusive(&lock_of(path))? else { return Ok(None) };
         let connect = || {
-            let socket = UnixStream::connect(&path)?;
+            let socket = host.connect(path)?;
             socket.set_nonblocking(true)?;
             std::io::Result::Ok(socket)
         };
@@ -184,14 +181,10 @@ pub(super) fn lock_of(console: &Path) -> PathBuf {
     console.with_extension("console.lock")
 }
 
-fn watch(log: &Path) -> Result<Watch> {
-    Watch::new(&[log.parent().context("a log in no directory")?])
-}
-
-fn held(run: &RunDir, node: NodeId) -> Result<Option<Held>> {
-    let status = status(run)?;
-    let pid = status.nodes.iter().find(|n| n.number == node).and_then(|n| n.pid);
-    Ok(pid.and_then(ProcessId::of).map(ProcessId::hold).transpose()?.flatten())
+impl Cluster {
+    fn watch_logs(&self) -> Result<Watch> {
+        self.host().watch(&[&self.state().logs])
+    }
 }
 
 /// A terminal that hands over every key as it is typed, until dropped.

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::state::{Dns, DnsProgram, State};
+use super::cluster::LockedCluster;
+use super::host::NodeHost;
+use super::state::{Dns, DnsProgram};
 use super::tail::end_of;
-use super::{RunDir, corefile, helper};
+use super::{corefile, helper};
 
 /// How long a server that is there may take to say so.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -27,15 +29,21 @@ const NAME: &str = "dns";
 ///
 /// # Errors
 /// When it ends instead, or takes too long; with what it said.
-pub(super) fn start(run: &RunDir, state: &mut State) -> Result<()> {
-    let Some(Dns { service, helper }) = &mut state.dns else { return Ok(()) };
+pub(super) fn start(cluster: &mut LockedCluster) -> Result<()> {
+    let state = cluster.state();
+    let Some(Dns { service, helper }) = &state.dns else { return Ok(()) };
     let ready = match service.program {
         DnsProgram::Own => "ready",
         DnsProgram::CoreDns(_) => corefile::READY,
     };
-    let starting = helper::launch(&state.logs, (NAME, "the DNS proxy"), &helper.argv)?;
-    helper.process = starting.process();
-    state.save(run)?;
+    let names = (NAME, "the DNS proxy");
+    let starting = helper::launch(cluster.host(), &state.logs, names, &helper.argv)?;
+    let process = starting.process();
+    cluster.update(|state| {
+        if let Some(dns) = &mut state.dns {
+            dns.helper.process = process;
+        }
+    })?;
     starting.ready(ready).map(drop)
 }
 
@@ -59,7 +67,7 @@ fn log_of(logs: &Path) -> PathBuf {
 }
 
 /// What is said when the proxy has ended.
-pub(super) fn ended(logs: &Path) -> String {
+pub(super) fn ended(host: &dyn NodeHost, logs: &Path) -> String {
     let log = log_of(logs);
-    format!("the DNS proxy has ended; the log is {}: {}", log.display(), end_of(&log, 5))
+    format!("the DNS proxy has ended; the log is {}: {}", log.display(), end_of(host, &log, 5))
 }

@@ -2,13 +2,13 @@
 //! says so in its log.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::spawn::{remove_if_there, spawn};
+use super::host::{NodeHost, Watch, Woken};
 use super::tail::{Tail, end_of};
-use super::watch::{Watch, Woken};
 use xc_vm::process::ProcessId;
 
 /// How long one may take to be ready.
@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// A helper that was started and has yet to be ready.
 pub(super) struct Starting {
+    host: Arc<dyn NodeHost>,
     /// What errors call it.
     what: &'static str,
     log: PathBuf,
@@ -28,15 +29,16 @@ pub(super) struct Starting {
 /// # Errors
 /// When it can't be started, or its log not written.
 pub(super) fn launch(
+    host: &Arc<dyn NodeHost>,
     logs: &Path,
     (name, what): (&str, &'static str),
     argv: &[String],
 ) -> Result<Starting> {
     let log = log_of(logs, name);
-    let watch = Watch::new(&[logs])?;
-    remove_if_there(&log)?;
-    let process = spawn(argv, &log)?;
-    Ok(Starting { what, log, watch, process })
+    let watch = host.watch(&[logs])?;
+    host.remove(&log)?;
+    let process = host.spawn(argv, &log)?;
+    Ok(Starting { host: host.clone(), what, log, watch, process })
 }
 
 impl Starting {
@@ -50,9 +52,9 @@ impl Starting {
     /// # Errors
     /// When it ends instead, or takes too long; with what it said.
     pub(super) fn ready(self, ready: &str) -> Result<Option<ProcessId>> {
-        let Self { what, log, watch, process } = self;
-        let held = process.map(ProcessId::hold).transpose()?.flatten();
-        let mut words = Tail::new(&log);
+        let Self { host, what, log, watch, process } = self;
+        let held = process.map(|process| host.hold(process)).transpose()?.flatten();
+        let mut words = Tail::new(&host, &log);
         let deadline = Instant::now() + LIMIT;
         loop {
             let has_ended = held.as_ref().is_none_or(|held| held.wait(Instant::now()));
@@ -60,7 +62,11 @@ impl Starting {
                 return Ok(process);
             }
             if has_ended {
-                bail!("{what} has ended; the log is {}: {}", log.display(), end_of(&log, 5));
+                bail!(
+                    "{what} has ended; the log is {}: {}",
+                    log.display(),
+                    end_of(&*host, &log, 5)
+                );
             }
             if watch.wait(&held.iter().collect::<Vec<_>>(), deadline)? == Woken::TimedOut {
                 let limit = LIMIT.as_secs();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::watch::Watch;
+use super::host::local;
 use super::{RunDir, Status};
 use xc_vm::process::{Held, ProcessId};
 
@@ -24,7 +24,7 @@ pub fn changed(
     let (root, own) = (run.root().to_path_buf(), run.path());
     let there: Vec<_> = [&root, &own].into_iter().filter(|d| d.exists()).collect();
     let there: Vec<_> = there.into_iter().map(std::path::PathBuf::as_path).collect();
-    let watch = Watch::new(&there)?;
+    let watch = local().watch(&there)?;
     let pids = status.nodes.iter().filter_map(|node| node.pid);
     let held: Vec<Held> =
         pids.filter_map(|pid| ProcessId::of(pid)?.hold().ok().flatten()).collect();

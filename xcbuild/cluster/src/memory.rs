@@ -8,12 +8,12 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use fs_err as fs;
+use anyhow::{Result, bail};
 
+use super::host::{Memory, NodeHost, Watch};
+use super::start::Admission;
 use super::status::{NodeCondition, NodeStatus};
-use super::watch::Watch;
-use super::{ClusterName, Event, RunDir, StartParams, Status, status};
+use super::{ClusterName, Event, RunDir, Status, status};
 use xc_topology::Node;
 use xc_vm::command::Accel;
 use xc_vm::process::{Held, ProcessId};
@@ -33,7 +33,7 @@ fn qemu_mib(accel: Accel) -> u64 {
 
 /// Why nodes are not admitted: more memory than there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct NoRoom {
+pub struct InsufficientMemory {
     /// How many nodes are to be started.
     pub nodes: usize,
     /// MiB for themselves.
@@ -50,13 +50,13 @@ pub struct NoRoom {
     pub running: Vec<(String, usize)>,
 }
 
-impl NoRoom {
+impl InsufficientMemory {
     fn needed(&self) -> u64 {
         self.memory + self.qemu * self.nodes as u64
     }
 }
 
-impl fmt::Display for NoRoom {
+impl fmt::Display for InsufficientMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { nodes, memory, qemu, available, promised, .. } = self;
         let needed = self.needed();
@@ -110,29 +110,38 @@ fn left(all: u64, condition: NodeCondition, used: Option<u64>) -> u64 {
     }
 }
 
-/// Looks whether the memory of all nodes of the parameters is available, beside what the user's
-/// clusters have; or in place of what the cluster itself has, if that is about to be replaced.
+/// Nodes that ask for memory, and what they are executed by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand<'a> {
+    /// The nodes that are to be started.
+    pub(super) nodes: &'a [Node],
+    /// What executes them.
+    pub(super) accel: Accel,
+    /// Whether the cluster that runs is about to be replaced, so that what it has comes free.
+    pub(super) replaces: bool,
+}
+
+/// Looks whether the memory of nodes is available, besides what the user's clusters have; or in place
+/// of what the cluster itself has, if that is about to be replaced.
 ///
 /// # Errors
-/// [`NoRoom`].
+/// [`InsufficientMemory`].
 pub(super) fn check(
     run: &RunDir,
-    params: &StartParams,
-    accel: Accel,
-    replaced: bool,
+    host: &dyn NodeHost,
+    admission: Admission,
+    demand: Demand<'_>,
 ) -> Result<()> {
-    if params.overcommit {
+    if admission.overcommit {
         return Ok(());
     }
-    let meminfo = fs::read_to_string(&params.meminfo)?;
-    let mut host = Memory::parse(&meminfo)
-        .with_context(|| format!("`{}` has no MemAvailable", params.meminfo.display()))?;
+    let mut memory = host.memory()?;
     let (leaving, staying): (Vec<_>, Vec<_>) =
-        clusters(run)?.into_iter().partition(|c| replaced && c.cluster == *run.name());
+        clusters(run)?.into_iter().partition(|c| demand.replaces && c.cluster == *run.name());
     let given_back = leaving.iter().flat_map(|cluster| &cluster.nodes);
-    host.available += given_back.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
+    memory.available += given_back.filter_map(|n| Some(n.usage?.memory_mib)).sum::<u64>();
     let running: Vec<_> = staying.iter().map(|c| Running::of(c, run.name())).collect();
-    fits(&params.nodes, qemu_mib(accel), host, &running)
+    fits(demand.nodes, qemu_mib(demand.accel), memory, &running)
 }
 
 /// The user's clusters. One whose state can't be read promises nothing that could be known.
@@ -143,7 +152,7 @@ fn clusters(run: &RunDir) -> Result<Vec<Status>> {
 
 fn fits(nodes: &[Node], qemu: u64, host: Memory, running: &[Running]) -> Result<()> {
     let named = running.iter().filter(|cluster| cluster.alive > 0);
-    let room = NoRoom {
+    let needs = InsufficientMemory {
         nodes: nodes.len(),
         memory: nodes.iter().map(|n| u64::from(n.memory_mib)).sum(),
         qemu,
@@ -152,17 +161,17 @@ fn fits(nodes: &[Node], qemu: u64, host: Memory, running: &[Running]) -> Result<
         promised: running.iter().map(|cluster| cluster.promised).sum(),
         running: named.map(|cluster| (cluster.name.clone(), cluster.alive)).collect(),
     };
-    if room.needed() + room.promised <= room.available {
+    if needs.needed() + needs.promised <= needs.available {
         return Ok(());
     }
-    bail!(room)
+    bail!(needs)
 }
 
 /// Starts something, and tries again as long as there is no room for it, the user would wait, and
 /// there are clusters that may give memory back. Nothing sleeps: that a node of another cluster has ended is noticed at once.
 ///
 /// # Errors
-/// Those of `start`, the last [`NoRoom`], or [`xc_sys::cancel::Cancelled`].
+/// Those of `start`, the last [`InsufficientMemory`], or [`xc_sys::cancel::Cancelled`].
 pub(super) fn queued<T>(
     run: &RunDir,
     patience: Option<Duration>,
@@ -176,11 +185,13 @@ pub(super) fn queued<T>(
             Err(error) if Instant::now() < until => error,
             result => return result,
         };
-        let may_come = |room: &&NoRoom| room.needed() <= room.total && !room.running.is_empty();
-        let room = error.downcast_ref::<NoRoom>().filter(may_come);
-        let Some(room) = room else { return Err(error) };
+        let may_come = |needs: &&InsufficientMemory| {
+            needs.needed() <= needs.total && !needs.running.is_empty()
+        };
+        let needs = error.downcast_ref::<InsufficientMemory>().filter(may_come);
+        let Some(needs) = needs else { return Err(error) };
         if !std::mem::replace(&mut told, true) {
-            progress(Event::Queued(room.clone()));
+            progress(Event::Queued(needs.clone()));
         }
         wait_for_an_end(run, until.min(Instant::now() + LOOK))?;
     }
@@ -196,40 +207,14 @@ fn wait_for_an_end(run: &RunDir, until: Instant) -> Result<()> {
     Ok(())
 }
 
-/// The host's memory in MiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Memory {
-    total: u64,
-    available: u64,
-}
-
-impl Memory {
-    /// As `/proc/meminfo` has it: proc_meminfo(5).
-    fn parse(meminfo: &str) -> Option<Self> {
-        let mib = |name: &str| {
-            let rest = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
-            let kib: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            Some(kib / 1024)
-        };
-        Some(Self { total: mib("MemTotal:")?, available: mib("MemAvailable:")? })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Memory, NoRoom, Running, fits, left};
+    use super::{InsufficientMemory, Memory, Running, fits, left};
     use crate::status::NodeCondition;
     use xc_topology::fixture::node;
 
     const fn host(available: u64) -> Memory {
         Memory { total: 1000, available }
-    }
-
-    #[test]
-    fn memory_of_the_host_is_read_in_mib() {
-        let text = "MemTotal:  4096 kB\nMemAvailable:   2048 kB\n";
-        assert_eq!(Memory::parse(text), Some(Memory { total: 4, available: 2 }));
-        assert_eq!(Memory::parse("MemTotal: 1 kB\n"), None);
     }
 
     #[test]
@@ -246,7 +231,7 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("488 of them promised to nodes that run"), "{text}");
         assert!(text.contains("stop a cluster that runs: `ci` (1), wait for that"), "{text}");
-        assert_eq!(error.downcast::<NoRoom>().unwrap().needed(), 384);
+        assert_eq!(error.downcast::<InsufficientMemory>().unwrap().needed(), 384);
     }
 
     #[test]

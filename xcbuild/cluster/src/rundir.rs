@@ -1,8 +1,5 @@
-//! Where a cluster's files are, who may touch them, and the locks on them.
-//!
-//! The picture is in the module above. The lock file lies beside the cluster's directory, so that
-//! it can be held while the directory comes and goes; `stop` removes it while holding it, and who
-//! then gets the lock on a file that has no name any more tries again with the new one.
+//! Where a cluster's files are, and who may touch them. The picture is in the crate's page; for the
+//! locks see [`super::lock`].
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -73,6 +70,11 @@ impl RunDir {
         &self.name
     }
 
+    /// Whom waits are reported to.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
     /// What the directories of all clusters of the user are in.
     pub fn root(&self) -> &Path {
         &self.root
@@ -124,55 +126,6 @@ impl RunDir {
         }
     }
 
-    /// Takes the cluster for a change, if nobody else has.
-    ///
-    /// # Errors
-    /// When the lock file can't be made.
-    pub fn try_lock(&self) -> Result<Option<ClusterLock>> {
-        private_directory(&self.root)?;
-        let path = self.root.join(format!("{}.lock", self.name));
-        take(&path, Lock::try_exclusive)
-    }
-
-    /// Takes the cluster for a change, waiting for whoever has it.
-    ///
-    /// # Errors
-    /// When the lock file can't be made.
-    pub fn lock(&self) -> Result<ClusterLock> {
-        private_directory(&self.root)?;
-        let path = self.root.join(format!("{}.lock", self.name));
-        let lock = take(&path, |path| Lock::exclusive(path, &self.reporter).map(Some))?;
-        lock.context("a lock that was waited for was not given")
-    }
-
-    /// Waits until nobody else starts single nodes of the cluster.
-    ///
-    /// # Errors
-    /// When the lock file can't be made.
-    pub fn turn(&self) -> Result<ClusterLock> {
-        private_directory(&self.root)?;
-        let lock = take(&self.turn_file(), |path| Lock::exclusive(path, &self.reporter).map(Some))?;
-        lock.context("a lock that was waited for was not given")
-    }
-
-    /// Removes the file of turns, unless somebody has his turn now. Who waits for a turn on the
-    /// removed file takes it on the next one.
-    ///
-    /// # Errors
-    /// When the file system refuses.
-    pub fn remove_turn(&self) -> Result<()> {
-        let path = self.turn_file();
-        if !path.exists() {
-            return Ok(());
-        }
-        let nobodys = take(&path, Lock::try_exclusive)?;
-        nobodys.map_or(Ok(()), ClusterLock::remove)
-    }
-
-    fn turn_file(&self) -> PathBuf {
-        self.root.join(format!("{}.turn.lock", self.name))
-    }
-
     /// Keeps other clusters of the user from choosing ports meanwhile.
     ///
     /// # Errors
@@ -180,36 +133,6 @@ impl RunDir {
     pub fn lock_ports(&self) -> Result<Lock> {
         private_directory(&self.root)?;
         Ok(Lock::exclusive(&self.root.join("ports.lock"), &self.reporter)?)
-    }
-}
-
-/// The right to change a cluster, until dropped.
-#[derive(Debug)]
-pub struct ClusterLock {
-    lock: Lock,
-}
-
-impl ClusterLock {
-    /// Removes the lock file, once there is no cluster any more.
-    ///
-    /// # Errors
-    /// When the file system refuses.
-    pub fn remove(self) -> Result<()> {
-        Ok(fs::remove_file(self.lock.path())?)
-    }
-}
-
-/// Takes a lock on the file that has the name now: one that was removed while we waited for it
-/// keeps nobody out.
-fn take(
-    path: &Path,
-    how: impl Fn(&Path) -> io::Result<Option<Lock>>,
-) -> Result<Option<ClusterLock>> {
-    loop {
-        let Some(lock) = how(path)? else { return Ok(None) };
-        if lock.is_current()? {
-            return Ok(Some(ClusterLock { lock }));
-        }
     }
 }
 
@@ -263,43 +186,5 @@ mod tests {
             .create()
             .unwrap_err();
         assert!(error.to_string().contains("is not a directory of ours"), "{error}");
-    }
-
-    #[test]
-    fn one_has_the_lock_also_after_its_file_was_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
-        let first = run.try_lock().unwrap().unwrap();
-        assert!(run.try_lock().unwrap().is_none());
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| run.lock().unwrap());
-            first.remove().unwrap();
-            let second = waiter.join().unwrap();
-            assert!(run.try_lock().unwrap().is_none());
-            drop(second);
-        });
-        assert!(run.try_lock().unwrap().is_some());
-    }
-
-    #[test]
-    fn one_has_his_turn_also_after_its_file_was_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let run = RunDir::new(dir.path(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
-        let file = dir.path().join("c.turn.lock");
-        run.remove_turn().unwrap();
-        assert!(!file.exists());
-        let first = run.turn().unwrap();
-        run.remove_turn().unwrap();
-        assert!(file.exists(), "somebody has his turn");
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| run.turn().unwrap());
-            // As a `stop` does it that comes between two turns.
-            first.remove().unwrap();
-            let second = waiter.join().unwrap();
-            assert!(second.lock.is_current().unwrap());
-            drop(second);
-        });
-        run.remove_turn().unwrap();
-        assert!(!file.exists());
     }
 }

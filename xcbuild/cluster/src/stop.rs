@@ -15,10 +15,12 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::RunDir;
+use super::host::{self, NodeHost};
+use super::lock::ClusterLock;
 use super::network;
 use super::state::Remains;
 use xc_vm::command::recognise;
-use xc_vm::process::{self, ProcessId};
+use xc_vm::process::ProcessId;
 
 /// How long an xcbuild that is changing the cluster has to undo that when asked to stop.
 const OWNER_LIMIT: Duration = Duration::from_secs(60);
@@ -51,17 +53,19 @@ pub fn stop(run: &RunDir) -> Result<Stopped> {
             run.lock()?
         }
     };
-    let stopped = undo(run)?;
-    run.remove_turn()?;
+    let stopped = undo(&lock)?;
+    run.remove_boot_queue()?;
     lock.remove()?;
     Ok(stopped)
 }
 
-/// Ends all processes of a cluster and removes its directory; the caller has the lock.
-pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
+/// Ends all processes of a cluster and removes its directory.
+pub(super) fn undo(lock: &ClusterLock) -> Result<Stopped> {
+    let (run, host) = (lock.run(), host::local());
     let existed = run.path().exists();
-    let processes = processes(run);
-    let failed = process::end(&processes);
+    let remains = Remains::read(run);
+    let processes = processes(&*host, run, &remains);
+    let failed = host.end(&processes);
     if let Some((process, reason)) = failed.first() {
         let more = match failed.len() {
             1 => String::new(),
@@ -69,7 +73,7 @@ pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
         };
         bail!("can't end process {} of the cluster `{}`: {reason}{more}", process.pid, run.name());
     }
-    if let Some(network) = Remains::read(run).network {
+    if let Some(network) = remains.network {
         network.teardown()?;
     }
     run.remove()?;
@@ -77,18 +81,18 @@ pub(super) fn undo(run: &RunDir) -> Result<Stopped> {
 }
 
 /// The living processes of a cluster, recorded or not.
-fn processes(run: &RunDir) -> Vec<ProcessId> {
+fn processes(host: &dyn NodeHost, run: &RunDir, remains: &Remains) -> Vec<ProcessId> {
     // A state that is damaged is one reason for looking at the command lines.
-    let recorded = Remains::read(run).processes.into_iter().filter(|p| p.is_alive());
-    let found = find(run).into_iter().map(|(process, _)| process);
+    let recorded = remains.processes.iter().copied().filter(|p| host.is_alive(*p));
+    let found = find(host, run).into_iter().map(|(process, _)| process);
     recorded.chain(found).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The processes whose command lines name files of the run directory, with that file.
-pub(super) fn find(run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
+pub(super) fn find(host: &dyn NodeHost, run: &RunDir) -> Vec<(ProcessId, PathBuf)> {
     let directory = run.path();
     let ours = |path: PathBuf| (path.parent() == Some(&directory)).then_some(path);
-    process::find(|word| {
+    host.find(&|word| {
         let proxy = PROXY_WORDS.iter().find_map(|start| word.strip_prefix(start.as_bytes()));
         let named = proxy.map(|path| PathBuf::from(OsStr::from_bytes(path)));
         let of_network = || network::recognize(run, word);

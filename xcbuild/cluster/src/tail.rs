@@ -1,16 +1,15 @@
 //! Files that other processes write to: what is added, and how they end.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use fs_err as fs;
-
+use super::host::{NodeHost, length};
 use super::queries::Queries;
 
 /// A file that another process writes to, read line by line as it grows.
 #[derive(Debug)]
 pub(super) struct Tail {
+    host: Arc<dyn NodeHost>,
     path: PathBuf,
     offset: u64,
     partial: Vec<u8>,
@@ -18,18 +17,18 @@ pub(super) struct Tail {
 
 impl Tail {
     /// The file at that path from its start; it need not be there yet.
-    pub(super) fn new(path: &Path) -> Self {
-        Self::from(path, 0)
+    pub(super) fn new(host: &Arc<dyn NodeHost>, path: &Path) -> Self {
+        Self::from(host, path, 0)
     }
 
     /// The file at that path from a position on.
-    pub(super) fn from(path: &Path, offset: u64) -> Self {
-        Self { path: path.into(), offset, partial: Vec::new() }
+    pub(super) fn from(host: &Arc<dyn NodeHost>, path: &Path, offset: u64) -> Self {
+        Self { host: host.clone(), path: path.into(), offset, partial: Vec::new() }
     }
 
     /// What will be added to the file at that path.
-    pub(super) fn from_end(path: &Path) -> Self {
-        Self::from(path, length(path))
+    pub(super) fn from_end(host: &Arc<dyn NodeHost>, path: &Path) -> Self {
+        Self::from(host, path, length(&**host, path))
     }
 
     /// The whole lines that were added since the last call.
@@ -44,55 +43,32 @@ impl Tail {
 
     /// All that was added since the last call.
     pub(super) fn bytes(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        if length(&self.path) < self.offset {
-            // Begun anew by another writer.
+        if length(&*self.host, &self.path) < self.offset {
+            // Another writer has begun it again.
             (self.offset, self.partial) = (0, Vec::new());
         }
-        if let Ok(mut file) = fs::File::open(&self.path)
-            && file.seek(SeekFrom::Start(self.offset)).is_ok()
-        {
-            // What was read before an error is taken, and the rest comes with the next call.
-            let _ = file.read_to_end(&mut bytes);
-        }
+        let bytes = self.host.read(&self.path, self.offset);
         self.offset += bytes.len() as u64;
         bytes
     }
 }
 
-/// The length of a file; 0 if it is not there.
-pub(super) fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |m| m.len())
-}
-
-/// When a file was written to last; `None` if it is not there.
-pub(super) fn written(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|m| m.modified()).ok()
-}
-
 /// The last lines of a file, for a person who wants to know how it ended.
-pub(super) fn end_of(path: &Path, lines: usize) -> String {
-    last(&end(path), lines)
+pub(super) fn end_of(host: &dyn NodeHost, path: &Path, lines: usize) -> String {
+    last(&end(host, path), lines)
 }
 
 /// The last lines of a file that are whole: one without its newline may be written further.
-pub(super) fn whole_end_of(path: &Path, lines: usize) -> String {
-    let text = end(path);
+pub(super) fn whole_end_of(host: &dyn NodeHost, path: &Path, lines: usize) -> String {
+    let text = end(host, path);
     last(text.rfind('\n').map_or("", |newline| &text[..newline]), lines)
 }
 
-/// As much of a file's end as anybody wants to see, as text.
-fn end(path: &Path) -> String {
+/// As much of a file's end as a person wants to see, as text.
+fn end(host: &dyn NodeHost, path: &Path) -> String {
     const ENOUGH: u64 = 16 * 1024;
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = fs::File::open(path)?;
-        let size = file.metadata()?.len();
-        file.seek(SeekFrom::Start(size.saturating_sub(ENOUGH)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = Queries::default().remove(&read().unwrap_or_default());
+    let bytes = host.read(path, length(host, path).saturating_sub(ENOUGH));
+    let bytes = Queries::default().remove(&bytes);
     String::from_utf8_lossy(&bytes).replace('\r', "")
 }
 
@@ -107,12 +83,14 @@ mod tests {
     use std::io::Write;
 
     use super::{Tail, end_of, whole_end_of};
+    use crate::host::local;
 
     #[test]
     fn tail_gives_whole_lines_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut tail = Tail::new(&path);
+        let host = local();
+        let mut tail = Tail::new(&host, &path);
         assert!(tail.lines().is_empty());
         let mut file = std::fs::File::create(&path).unwrap();
         let rows: [(&[u8], &[&str]); 3] =
@@ -124,11 +102,11 @@ mod tests {
         std::fs::write(&path, "anew\n").unwrap();
         assert_eq!(tail.lines(), ["anew"]);
         std::fs::write(&path, b"bc\n\n\xff\n").unwrap();
-        assert_eq!(end_of(&path, 2), "bc\n\u{fffd}");
-        assert_eq!(end_of(&dir.path().join("none"), 2), "");
+        assert_eq!(end_of(&*host, &path, 2), "bc\n\u{fffd}");
+        assert_eq!(end_of(&*host, &dir.path().join("none"), 2), "");
         for (text, expected) in [("", ""), ("a", ""), ("a\nb", "a"), ("a\r\nb\r\n", "a\nb")] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(whole_end_of(&path, 2), expected, "{text:?}");
+            assert_eq!(whole_end_of(&*host, &path, 2), expected, "{text:?}");
         }
     }
 }

@@ -66,9 +66,10 @@ impl PortsTaken {
 }
 
 /// Which ports a cluster takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Policy {
     /// Those it was given; scripts rely on them, so one that is taken is an error.
+    #[default]
     Given,
     /// Those of the first slot in which all are free.
     FirstFree,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::judge::judge;
 use super::{Outcome, Verdict};
 use xc_cluster::access::{LAST_BREATH, Reach, SSH_LOST, Target};
-use xc_cluster::vigil::{NodeDied, Vigil};
+use xc_cluster::liveness::{LivenessMonitor, NodeDied};
 use xc_cluster::{RunDir, console, status};
 use xc_overlay::manifest::test::Case;
 use xc_sys::cancel::Cancelled;
@@ -49,9 +49,9 @@ impl CaseRunner {
             let qemu = held.with_context(|| format!("{} has died", target.node))?;
             Ok((target.node, Node { target, qemu }))
         };
-        let Reach { answering, silent } = Reach::of(run)?;
+        let Reach { answering, unreachable } = Reach::of(run)?;
         // Left out, it would be skipped as a node that the cluster never had.
-        if let Some((node, reason)) = silent.first() {
+        if let Some((node, reason)) = unreachable.first() {
             bail!("{node} {reason}");
         }
         let nodes = answering.into_iter().map(hold).collect::<Result<BTreeMap<_, _>>>()?;
@@ -113,18 +113,18 @@ impl CaseRunner {
         if node.qemu.wait(began) {
             return Ok((Verdict::Error(format!("{id} had died before")), String::new()));
         }
-        let vigil = Vigil::over(&self.run, id)?;
+        let monitor = LivenessMonitor::over(&self.run, id)?;
         if let Some(command) = &case.needs {
-            match node.run(command, began + NEEDS_LIMIT, &vigil)? {
+            match node.run(command, began + NEEDS_LIMIT, &monitor)? {
                 Bounded::Ended(status, _) if status.success() => {}
-                Bounded::Stopped(_) => return Ok(self.died(vigil)),
+                Bounded::Stopped(_) => return Ok(self.died(monitor)),
                 Bounded::Ended(..) | Bounded::TimedOut(_) => {
                     let reason = format!("it needs `{command}`, which does not succeed here");
                     return Ok((Verdict::Skipped(reason), String::new()));
                 }
             }
         }
-        self.tries(id, node, case, vigil)
+        self.tries(id, node, case, monitor)
     }
 
     /// Tries a case until it does not fail any more, or its time is up.
@@ -133,15 +133,16 @@ impl CaseRunner {
         id: NodeId,
         node: &Node,
         case: &Case,
-        vigil: Vigil,
+        monitor: LivenessMonitor,
     ) -> Result<(Verdict, String)> {
         let deadline = Instant::now() + seconds(case.within.0);
         loop {
-            let (verdict, output) = match node.run(&case.run, deadline, &vigil)? {
+            let (verdict, output) = match node.run(&case.run, deadline, &monitor)? {
                 Bounded::Ended(status, _)
-                    if status.code() == Some(SSH_LOST.into()) && vigil.ends_within(LAST_BREATH) =>
+                    if status.code() == Some(SSH_LOST.into())
+                        && monitor.ends_within(LAST_BREATH) =>
                 {
-                    return Ok(self.died(vigil));
+                    return Ok(self.died(monitor));
                 }
                 Bounded::Ended(status, output) => {
                     let output = joined(&output);
@@ -151,7 +152,7 @@ impl CaseRunner {
                     let reason = format!("not done within {} s", case.within.0);
                     (Verdict::Failed(reason), joined(&output))
                 }
-                Bounded::Stopped(_) => return Ok(self.died(vigil)),
+                Bounded::Stopped(_) => return Ok(self.died(monitor)),
             };
             if let (Verdict::Failed(_), Some(panic)) = (&verdict, console::panic(&self.run, id)) {
                 return Ok((Verdict::Error(format!("{id} has died: {panic}")), output));
@@ -161,23 +162,23 @@ impl CaseRunner {
             if !matches!(verdict, Verdict::Failed(_)) {
                 return Ok((verdict, output));
             }
-            match Waiter::new(CancelMode::Honour).readable(&vigil).until(next).wait()? {
+            match Waiter::new(CancelMode::Honour).readable(&monitor).until(next).wait()? {
                 Woken::TimedOut => {}
-                Woken::Ready(_) => return Ok(self.died(vigil)),
+                Woken::Ready(_) => return Ok(self.died(monitor)),
                 Woken::Cancelled => bail!(Cancelled),
             }
         }
     }
 
-    fn died(&self, vigil: Vigil) -> (Verdict, String) {
-        let NodeDied { node, reason, .. } = vigil.why();
+    fn died(&self, monitor: LivenessMonitor) -> (Verdict, String) {
+        let NodeDied { node, reason, .. } = monitor.why();
         (Verdict::Error(format!("{node} has died: {reason}")), console::end(&self.run, node))
     }
 }
 
 impl Node {
-    fn run(&self, command: &str, deadline: Instant, vigil: &Vigil) -> Result<Bounded> {
-        self.target.bounded(&[command.to_owned()], deadline, vigil.as_fd())
+    fn run(&self, command: &str, deadline: Instant, monitor: &LivenessMonitor) -> Result<Bounded> {
+        self.target.bounded(&[command.to_owned()], deadline, monitor.as_fd())
     }
 }
 

@@ -61,7 +61,14 @@ impl Qmp {
     /// # Errors
     /// [`QmpError`] when nobody listens, answers in time, or speaks QMP.
     pub fn connect(path: &Path, timeout: Duration) -> Result<Self, QmpError> {
-        let stream = UnixStream::connect(path)?;
+        Self::over(UnixStream::connect(path)?, timeout)
+    }
+
+    /// Speaks over a connection that was made by other means.
+    ///
+    /// # Errors
+    /// [`QmpError`] when nobody answers in time, or speaks QMP.
+    pub fn over(stream: UnixStream, timeout: Duration) -> Result<Self, QmpError> {
         stream.set_write_timeout(Some(timeout))?;
         let stream = BufReader::new(stream);
         let mut qmp = Self { stream, line: String::new(), events: VecDeque::new(), timeout };

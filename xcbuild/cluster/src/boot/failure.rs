@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::RunDir;
+use crate::Cluster;
+use crate::console_log::failure_excerpt;
 use crate::status::DEAD;
 use crate::tail::end_of;
-use crate::words::how_it_ended;
 use xc_topology::address::NodeId;
 
 /// How many lines of qemu's own words are shown when it fails.
@@ -40,16 +40,16 @@ impl fmt::Display for NodeFailed {
 
 impl NodeFailed {
     /// A failure that the node's console explains.
-    pub(super) fn of_node(run: &RunDir, logs: &Path, node: NodeId, reason: String) -> Self {
-        let log = run.node(node, logs).console_log;
-        Self { node, reason, end: how_it_ended(&log), log }
+    pub(super) fn of_node(cluster: &Cluster, node: NodeId, reason: String) -> Self {
+        let log = cluster.files(node).console_log;
+        Self { node, reason, end: failure_excerpt(&**cluster.host(), &log), log }
     }
 
     /// The failure of a node whose qemu has ended, which qemu explains if it ended by itself.
-    pub(super) fn of_qemu(run: &RunDir, logs: &Path, node: NodeId) -> Self {
-        let (reason, log) = (DEAD.to_owned(), qemu_log(logs, node));
-        match end_of(&log, QEMU_LINES) {
-            end if end.is_empty() => Self::of_node(run, logs, node, reason),
+    pub(super) fn of_qemu(cluster: &Cluster, node: NodeId) -> Self {
+        let (reason, log) = (DEAD.to_owned(), qemu_log(&cluster.state().logs, node));
+        match end_of(&**cluster.host(), &log, QEMU_LINES) {
+            end if end.is_empty() => Self::of_node(cluster, node, reason),
             end => Self { node, reason, log, end },
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::order::Order;
-use crate::StartParams;
+use crate::start::BringUp;
 use xc_vm::command::Accel;
 
 /// How nodes are brought up.
@@ -24,9 +24,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// What suits this host and the accelerator, but for how long each node may take.
-    pub(crate) fn new(accel: Accel, each: Option<Duration>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    /// What suits a host of so many processors and the accelerator, but for how long each node may take.
+    pub(crate) fn new(accel: Accel, cores: usize, each: Option<Duration>) -> Self {
         let (slots, seconds) = match accel {
             Accel::Kvm => (cores * 2, 60),
             // A node that boots by translation keeps a core busy all the time.
@@ -38,12 +37,12 @@ impl Limits {
     }
 
     /// As the user wants it for nodes that are started.
-    pub(crate) fn of(accel: Accel, params: &StartParams) -> Self {
+    pub(crate) fn of(accel: Accel, cores: usize, wanted: &BringUp) -> Self {
         Self {
-            parallel: params.parallel.map(|parallel| parallel.max(1)),
-            order: params.order.clone(),
-            keep_going: params.keep_going,
-            ..Self::new(accel, params.timeout).waiting(params.wait && !params.at_once)
+            parallel: wanted.parallel.map(|parallel| parallel.max(1)),
+            order: wanted.order.clone(),
+            keep_going: wanted.keep_going,
+            ..Self::new(accel, cores, wanted.timeout)
         }
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::Way;
+use super::BootKind;
 use xc_topology::address::{NodeId, Role};
 
 /// The roles in an order: nodes of a later one begin to boot when those of the earlier ones are
@@ -40,19 +40,22 @@ impl Order {
 #[derive(Debug)]
 pub(super) struct Queue<'a> {
     order: &'a Order,
-    waiting: VecDeque<(NodeId, Way)>,
+    waiting: VecDeque<(NodeId, BootKind)>,
 }
 
 impl<'a> Queue<'a> {
     /// Nodes in the order of their roles, and in the order given within each.
-    pub(super) fn new(order: &'a Order, nodes: &[(NodeId, Way)]) -> Self {
+    pub(super) fn new(order: &'a Order, nodes: &[(NodeId, BootKind)]) -> Self {
         let mut waiting = nodes.to_vec();
         waiting.sort_by_key(|(node, _)| order.rank(*node));
         Self { order, waiting: waiting.into() }
     }
 
     /// The node that may begin while those boot.
-    pub(super) fn next(&self, mut booting: impl Iterator<Item = NodeId>) -> Option<(NodeId, Way)> {
+    pub(super) fn next(
+        &self,
+        mut booting: impl Iterator<Item = NodeId>,
+    ) -> Option<(NodeId, BootKind)> {
         let next = *self.waiting.front()?;
         let rank = self.order.rank(next.0);
         booting.all(|node| self.order.rank(node) >= rank).then_some(next)
@@ -72,7 +75,7 @@ impl<'a> Queue<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Order, Queue};
-    use crate::boot::Way;
+    use crate::boot::BootKind;
     use xc_topology::address::NodeId;
 
     fn ids(numbers: &[u8]) -> Vec<NodeId> {
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn later_roles_wait_for_earlier_ones() {
-        let nodes: Vec<_> = ids(&[1, 2, 201, 221]).iter().map(|n| (*n, Way::Launch)).collect();
+        let nodes: Vec<_> = ids(&[1, 2, 201, 221]).iter().map(|n| (*n, BootKind::Launch)).collect();
         let rows = [
             ("", vec![1, 2, 201, 221], true),
             ("routers,vms,testers", vec![201, 1, 2, 221], false),

@@ -25,7 +25,7 @@ const TRY: Duration = Duration::from_secs(1);
 pub(super) struct Slots {
     files: Vec<(fs::File, bool)>,
     /// Since when one was wanted in vain.
-    vainly: Option<Instant>,
+    waiting_since: Option<Instant>,
     /// How long that may go on.
     patience: Duration,
 }
@@ -35,8 +35,8 @@ pub(super) struct Slots {
 pub(super) enum Slot {
     /// A slot of the host's.
     Numbered(usize),
-    /// Beyond them.
-    Beyond,
+    /// Not one of them: nodes of this start are not limited by them, or nobody gives one back.
+    Unlimited,
 }
 
 impl Slots {
@@ -52,7 +52,7 @@ impl Slots {
             Ok((options.create(true).truncate(false).write(true).open(path)?, false))
         };
         let files = (1..=count).map(open).collect::<Result<_>>()?;
-        Ok(Self { files, vainly: None, patience })
+        Ok(Self { files, waiting_since: None, patience })
     }
 
     /// Takes a slot if one is free, or one beyond them if none of ours boots and nobody has given a
@@ -64,16 +64,16 @@ impl Slots {
         for (number, (file, ours)) in self.files.iter_mut().enumerate().filter(|(_, f)| !f.1) {
             match flock(&*file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    (*ours, self.vainly) = (true, None);
+                    (*ours, self.waiting_since) = (true, None);
                     return Ok(Some(Slot::Numbered(number)));
                 }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => {}
                 Err(error) => return Err(error).context("can't lock a boot slot"),
             }
         }
-        let since = *self.vainly.get_or_insert_with(Instant::now);
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let hang = none_boots && since.elapsed() >= self.patience && !self.moves();
-        Ok(hang.then_some(Slot::Beyond))
+        Ok(hang.then_some(Slot::Unlimited))
     }
 
     /// Whether a slot was given back within that time.
@@ -84,7 +84,7 @@ impl Slots {
 
     /// When to try again without news.
     pub(super) fn try_again(&self) -> Option<Instant> {
-        self.vainly.map(|_| Instant::now() + TRY)
+        self.waiting_since.map(|_| Instant::now() + TRY)
     }
 
     /// Gives a slot back, and tells those who wait.
@@ -104,7 +104,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Slot, Slots};
-    use crate::watch::{Watch, Woken};
+    use crate::host::{Watch, Woken};
 
     const LONG: Duration = Duration::from_secs(600);
 
@@ -140,9 +140,9 @@ mod tests {
         assert_eq!(other.take(false).unwrap(), None, "one of its own boots: it will be told");
         let mut patient = Slots::open(root.path(), 1, LONG).unwrap();
         assert_eq!(patient.take(true).unwrap(), None);
-        patient.vainly = Instant::now().checked_sub(LONG);
+        patient.waiting_since = Instant::now().checked_sub(LONG);
         assert_eq!(patient.take(true).unwrap(), None, "a slot was given back a moment ago");
-        assert_eq!(other.take(true).unwrap(), Some(Slot::Beyond));
-        other.give_back(Slot::Beyond);
+        assert_eq!(other.take(true).unwrap(), Some(Slot::Unlimited));
+        other.give_back(Slot::Unlimited);
     }
 }

@@ -1,8 +1,10 @@
 //! The frames of a card as its qemu dumps them into a FIFO of ours.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
@@ -10,8 +12,10 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
 use rustix::pipe::fcntl_setpipe_size;
 use serde_json::json;
 
-use crate::life::QMP_LIMIT;
-use crate::spawn::remove_if_there;
+use crate::Cluster;
+use crate::cluster::connect;
+use crate::host::NodeHost;
+use xc_topology::address::NodeId;
 use xc_vm::process::ProcessId;
 use xc_vm::qmp::Qmp;
 
@@ -28,24 +32,25 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// A dump in a qemu, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Dump {
+    host: Arc<dyn NodeHost>,
     qmp: PathBuf,
     id: String,
 }
 
 impl Dump {
-    /// Has the qemu at that QMP socket dump what passes one of its netdevs, and gives the end to read
-    /// from. The FIFO has a name in the directory until qemu has opened it.
+    /// Has a node's qemu dump what passes one of its netdevs, and gives the end to read from. The FIFO
+    /// has a name in the run directory until qemu has opened it.
     pub(super) fn start(
-        directory: &Path,
-        qmp: PathBuf,
+        cluster: &Cluster,
+        node: NodeId,
         netdev: &str,
         snaplen: u32,
     ) -> Result<(Self, File)> {
         let own = ProcessId::own().context("/proc does not show this process")?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let id = format!("{DUMP}-{}-{}-{number}", own.pid, own.start);
-        let fifo = Fifo::make(directory.join(&id))?;
-        let mut line = Qmp::connect(&qmp, QMP_LIMIT).context("its qemu is deaf")?;
+        let fifo = Fifo::make(cluster.run().path().join(&id))?;
+        let mut line = cluster.qmp(node)?;
         remove_orphans(&mut line)?;
         line.execute(
             "object-add",
@@ -54,7 +59,8 @@ impl Dump {
                 "file": fifo.path, "maxlen": snaplen,
             }),
         )?;
-        let dump = Self { qmp, id };
+        let (host, qmp) = (cluster.host().clone(), cluster.files(node).qmp);
+        let dump = Self { host, qmp, id };
         Ok((dump, fifo.reader()?))
     }
 }
@@ -62,7 +68,7 @@ impl Dump {
 impl Drop for Dump {
     fn drop(&mut self) {
         // A qemu that has ended has no dump any more; one that is busy loses it to the next capture.
-        if let Ok(mut qmp) = Qmp::connect(&self.qmp, QMP_LIMIT) {
+        if let Ok(mut qmp) = connect(&*self.host, &self.qmp) {
             let _ = qmp.execute("object-del", json!({ "id": self.id }));
         }
     }
@@ -94,7 +100,7 @@ struct Fifo {
 impl Fifo {
     fn make(path: PathBuf) -> Result<Self> {
         let failed = || format!("can't make the FIFO `{}`", path.display());
-        remove_if_there(&path)?;
+        remove(&path)?;
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).with_context(failed)?;
         // Open before qemu opens it: qemu would wait for a reader, and all of the node with it.
         let flags = OFlags::NONBLOCK.bits() as i32;
@@ -112,8 +118,16 @@ impl Fifo {
     }
 }
 
+/// Removes a FIFO that need not be there.
+fn remove(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 impl Drop for Fifo {
     fn drop(&mut self) {
-        let _ = remove_if_there(&self.path);
+        let _ = remove(&self.path);
     }
 }

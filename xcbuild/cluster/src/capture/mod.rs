@@ -1,6 +1,6 @@
 //! Where the frames of a cluster's networks are seen, without root wherever that can be.
 //!
-//! | place | carried by | seen by |
+//! | point | carried by | seen by |
 //! |---|---|---|
 //! | a network | a multicast group on loopback | joining the group |
 //! | | a bridge | a packet socket on the bridge, by a helper in its namespace |
@@ -12,7 +12,7 @@
 //! find nobody at the other end. What remains of the dump in qemu is removed by the next capture.
 
 mod dump;
-mod place;
+mod point;
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
@@ -21,10 +21,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::link::netdev;
-use super::state::State;
-use super::{RunDir, status};
+use super::{Cluster, RunDir};
 use dump::Dump;
-pub use place::Place;
+pub use point::CapturePoint;
 use xc_capture::pcapng::Interface;
 use xc_capture::{Background, Source, Summary};
 use xc_sys::exec::{Exec, Running, own_program};
@@ -87,31 +86,29 @@ impl Recording {
     }
 }
 
-/// Opens places of a running cluster.
+/// Opens points of a running cluster.
 ///
 /// # Errors
-/// When a place isn't there, or may not be looked at.
-pub fn open(run: &RunDir, places: &[Place], snaplen: u32) -> Result<Opened> {
-    let running = status(run)?;
-    let state = State::load(run)?.filter(|_| running.alive() > 0);
-    let Some(state) = state else {
+/// When one isn't there, or may not be looked at.
+pub fn open(run: &RunDir, points: &[CapturePoint], snaplen: u32) -> Result<Opened> {
+    let cluster = Cluster::open(run)?;
+    let members = cluster.state().nodes.keys().copied();
+    let alive: BTreeSet<_> = members.filter(|id| cluster.process(*id).is_some()).collect();
+    if alive.is_empty() {
         bail!(run.name().not_running());
-    };
-    let alive = running.nodes.iter().filter(|n| n.is_alive()).map(|n| n.number);
-    let mut opening =
-        Opening { run, state: &state, alive: alive.collect(), snaplen, opened: Opened::default() };
-    for place in places {
-        match place {
-            Place::Network(network) => opening.network(*network)?,
-            Place::Link(node, network) => opening.link(*node, *network)?,
+    }
+    let mut opening = Opening { cluster: &cluster, alive, snaplen, opened: Opened::default() };
+    for point in points {
+        match point {
+            CapturePoint::Network(network) => opening.network(*network)?,
+            CapturePoint::Link(node, network) => opening.link(*node, *network)?,
         }
     }
     Ok(opening.opened)
 }
 
 struct Opening<'a> {
-    run: &'a RunDir,
-    state: &'a State,
+    cluster: &'a Cluster,
     alive: BTreeSet<NodeId>,
     snaplen: u32,
     opened: Opened,
@@ -119,11 +116,12 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn network(&mut self, network: NetworkId) -> Result<()> {
-        let nodes = self.state.nodes.iter().filter(|(id, _)| self.alive.contains(id));
+        let state = self.cluster.state();
+        let nodes = state.nodes.iter().filter(|(id, _)| self.alive.contains(id));
         let on = nodes.filter_map(|(id, node)| Some((*id, &node.interface(network)?.carrier)));
         let on: Vec<_> = on.collect();
         let Some((_, first)) = on.first() else {
-            let all = self.state.nodes.values().flat_map(|n| &n.interfaces);
+            let all = state.nodes.values().flat_map(|n| &n.interfaces);
             let all: BTreeSet<_> = all.map(|i| i.network).collect();
             let all: Vec<_> = all.iter().map(NetworkId::to_string).collect();
             bail!("no running node is on network {network}; there are {}", all.join(", "));
@@ -148,16 +146,12 @@ impl Opening<'_> {
     }
 
     fn link(&mut self, node: NodeId, network: NetworkId) -> Result<()> {
-        let there = self.state.nodes.get(&node);
-        let Some(there) = there.filter(|_| self.alive.contains(&node)) else {
+        if !self.alive.contains(&node) {
             let alive = self.alive.iter().map(|id| id.number().to_string());
             let alive: Vec<_> = alive.collect();
             bail!("{node} does not run; those that run are {}", alive.join(", "));
-        };
-        let Some(link) = there.interface(network) else {
-            let on: Vec<_> = there.interfaces.iter().map(|i| i.network.to_string()).collect();
-            bail!("{node} is not on network {network}; it is on {}", on.join(", "));
-        };
+        }
+        let link = self.cluster.interface(node, network)?;
         let (name, what) = (format!("{node}:{network}"), format!("{node} on network {network}"));
         match &link.carrier {
             Carrier::Tap { name: tap, .. } => {
@@ -175,7 +169,7 @@ impl Opening<'_> {
     fn helper(&mut self, link: &str, name: &str, what: &str, card: Option<Mac>) -> Result<()> {
         let program = own_program().context("can't tell where this program is")?;
         let program = program.to_str().context("this program's path is not UTF-8")?.to_owned();
-        let mut words = self.state.network.netns_prefix();
+        let mut words = self.cluster.state().network.netns_prefix();
         words.extend([program, CAPTURE_VERB.into(), link.into(), self.snaplen.to_string()]);
         let (first, rest) = words.split_first().context("an empty command")?;
         let mut running = Exec::new(first).args(rest).running()?;
@@ -194,8 +188,7 @@ impl Opening<'_> {
 
     /// Has a node's qemu write the frames of a card into a FIFO of ours.
     fn dump(&mut self, node: NodeId, netdev: &str, what: &Interface, card: Mac) -> Result<()> {
-        let qmp = self.run.node(node, &self.state.logs).qmp;
-        let (dump, reader) = Dump::start(&self.run.path(), qmp, netdev, self.snaplen)
+        let (dump, reader) = Dump::start(self.cluster, node, netdev, self.snaplen)
             .with_context(|| format!("can't see the frames of {}", what.description))?;
         self.opened.dumps.push(dump);
         // Its times are those of the node's clock, which stands while the node does.

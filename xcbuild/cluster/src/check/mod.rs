@@ -23,10 +23,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use self::probe::{Probe, outcome, read, script};
-use super::RunDir;
 use super::access::{Reach, Target};
-use super::state::{InterfaceState, NodeState, State};
-use super::vigil::NodeDied;
+use super::liveness::NodeDied;
+use super::state::{InterfaceState, NodeState};
+use super::{Cluster, RunDir};
 use xc_sys::jobs;
 use xc_topology::address::{MAINTENANCE, NodeId, Role};
 use xc_topology::path::Way;
@@ -77,12 +77,12 @@ pub fn check(
     pairs: Pairs,
     names: &[&str],
 ) -> Result<Vec<Outcome>> {
-    let Reach { answering: targets, silent } = Reach::of(run)?;
-    let Some(state) = State::load(run)? else { return Ok(Vec::new()) };
-    let nodes = state.nodes.iter().map(|(id, node)| (*id, node)).collect();
+    let Reach { answering: targets, unreachable } = Reach::of(run)?;
+    let cluster = Cluster::open(run)?;
+    let nodes = cluster.state().nodes.iter().map(|(id, node)| (*id, node)).collect();
     let plan = Plan { topology, pairs, nodes };
     let probed = targets.iter().map(|t| (t, plan.probes(t.node, names))).collect::<Vec<_>>();
-    let mut all: Vec<_> = silent.iter().map(|(node, why)| unanswered(*node, why)).collect();
+    let mut all: Vec<_> = unreachable.iter().map(|(node, why)| unanswered(*node, why)).collect();
     for outcomes in jobs::map(&probed, probed.len(), |(target, probes)| on_node(target, probes)) {
         all.extend(outcomes.unwrap_or_else(|_| anyhow::bail!("a check has panicked"))?);
     }

@@ -18,17 +18,17 @@
 mod ask;
 mod node;
 mod proxy;
+mod remedy;
 mod rules;
 
 use std::net::{Ipv6Addr, UdpSocket};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 
 use self::rules::table_step;
 use super::check::Verdict;
-use super::state::State;
-use super::{RunDir, Status, status};
+use super::{Cluster, RunDir};
 use xc_net::namespace::host_link;
 use xc_topology::address::Prefix;
 
@@ -62,12 +62,9 @@ pub struct Names {
 /// # Errors
 /// When the cluster does not run.
 pub fn walk(run: &RunDir, prefix: &Prefix, names: &Names) -> Result<Vec<Step>> {
-    let now = status(run)?;
-    let Some(state) = State::load(run)?.filter(|_| now.exists) else {
-        bail!(run.name().not_running());
-    };
+    let cluster = Cluster::open(run)?;
     let ipv6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-    let mut walk = Walk { run, state: &state, now: &now, prefix, names, ipv6, steps: Vec::new() };
+    let mut walk = Walk { cluster: &cluster, prefix, names, ipv6, steps: Vec::new() };
     walk.upstreams();
     walk.proxy();
     walk.translation();
@@ -90,9 +87,10 @@ pub struct Outside {
 /// # Errors
 /// When the cluster's state can't be read.
 pub fn outside(run: &RunDir) -> Result<Option<Outside>> {
-    let Some(state) = State::load(run)? else { return Ok(None) };
-    let netns_prefix = state.network.netns_prefix();
-    let translation = state.network.translation().filter(|_| !netns_prefix.is_empty());
+    let Some(cluster) = Cluster::find(run)? else { return Ok(None) };
+    let network = &cluster.state().network;
+    let netns_prefix = network.netns_prefix();
+    let translation = network.translation().filter(|_| !netns_prefix.is_empty());
     Ok(translation.map(|translation| {
         let steps = translation.namespace.iter().map(|index| host_rule(index)).collect();
         Outside { steps, netns_prefix }
@@ -109,9 +107,7 @@ fn host_rule(index: &str) -> Step {
 }
 
 struct Walk<'a> {
-    run: &'a RunDir,
-    state: &'a State,
-    now: &'a Status,
+    cluster: &'a Cluster,
     prefix: &'a Prefix,
     names: &'a Names,
     /// Whether the host has IPv6, at least on its loopback.
@@ -135,8 +131,8 @@ impl Walk<'_> {
 
     /// In a namespace of `nsadd`, what leads out of it.
     fn translation(&mut self) {
-        let Some(translation) = self.state.network.translation() else { return };
-        let prefix = self.state.network.netns_prefix();
+        let Some(translation) = self.cluster.state().network.translation() else { return };
+        let prefix = self.cluster.state().network.netns_prefix();
         let mut step = table_step("NAT in the namespace", translation.table, &prefix);
         if step.verdict == Verdict::Failed {
             step.remedy = Some(translation.remedy);

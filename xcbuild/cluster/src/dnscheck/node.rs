@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::ask::texts;
-use super::{NO_IPV6, Walk};
+use super::{NO_IPV6, Walk, remedy};
 use crate::access::Target;
 use xc_sys::exec::Exec;
 use xc_topology::address::{HOST_BYTE, MAINTENANCE, ipv4, ipv6};
@@ -13,14 +13,14 @@ const GENERATION: &str = "generation.xc-dns";
 
 impl Walk<'_> {
     pub(super) fn node(&mut self) {
-        let target = match Target::all(self.run) {
+        let target = match Target::all(self.cluster.run()) {
             Ok(all) => all.into_iter().next(),
             Err(_) => None,
         };
         let Some(target) = target else {
             return self.skip("node", "none runs");
         };
-        let port = self.state.net.dns_port;
+        let port = self.cluster.state().net.dns_port;
         let host = ipv4(MAINTENANCE, HOST_BYTE);
         let host6 = ipv6(self.prefix, MAINTENANCE, HOST_BYTE);
         let name = &self.names.own.clone();
@@ -33,19 +33,10 @@ impl Walk<'_> {
                 continue;
             }
             let seen = from_node(&target, name, &server);
-            let remedy = format!(
-                "the node does not reach the host on network 0: see `xcbuild rsh {} ip route`, \
-                 `xcbuild link {} 0`",
-                node.number(),
-                node.number()
-            );
+            let remedy = remedy::network_0(self.cluster.name(), node);
             self.step(format!("{node} to the proxy, {server}"), seen, &remedy);
         }
-        let remedy = format!(
-            "the node's server does not run or forward: the overlay network-topology brings it; \
-             `xcbuild rsh {} cat /var/log/xc-dns.log`",
-            node.number()
-        );
+        let remedy = remedy::node_server(self.cluster.name(), node);
         for name in [name.clone(), self.names.outside.clone()] {
             let seen = from_node(&target, &name, "127.0.0.1");
             self.step(format!("{node}'s own server, `{name}`"), seen, &remedy);
@@ -57,7 +48,7 @@ impl Walk<'_> {
     /// from before. It was asked for a name of the outside just before.
     fn node_cache(&mut self, target: &Target) {
         let step = format!("{}'s cache", target.node);
-        let proxy = (Ipv4Addr::LOCALHOST, self.state.net.dns_port).into();
+        let proxy = (Ipv4Addr::LOCALHOST, self.cluster.state().net.dns_port).into();
         let Some(now) = texts(proxy, GENERATION).ok().and_then(|strings| strings.first().cloned())
         else {
             return self.skip(step, "the host's server has no generations");
@@ -79,10 +70,7 @@ impl Walk<'_> {
             }
             _ => Err("it is from before a change on the host".into()),
         };
-        let remedy = format!(
-            "`xcbuild rsh {} /etc/init.d/25topology.rc start` starts the node's server again",
-            target.node.number()
-        );
+        let remedy = remedy::node_cache(self.cluster.name(), target.node);
         self.step(step, seen, &remedy);
     }
 }

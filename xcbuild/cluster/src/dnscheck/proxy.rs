@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use xc_dns::resolv_conf::effective_servers;
 
 use super::ask::{By, ask, texts};
-use super::{NO_IPV6, Walk};
+use super::{NO_IPV6, Walk, remedy};
 
 /// What says which servers there are.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(100);
 impl Walk<'_> {
     pub(super) fn upstreams(&mut self) {
         let servers = self.servers();
-        let foreign = self.state.network.dns_listener() == DnsListener::Namespace;
+        let foreign = self.cluster.state().network.dns_listener() == DnsListener::Namespace;
         let loopback = servers.iter().find(|s| foreign && s.ip().is_loopback());
         let shown: Vec<_> = servers.iter().map(ToString::to_string).collect();
         let seen = match (servers.is_empty(), loopback) {
@@ -58,21 +58,19 @@ impl Walk<'_> {
 
     /// The servers that the proxy asks.
     fn servers(&self) -> Vec<SocketAddr> {
-        match &self.state.dns {
+        match &self.cluster.state().dns {
             Some(dns) if !dns.service.upstreams.is_empty() => dns.service.upstreams.clone(),
             _ => effective_servers(&fs_err::read_to_string(RESOLV_CONF).unwrap_or_default()),
         }
     }
 
     pub(super) fn proxy(&mut self) {
-        let port = self.state.net.dns_port;
-        let log = self.state.logs.join("dns.log");
-        let remedy = format!(
-            "`xcbuild stop`, then start anew, brings it back; {} says what happened",
-            log.display()
-        );
-        if self.now.dns != Some(true) {
-            let why = if self.now.dns.is_none() { "the cluster has none" } else { "it has ended" };
+        let port = self.cluster.state().net.dns_port;
+        let log = self.cluster.state().logs.join("dns.log");
+        let remedy = remedy::proxy(self.cluster.name(), &log);
+        let runs = self.cluster.status().dns;
+        if runs != Some(true) {
+            let why = if runs.is_none() { "the cluster has none" } else { "it has ended" };
             self.step("proxy", Err(why.into()), &remedy);
         }
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
@@ -113,9 +111,8 @@ impl Walk<'_> {
                         listed(&asked),
                         listed(&wanted)
                     );
-                    let remedy = "`xcbuild stop`, then start again, has the proxy read \
-                                  /etc/resolv.conf again";
-                    return self.step(STEP, Err(seen), remedy);
+                    let remedy = remedy::upstreams(self.cluster.name());
+                    return self.step(STEP, Err(seen), &remedy);
                 }
                 Ok(_) => std::thread::sleep(POLL),
                 // A CoreDNS, or a server that was there before the cluster.

@@ -6,7 +6,7 @@
 //! between kinds is an answer here; what follows from the answers is the same for all kinds, and
 //! stands in [`super`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::Network;
 use super::host::{Finding, Host, Program};
 use crate::RunDir;
-use crate::state::State;
+use crate::cluster::LockedCluster;
+use crate::helper::{self, Starting};
 use xc_net::bridges::{Queues, Wiring};
 use xc_net::user::UserNet;
 use xc_topology::Node;
@@ -205,24 +206,26 @@ pub(crate) struct Translation {
 /// A cluster's place while its network is being made.
 #[derive(Debug)]
 pub(super) struct Site<'a> {
-    run: &'a RunDir,
-    state: &'a mut State,
+    cluster: &'a mut LockedCluster,
 }
 
 impl<'a> Site<'a> {
     /// That of a cluster.
-    pub(super) fn new(run: &'a RunDir, state: &'a mut State) -> Self {
-        Self { run, state }
+    pub(super) fn new(cluster: &'a mut LockedCluster) -> Self {
+        Self { cluster }
     }
 
     /// The cluster's run directory.
     pub(super) fn run(&self) -> &RunDir {
-        self.run
+        self.cluster.run()
     }
 
-    /// Where the cluster's logs go.
-    pub(super) fn logs(&self) -> &Path {
-        &self.state.logs
+    /// Starts a process that serves the nodes; see [`helper::launch`].
+    ///
+    /// # Errors
+    /// When it can't be started, or its log not written.
+    pub(super) fn launch(&self, names: (&str, &'static str), argv: &[String]) -> Result<Starting> {
+        helper::launch(self.cluster.host(), &self.cluster.state().logs, names, argv)
     }
 
     /// Writes down how far the network has come.
@@ -230,7 +233,7 @@ impl<'a> Site<'a> {
     /// # Errors
     /// When the state can't be written.
     pub(super) fn record(&mut self, network: impl Into<Network>) -> Result<()> {
-        self.state.network = network.into();
-        self.state.save(self.run)
+        let network = network.into();
+        self.cluster.update(|state| state.network = network)
     }
 }

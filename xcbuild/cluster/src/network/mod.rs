@@ -35,11 +35,11 @@ use serde::{Deserialize, Serialize};
 
 use self::driver::Site;
 use super::RunDir;
-use super::state::State;
+use super::cluster::LockedCluster;
 use xc_net::bridges::Wiring;
 use xc_net::op::{Op, Undo};
 use xc_net::user::UserNet;
-use xc_topology::address::{HOST_BYTE, MAINTENANCE, NetworkId, NodeId, Prefix, ipv4, ipv6};
+use xc_topology::address::{HOST_BYTE, MAINTENANCE, NodeId, Prefix, ipv4, ipv6};
 use xc_vm::port::Port;
 use xc_vm::process::ProcessId;
 
@@ -136,14 +136,6 @@ impl Network {
         self.driver().processes()
     }
 
-    /// Removes what carries those interfaces.
-    ///
-    /// # Errors
-    /// What can't be removed, or that we may not enter the namespace it is in.
-    pub(super) fn unplug(&mut self, interfaces: &[(NodeId, NetworkId)]) -> Result<()> {
-        self.driver_mut().unplug(interfaces)
-    }
-
     /// Removes what was made, but for processes.
     ///
     /// # Errors
@@ -157,13 +149,26 @@ impl Network {
 ///
 /// # Errors
 /// What the kernel refuses, or a helper that does not come up. What was made is in the state.
-pub(super) fn make(run: &RunDir, state: &mut State) -> Result<()> {
+pub(super) fn make(cluster: &mut LockedCluster) -> Result<()> {
     // It is changed outside of the state, which is saved on the way.
-    let mut network = state.network.clone();
-    let made = network.driver_mut().make(&mut Site::new(run, state));
-    state.network = network;
-    made?;
-    state.save(run)
+    let mut network = cluster.state().network.clone();
+    let made = network.driver_mut().make(&mut Site::new(cluster));
+    cluster.update(|state| state.network = network)?;
+    made
+}
+
+/// Removes what carries the interfaces of nodes.
+///
+/// # Errors
+/// What can't be removed, or that we may not enter the namespace it is in.
+pub(super) fn unplug(cluster: &mut LockedCluster, nodes: &[NodeId]) -> Result<()> {
+    let saved = cluster.state();
+    let members = nodes.iter().filter_map(|id| Some((*id, saved.nodes.get(id)?)));
+    let interfaces = members.flat_map(|(id, n)| n.interfaces.iter().map(move |i| (id, i.network)));
+    let interfaces: Vec<_> = interfaces.collect();
+    let mut network = saved.network.clone();
+    network.driver_mut().unplug(&interfaces)?;
+    cluster.update(|state| state.network = network)
 }
 
 /// The file of the run directory that a word of a command line names, if the process is one of a

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::driver::{Attach, Availability, DnsListener, Driver, Request, Site};
 use super::host::{Finding, Host, NFT, Program, install};
 use super::{APPLY_VERB, Steps, taps};
+use crate::RunDir;
 use crate::state::Helper;
-use crate::{RunDir, helper};
 use xc_net::apply::read_setting;
 use xc_net::bridges::{self, Wiring};
 use xc_net::op::{Op, Undo};
@@ -195,7 +195,7 @@ impl Rootless {
     fn hold(&mut self, site: &mut Site<'_>) -> Result<()> {
         let what = "the process that holds the namespace";
         fs_err::write(shown_file(site.run()), "ready\n")?;
-        let starting = helper::launch(site.logs(), ("namespace", what), &self.holder.argv)?;
+        let starting = site.launch(("namespace", what), &self.holder.argv)?;
         self.holder.process = starting.process();
         site.record(self.clone())?;
         let holder = starting.ready("ready")?.with_context(|| format!("{what} has ended"))?;
@@ -209,7 +209,7 @@ impl Rootless {
     /// Starts the process that joins the namespace to the outside, if there is one.
     fn join_outside(&mut self, site: &mut Site<'_>) -> Result<()> {
         let Some(outside) = &mut self.outside else { return Ok(()) };
-        let starting = helper::launch(site.logs(), (SLIRP.name, SLIRP.name), &outside.argv)?;
+        let starting = site.launch((SLIRP.name, SLIRP.name), &outside.argv)?;
         outside.process = starting.process();
         site.record(self.clone())?;
         starting.ready(rootless::OUTSIDE_READY)?;

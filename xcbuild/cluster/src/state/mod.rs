@@ -172,12 +172,6 @@ impl State {
         Ok(boot_id()? != self.boot_id)
     }
 
-    /// Whether anything of it runs, or the xcbuild that starts it does.
-    pub fn is_alive(&self) -> bool {
-        let starts = self.phase == Phase::Starting && self.owner.is_alive();
-        starts || self.processes().any(ProcessId::is_alive)
-    }
-
     /// The recorded processes: nodes' and helpers'.
     pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
         let nodes = self.nodes.values().filter_map(|n| n.process);

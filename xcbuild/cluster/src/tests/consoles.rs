@@ -33,7 +33,7 @@ fn console_is_typed_on_and_followed() {
     let mut bench = Bench::new(&[1]);
     let disk = bench.directory.path().join("echo.img");
     echo_disk(&disk);
-    bench.params.boot.disks = vec![xc_vm::command::Disk::iso("base", disk)];
+    bench.params.boot.boot.disks = vec![xc_vm::command::Disk::iso("base", disk)];
     let run = &bench.run();
     bench.started();
     let (input, mut keys) = std::io::pipe().unwrap();

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use xc_report::Reporter;
 
 use self::ports::Ports;
+use super::host::{Watch, local};
 use super::network::Kind;
+use super::start::BootParams;
 use super::state::NodeState;
-use super::watch::Watch;
 use super::{Event, Report, RunDir, StartParams, start, stop};
 use xc_net::bridges::{bridge, tap};
-use xc_net::ports::Policy;
-use xc_topology::address::{NodeId, Prefix};
+use xc_topology::address::NodeId;
 use xc_topology::fixture::node;
 use xc_topology::{Interface, Node};
 use xc_vm::accel::Choice;
@@ -44,42 +44,20 @@ impl Bench {
     fn new(nodes: &[u8]) -> Self {
         let ports = Ports::free();
         let directory = tempfile::Builder::new().prefix("xc-test-").tempdir().unwrap();
-        let params = StartParams {
-            network: crate::network::Choice::Requested(Kind::FALLBACK),
-            net_setup: None,
-            queues: None,
-            run: RunDir::new(
-                &directory.path().join("run"),
-                &"c".parse().unwrap(),
-                &Reporter::silent(),
-            )
-            .unwrap(),
-            logs: directory.path().join("logs"),
-            nodes: nodes.iter().map(|n| node(*n, &[0, 1])).collect(),
-            counts: None,
-            program: "qemu-system-x86_64".into(),
-            machine: "pc".into(),
-            qemu_options: vec![],
-            accel: Choice::Tcg,
+        let run =
+            RunDir::new(&directory.path().join("run"), &"c".parse().unwrap(), &Reporter::silent())
+                .unwrap();
+        let boot = BootParams {
             boot: Boot { kernel: None, initrd: None, disks: vec![] },
-            prefix: Prefix::default(),
             append: String::new(),
-            net: ports.net.clone(),
-            ports: Policy::Given,
-            dns: None,
-            parallel: None,
-            order: Default::default(),
-            keep_going: false,
-            queue: None,
-            timeout: Some(LONG),
-            overcommit: false,
-            meminfo: "/proc/meminfo".into(),
-            replace: false,
-            access: crate::key::Access::Open,
-            wait: true,
-            at_once: false,
-            qemu_options_of: Default::default(),
+            reports_ready: true,
         };
+        let nodes = nodes.iter().map(|n| node(*n, &[0, 1])).collect();
+        let mut params = StartParams::new(run, &directory.path().join("logs"), nodes, boot);
+        params.machine.accel = Choice::Tcg;
+        params.network.choice = crate::network::Choice::Requested(Kind::FALLBACK);
+        params.network.ports = ports.net.clone();
+        params.bring_up.timeout = Some(LONG);
         Self { directory, params, _ports: ports }
     }
 
@@ -118,7 +96,7 @@ impl Bench {
     }
 
     fn assert_nothing_left(&self) {
-        assert_eq!(stop::find(&self.run()), []);
+        assert_eq!(stop::find(&*local(), &self.run()), []);
         let left: Vec<_> = std::fs::read_dir(self.params.run.root()).unwrap().flatten().collect();
         let mut names: Vec<_> = left.iter().map(|e| e.file_name()).collect();
         // Which a start makes once it may be.
@@ -130,7 +108,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let processes = stop::find(&self.run());
+        let processes = stop::find(&*local(), &self.run());
         end(&processes.into_iter().map(|(process, _)| process).collect::<Vec<_>>());
     }
 }

@@ -24,7 +24,7 @@ fn script_wires_each_interface() {
         calls.display()
     );
     script(&directory.join("setup"), &text);
-    bench.params.net_setup = Some(directory.join("setup"));
+    bench.params.network.setup = Some(directory.join("setup"));
     bench.started();
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls, "1 0 1500 qemu-system-x86_64\n1 1 1400 qemu-system-x86_64\n");
@@ -42,7 +42,7 @@ fn failing_script_ends_the_start() {
     let mut bench = Bench::new(&[1]);
     let setup = bench.directory.path().join("setup");
     script(&setup, "echo no such bridge >&2; exit 3");
-    bench.params.net_setup = Some(setup);
+    bench.params.network.setup = Some(setup);
     let error = format!("{:#}", bench.start("").unwrap_err());
     assert!(error.contains("the script of __net_setup"), "{error}");
     assert!(error.contains("exit code 3") && error.contains("no such bridge"), "{error}");

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -11,11 +12,12 @@ use rustix::process::Signal;
 
 use super::{Bench, LONG, agent, id, node_state, speak};
 use crate::boot::NodeFailed;
-use crate::memory::NoRoom;
+use crate::host::LocalHost;
+use crate::memory::InsufficientMemory;
 use crate::start::{DnsParams, StartError};
 use crate::state::{DnsService, Phase, State};
 use crate::status::NodeCondition;
-use crate::{ErrorKind, Event, Report, Stopped, hint, start, status, stop};
+use crate::{Cluster, ErrorKind, Event, Report, Stopped, hint, start, status, stop};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
@@ -87,11 +89,11 @@ fn kernel_that_panics_ends_the_start() {
 fn replacing_ends_the_former_cluster() {
     let mut bench = Bench::new(&[1]);
     let former = bench.started().status.nodes[0].pid;
-    bench.params.replace = true;
+    bench.params.admission.replace = true;
     let latter = bench.started().status.nodes[0].pid;
     assert_ne!(former, latter);
     // One that can't be started does not cost the one that runs.
-    bench.params.boot.initrd = Some("/nonexistent/initrd".into());
+    bench.params.boot.boot.initrd = Some("/nonexistent/initrd".into());
     let error = format!("{:#}", bench.start("").unwrap_err());
     assert!(error.contains("/nonexistent/initrd"), "{error}");
     assert_eq!(status(&bench.run()).unwrap().nodes[0].pid, latter);
@@ -122,7 +124,7 @@ fn node_that_fails_ends_the_start_and_leaves_nothing() {
     ];
     for (words, timeout, reason) in rows {
         let mut bench = Bench::new(&[1]);
-        bench.params.timeout = Some(timeout);
+        bench.params.bring_up.timeout = Some(timeout);
         let error = bench.start(words).unwrap_err();
         assert_eq!(error.downcast_ref::<NodeFailed>().unwrap().reason, reason);
         bench.assert_nothing_left();
@@ -132,7 +134,7 @@ fn node_that_fails_ends_the_start_and_leaves_nothing() {
 #[test]
 fn what_qemu_refuses_is_told_in_its_words() {
     let mut bench = Bench::new(&[1]);
-    bench.params.qemu_options = vec!["-device".into(), "nonesuch".into()];
+    bench.params.machine.options = vec!["-device".into(), "nonesuch".into()];
     let failed = bench.start("").unwrap_err().downcast::<NodeFailed>().unwrap();
     assert_eq!(failed.reason, "its qemu has ended");
     assert!(failed.end.contains("'nonesuch' is not a valid device model name"), "{failed}");
@@ -142,7 +144,7 @@ fn what_qemu_refuses_is_told_in_its_words() {
 #[test]
 fn node_that_dies_while_others_boot_ends_the_start() {
     let mut bench = Bench::new(&[1, 2]);
-    bench.params.parallel = Some(1);
+    bench.params.bring_up.parallel = Some(1);
     let run = &bench.run();
     let error = std::thread::scope(|scope| {
         start(&bench.params, &|event| match event {
@@ -184,7 +186,7 @@ fn spoken(bench: &Bench, words: &[(u8, &str)]) -> anyhow::Result<(Report, Vec<Ev
 #[test]
 fn others_go_on_without_nodes_that_fail_if_wanted() {
     let mut bench = Bench::new(&[1, 2, 3]);
-    bench.params.keep_going = true;
+    bench.params.bring_up.keep_going = true;
     let panic = "[ 0.5] Kernel panic - not syncing: no init\n[ 0.6] ---[ end Kernel panic ]---\n";
     let words = [(1, panic), (2, "hello\nready vm\n"), (3, "failed 20sshd.rc\n")];
     let (report, events) = spoken(&bench, &words).unwrap();
@@ -211,8 +213,8 @@ fn others_go_on_without_nodes_that_fail_if_wanted() {
 #[test]
 fn nodes_whose_services_wait_for_others_let_them_boot() {
     let mut bench = Bench::new(&[1, 2]);
-    bench.params.ports = Policy::FirstFree;
-    bench.params.parallel = Some(1);
+    bench.params.network.policy = Policy::FirstFree;
+    bench.params.bring_up.parallel = Some(1);
     let run = &bench.run();
     let warnings = std::sync::Mutex::new(Vec::new());
     let report = std::thread::scope(|scope| {
@@ -243,12 +245,12 @@ fn nodes_whose_services_wait_for_others_let_them_boot() {
 #[test]
 fn roles_boot_in_the_order_that_is_wanted() {
     let mut bench = Bench::new(&[1, 2, 201, 202]);
-    bench.params.order = "routers,vms".parse().unwrap();
-    bench.params.ports = Policy::FirstFree;
-    bench.params.parallel = Some(4);
+    bench.params.bring_up.order = "routers,vms".parse().unwrap();
+    bench.params.network.policy = Policy::FirstFree;
+    bench.params.bring_up.parallel = Some(4);
     let ready = "hello\nready vm\n";
     // Numbers of routers are beyond the ports of a bench.
-    bench.params.net = UserNet::default().in_slot(1);
+    bench.params.network.ports = UserNet::default().in_slot(1);
     let (_, events) = spoken(&bench, &[1, 2, 201, 202].map(|n| (n, ready))).unwrap();
     let numbers = events.iter().filter_map(|event| match event {
         Event::Launched(node) => Some(('l', node.number())),
@@ -267,32 +269,33 @@ fn roles_boot_in_the_order_that_is_wanted() {
 fn start_waits_for_memory_that_another_cluster_gives_back() {
     let mut bench = Bench::new(&[1]);
     // Room for one node of 128 MiB and its qemu's 160.
-    bench.params.meminfo = bench.directory.path().join("meminfo");
+    let file = bench.directory.path().join("meminfo");
+    bench.params.host = Arc::new(LocalHost::with_meminfo(&file));
     let meminfo = format!("MemTotal: {} kB\nMemAvailable: {} kB\n", 2000 * 1024, 300 * 1024);
-    std::fs::write(&bench.params.meminfo, meminfo).unwrap();
+    std::fs::write(&file, meminfo).unwrap();
     bench.started();
     let first = bench.run();
     bench.params.run = bench.run_of("d");
-    bench.params.ports = Policy::FirstFree;
+    bench.params.network.policy = Policy::FirstFree;
     let error = bench.start("").unwrap_err();
-    let room = error.downcast_ref::<NoRoom>().unwrap();
+    let room = error.downcast_ref::<InsufficientMemory>().unwrap();
     assert_eq!(room.running, [("c".to_owned(), 1)]);
     // It would fit in place of the one that runs, and that one goes on if it would not.
     bench.params.run = first.clone();
-    bench.params.replace = true;
+    bench.params.admission.replace = true;
     bench.params.nodes[0].memory_mib = 1500;
-    bench.params.queue = Some(LONG);
+    bench.params.admission.queue = Some(LONG);
     let hopeless = bench.start("").unwrap_err();
-    assert!(hopeless.is::<NoRoom>(), "nobody else gives memory back: {hopeless:#}");
+    assert!(hopeless.is::<InsufficientMemory>(), "nobody else gives memory back: {hopeless:#}");
     assert_eq!(status(&first).unwrap().alive(), 1);
     bench.params.nodes[0].memory_mib = 128;
     assert_eq!(bench.started().status.alive(), 1);
-    bench.params.replace = false;
+    bench.params.admission.replace = false;
     bench.params.run = bench.run_of("d");
-    bench.params.queue = Some(Duration::ZERO);
-    assert!(bench.start("").unwrap_err().is::<NoRoom>());
+    bench.params.admission.queue = Some(Duration::ZERO);
+    assert!(bench.start("").unwrap_err().is::<InsufficientMemory>());
 
-    bench.params.queue = Some(LONG);
+    bench.params.admission.queue = Some(LONG);
     let second = bench.run_of("d");
     std::thread::scope(|scope| {
         start(&bench.params, &|event| match event {
@@ -371,15 +374,12 @@ fn cluster_of_another_version_is_only_stopped() {
     // Interfaces had other fields, networks were numbers.
     state["nodes"]["1"]["interfaces"] = serde_json::json!([{ "network": 0 }]);
     std::fs::write(run.state_file(), state.to_string()).unwrap();
-    let refused = [
-        status(&run).unwrap_err(),
-        bench.start("").unwrap_err(),
-        crate::life::pause(&run, id(1)).unwrap_err(),
-    ];
+    let refused =
+        [status(&run).unwrap_err(), bench.start("").unwrap_err(), Cluster::lock(&run).unwrap_err()];
     for error in refused {
         assert_eq!(hint::kind(&error), Some(ErrorKind::OtherVersion), "{error:#}");
     }
-    bench.params.replace = true;
+    bench.params.admission.replace = true;
     assert_eq!(bench.started().status.alive(), 1, "the one of the other version has gone");
     assert_eq!(stop(&run).unwrap().processes, 1);
 
@@ -429,14 +429,14 @@ fn dns_proxy_is_started_first_and_stopped_last() {
 #[test]
 fn what_is_missing_is_told_before_anything_is_made() {
     let mut bench = Bench::new(&[1]);
-    bench.params.program = "qemu-system-none".into();
+    bench.params.machine.program = "qemu-system-none".into();
     let error = bench.start("").unwrap_err().to_string();
     assert!(error.contains("`qemu-system-none` is not installed"), "{error}");
-    bench.params.program = "qemu-system-x86_64".into();
-    bench.params.boot.kernel = Some("/nonexistent/bzImage".into());
+    bench.params.machine.program = "qemu-system-x86_64".into();
+    bench.params.boot.boot.kernel = Some("/nonexistent/bzImage".into());
     let error = format!("{:#}", bench.start("").unwrap_err());
     assert!(error.contains("/nonexistent/bzImage"), "{error}");
-    bench.params.boot.kernel = None;
+    bench.params.boot.boot.kernel = None;
     bench.params.nodes[0].memory_mib = 1 << 30;
     let error = bench.start("").unwrap_err().to_string();
     assert!(error.contains("MiB available"), "{error}");

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::ui;
 use xc_cluster::access::SSH_LOST;
-use xc_cluster::vigil::NodeDied;
+use xc_cluster::liveness::NodeDied;
 
 /// The exit code of a program that ran in our place; one that was ended by a signal gives 128 and
 /// the signal's number, as in shells.

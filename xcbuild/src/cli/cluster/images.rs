@@ -17,6 +17,7 @@ use xc_iso::read::{Kind, Reader};
 
 use crate::settings::{Places, Settings};
 use crate::ui;
+use xc_cluster::start::BootParams;
 use xc_image::disk::{self, Format, Look};
 use xc_vm::command::{Boot, Disk};
 
@@ -27,22 +28,11 @@ const OWN_KERNEL: &str = "root=/dev/vda rw init=/init";
 /// Our initramfs mounts the first disk.
 const OWN_ROOT: &str = "xc.root=vda";
 
-/// What nodes start from.
-#[derive(Debug)]
-pub struct Start {
-    /// Kernel and disks.
-    pub boot: Boot,
-    /// What the kernel is told beside what every node's is.
-    pub append: String,
-    /// Whether nodes say when they are ready.
-    pub wait: bool,
-}
-
 /// What the settings name, which has to be there.
 ///
 /// # Errors
 /// When an image is not there, or the cdrom is of no use to it.
-pub fn of(settings: &Settings) -> Result<Start> {
+pub fn of(settings: &Settings) -> Result<BootParams> {
     let image = readable(&settings.places.image, "base image", HINT)?;
     let seen = disk::look(&image)?;
     let mut start =
@@ -74,7 +64,7 @@ pub fn is_own(settings: &Settings) -> Result<bool> {
     Ok(image.exists() && !disk::look(image)?.base)
 }
 
-fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
+fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
     let places = &settings.places;
     // An ISO is read by all nodes; a disk may have room that each writes to.
     let scratch = seen.format != Format::Raw || seen.boots;
@@ -83,10 +73,10 @@ fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
         initrd: Some(readable(&places.initramfs, "initramfs", HINT)?),
         disks: vec![base(image, seen, scratch)],
     };
-    Ok(Start { boot, append: String::new(), wait: true })
+    Ok(BootParams { boot, append: String::new(), reports_ready: true })
 }
 
-fn own(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
+fn own(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
     let places = &settings.places;
     // `env` gives our own kernel as well: who exports all that it prints has chosen none.
     let kernel_is_own = settings.is_set(&Places::kernel) && places.kernel != places.own_kernel();
@@ -100,7 +90,7 @@ fn own(settings: &Settings, image: &Path, seen: Look) -> Result<Start> {
         (kernel()?, initrd()?, OWN_ROOT)
     };
     let boot = Boot { kernel, initrd, disks: vec![base(image, seen, true)] };
-    Ok(Start { boot, append: append.into(), wait: false })
+    Ok(BootParams { boot, append: append.into(), reports_ready: false })
 }
 
 fn base(image: &Path, seen: Look, scratch: bool) -> Disk {

@@ -8,7 +8,7 @@ use super::{images, run_directory};
 use crate::settings::{ClusterSettings, Settings};
 use xc_cluster::StartParams;
 use xc_cluster::key::Access;
-use xc_cluster::start::DnsParams;
+use xc_cluster::start::{Admission, BringUp, DnsParams, MachineParams, NetworkParams};
 use xc_cluster::state::{DnsProgram, DnsService};
 use xc_net::ports::Policy;
 use xc_net::user::UserNet;
@@ -26,39 +26,36 @@ pub fn params(
 ) -> Result<StartParams> {
     let logs = settings.places.tmp.join(format!("cluster-{}", settings.cluster.name));
     let hosts = super::dns_zone::write_hosts(settings, topology, &logs)?;
-    let cluster = &settings.cluster;
-    let images = images::of(settings)?;
+    let boot = images::of(settings)?;
     let start = settings.start()?;
+    let cluster = &settings.cluster;
     Ok(StartParams {
-        run: run_directory(settings)?,
-        logs,
-        nodes,
-        counts: None,
-        program: cluster.qemu.clone(),
-        machine: cluster.machine.clone(),
-        qemu_options: cluster.qemu_options.all.clone().unwrap_or_default(),
-        qemu_options_of: settings.qemu_options_of(),
-        accel: start.accel,
-        boot: images.boot,
-        prefix: cluster.prefix.clone(),
-        append: images.append,
-        network: start.network,
-        net_setup: start.net_setup.clone(),
-        queues: start.queues,
-        net: net(settings),
-        ports: ports(settings),
+        machine: MachineParams {
+            program: cluster.qemu.clone(),
+            kind: cluster.machine.clone(),
+            accel: start.accel,
+            options: cluster.qemu_options.all.clone().unwrap_or_default(),
+            options_of: settings.qemu_options_of(),
+        },
+        network: NetworkParams {
+            choice: start.network,
+            setup: start.net_setup.clone(),
+            queues: start.queues,
+            prefix: cluster.prefix.clone(),
+            ports: net(settings),
+            policy: ports(settings),
+        },
         dns: Some(dns_proxy(settings, start.dns_stale, &hosts)?),
-        parallel: start.parallel,
-        order: start.order.clone().unwrap_or_default(),
-        keep_going: start.keep_going,
-        timeout: start.boot_timeout,
-        overcommit: start.overcommit,
-        meminfo: "/proc/meminfo".into(),
-        queue: start.queue,
-        replace,
         access: access(settings, start.access),
-        wait: images.wait,
-        at_once: false,
+        admission: Admission { overcommit: start.overcommit, queue: start.queue, replace },
+        bring_up: BringUp {
+            parallel: start.parallel,
+            order: start.order.clone().unwrap_or_default(),
+            timeout: start.boot_timeout,
+            keep_going: start.keep_going,
+            detach: false,
+        },
+        ..StartParams::new(run_directory(settings)?, &logs, nodes, boot)
     })
 }
 

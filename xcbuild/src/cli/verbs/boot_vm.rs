@@ -12,7 +12,7 @@ use crate::cli::cluster::{self, params, topology_file};
 use crate::cli::verb::Verb;
 use crate::settings::{Invocation, Settings};
 use crate::ui::{self, Progress};
-use xc_cluster::life;
+use xc_cluster::scale::boot_one;
 use xc_topology::address::NodeId;
 
 /// Start one node, in the cluster if that runs, else as its first; doesn't wait until it is ready
@@ -45,9 +45,9 @@ pub(super) fn run(settings: &Settings, node: NodeId, with_window: bool) -> Resul
     let planned = topology.node(node, &settings.overrides())?;
     let mut params = params::params(settings, &topology, vec![planned], false)?;
     params.counts = Some(settings.counts(&topology));
-    params.at_once = true;
+    params.bring_up.detach = true;
     let bar = Progress::spinner(format_args!("starting {}", node));
-    life::boot_one(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
+    boot_one(&params, &|event| show(&settings.cluster.name, &bar, &event))?;
     drop(bar);
     ui::status("Started", node);
     let terminal = Terminal::of(&settings.host()?).filter(|_| with_window);

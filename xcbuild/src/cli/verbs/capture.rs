@@ -12,7 +12,7 @@ use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
 use xc_capture::{Limits, SNAPLEN, Source, Summary, record};
-use xc_cluster::capture::{Place, open};
+use xc_cluster::capture::{CapturePoint, open};
 
 /// Write the frames of networks, or of nodes' links, to a pcapng file until Ctrl-C
 ///
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     snaplen: u32,
     /// Networks, as in 1, and links of nodes to them, as in 201:1
     #[arg(required = true, value_name = "NET|NODE:NET")]
-    places: Vec<Place>,
+    places: Vec<CapturePoint>,
 }
 
 impl Verb for Arguments {

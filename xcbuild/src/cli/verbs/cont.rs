@@ -8,7 +8,7 @@ use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
-use xc_cluster::life;
+use xc_cluster::Cluster;
 
 /// Let paused nodes go on
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ impl Verb for Arguments {
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let run = cluster::run_directory(&invocation.settings()?)?;
         for node in self.nodes.distinct() {
-            life::resume(&run, node)?;
+            Cluster::lock(&run)?.resume(node)?;
             ui::status("Resumed", node);
         }
         Ok(ExitCode::SUCCESS)

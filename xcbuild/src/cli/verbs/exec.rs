@@ -44,9 +44,9 @@ impl Verb for Arguments {
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
-        let Reach { answering, silent } = asked(self, &run)?;
+        let Reach { answering, unreachable } = asked(self, &run)?;
         let mut codes = BTreeMap::<String, Vec<NodeId>>::new();
-        for (node, reason) in &silent {
+        for (node, reason) in &unreachable {
             ui::warn(format_args!("{node} {reason}"));
             codes.entry("not asked".into()).or_default().push(*node);
         }
@@ -79,13 +79,13 @@ fn asked(arguments: &Arguments, run: &RunDir) -> Result<Reach> {
     if !arguments.nodes.is_empty() {
         let nodes = cluster::distinct(&arguments.nodes);
         let found = nodes.iter().map(|id| Target::find(run, *id));
-        return Ok(Reach { answering: found.collect::<Result<_>>()?, silent: vec![] });
+        return Ok(Reach { answering: found.collect::<Result<_>>()?, unreachable: vec![] });
     }
     let mut reach = Reach::of(run)?;
     let wanted = |node: NodeId| arguments.role.is_none_or(|role| node.role() == role);
     reach.answering.retain(|target| wanted(target.node));
-    reach.silent.retain(|(node, _)| wanted(*node));
-    if reach.answering.is_empty() && reach.silent.is_empty() {
+    reach.unreachable.retain(|(node, _)| wanted(*node));
+    if reach.answering.is_empty() && reach.unreachable.is_empty() {
         bail!("no node of that role runs");
     }
     Ok(reach)

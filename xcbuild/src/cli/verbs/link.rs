@@ -9,10 +9,10 @@ use crate::cli::cluster::{self, tables};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
-use xc_cluster::link::{self, Change};
+use xc_cluster::link::Change;
 use xc_cluster::status;
 use xc_cluster::status::LinkStatus;
-use xc_cluster::{ClusterError, ClusterName, ErrorKind, Status};
+use xc_cluster::{Cluster, ClusterError, ClusterName, ErrorKind, Status};
 use xc_topology::Netem;
 use xc_topology::address::{NetworkId, NodeId};
 use xc_topology::impairment::End;
@@ -65,7 +65,7 @@ impl Verb for Arguments {
         let run = cluster::run_directory(&settings)?;
         let change = self.change()?;
         if let (Some(change), Some(node), Some(network)) = (change, self.node, self.network) {
-            let link = link::change(&run, node, network, &change)?;
+            let link = Cluster::lock(&run)?.change_link(node, network, &change)?;
             ui::status("Link", format_args!("{node} network {network}: {}", described(&link)));
             return Ok(ExitCode::SUCCESS);
         }

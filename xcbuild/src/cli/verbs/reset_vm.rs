@@ -11,7 +11,7 @@ use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui::Progress;
-use xc_cluster::life;
+use xc_cluster::Cluster;
 
 /// Press nodes' reset buttons, let them go on if paused, and wait until they are ready
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ impl Verb for Arguments {
         let nodes = self.nodes.distinct();
         let bar = Progress::sized("resetting", nodes.len() as u64, false);
         for node in nodes {
-            life::reset(&run, node, None, &|event| show(run.name(), &bar, &event))?;
+            Cluster::lock(&run)?.reset(node, None, &|event| show(run.name(), &bar, &event))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -9,7 +9,7 @@ use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui::Progress;
-use xc_cluster::life;
+use xc_cluster::Cluster;
 
 /// End nodes' virtual machines, start them again, and wait until they are ready
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ impl Verb for Arguments {
         let run = cluster::run_directory(&invocation.settings()?)?;
         let nodes = self.nodes.distinct();
         let bar = Progress::sized("restarting", nodes.len() as u64, false);
-        life::restart(&run, &nodes, None, &|event| show(run.name(), &bar, &event))?;
+        Cluster::lock(&run)?.restart(&nodes, None, &|event| show(run.name(), &bar, &event))?;
         Ok(ExitCode::SUCCESS)
     }
 }

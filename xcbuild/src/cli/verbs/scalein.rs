@@ -8,7 +8,7 @@ use crate::cli::cluster;
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
-use xc_cluster::life::scale_in;
+use xc_cluster::Cluster;
 use xc_topology::address::NodeId;
 
 /// Take nodes out of the running cluster
@@ -29,7 +29,7 @@ impl Verb for Arguments {
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let settings = invocation.settings()?;
         let nodes = cluster::distinct(&self.nodes);
-        scale_in(&cluster::run_directory(&settings)?, &nodes)?;
+        Cluster::lock(&cluster::run_directory(&settings)?)?.scale_in(&nodes)?;
         nodes.iter().for_each(|node| ui::status("Stopped", node));
         Ok(ExitCode::SUCCESS)
     }

@@ -9,7 +9,7 @@ use crate::cli::cluster::{self, params, tables, topology_file};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui::{self, Progress};
-use xc_cluster::life::scale_out;
+use xc_cluster::scale::scale_out;
 use xc_topology::address::NodeId;
 
 /// Add nodes to the running cluster, and print all of its nodes

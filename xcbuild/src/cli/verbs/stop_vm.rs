@@ -10,7 +10,7 @@ use crate::cli::cluster::{self, Nodes};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
-use xc_cluster::life;
+use xc_cluster::Cluster;
 
 /// Pause nodes
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ impl Verb for Arguments {
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let run = cluster::run_directory(&invocation.settings()?)?;
         for node in self.nodes.distinct() {
-            life::pause(&run, node)?;
+            Cluster::lock(&run)?.pause(node)?;
             ui::status("Paused", node);
         }
         Ok(ExitCode::SUCCESS)

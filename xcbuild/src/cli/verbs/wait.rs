@@ -9,7 +9,7 @@ use crate::cli::cluster;
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
-use xc_cluster::life;
+use xc_cluster::Cluster;
 use xc_topology::address::NodeId;
 
 /// How long `wait` waits unless another time is given, in seconds.
@@ -33,7 +33,7 @@ impl Verb for Arguments {
     /// When one has failed or died, or the time is up.
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let run = cluster::run_directory(&invocation.settings()?)?;
-        let status = life::wait(&run, &self.nodes, Duration::from_secs(self.timeout))?;
+        let status = Cluster::open(&run)?.wait_ready(&self.nodes, Duration::from_secs(self.timeout))?;
         ui::status("Ready", format_args!("cluster `{}`", status.cluster));
         Ok(ExitCode::SUCCESS)
     }

@@ -15,7 +15,7 @@ use crate::testing::artifacts::Artifacts;
 use crate::ui;
 use xc_capture::SNAPLEN;
 use xc_cluster::RunDir;
-use xc_cluster::capture::{Opened, Place, Recording, open};
+use xc_cluster::capture::{Opened, CapturePoint, Recording, open};
 use xc_topology::address::MAINTENANCE;
 use xc_topology::nodes::Node;
 
@@ -23,7 +23,7 @@ use xc_topology::nodes::Node;
 #[derive(Debug)]
 pub struct Frames<'a> {
     when: When,
-    places: Vec<Place>,
+    places: Vec<CapturePoint>,
     kept: Option<&'a Artifacts>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Frames<'a> {
         }
         if places.is_empty() {
             let all = nodes.iter().flat_map(|node| &node.interfaces).map(|i| i.network);
-            places = all.filter(|n| *n != MAINTENANCE).map(Place::Network).collect();
+            places = all.filter(|n| *n != MAINTENANCE).map(CapturePoint::Network).collect();
             places.sort_unstable();
             places.dedup();
         }
@@ -112,10 +112,10 @@ impl<'a> Frames<'a> {
 }
 
 /// Whether a node is there.
-fn has(nodes: &[Node], place: Place) -> bool {
+fn has(nodes: &[Node], place: CapturePoint) -> bool {
     let on = |node: &Node, network| node.interfaces.iter().any(|i| i.network == network);
     match place {
-        Place::Network(network) => nodes.iter().any(|node| on(node, network)),
-        Place::Link(id, network) => nodes.iter().any(|node| node.id == id && on(node, network)),
+        CapturePoint::Network(network) => nodes.iter().any(|node| on(node, network)),
+        CapturePoint::Link(id, network) => nodes.iter().any(|node| node.id == id && on(node, network)),
     }
 }

@@ -21,7 +21,7 @@ use crate::testing::junit::{self, Suite};
 use crate::testing::{Outcome, Sum, Verdict};
 use crate::ui;
 use session::Session;
-use xc_cluster::capture::Place;
+use xc_cluster::capture::CapturePoint;
 use xc_image::cdrom::Options as IsoOptions;
 use xc_store::store::Store;
 use xc_sys::files::write_atomic;
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     capture: When,
     /// What --capture records, as in 1,201:2 [default: all networks but 0]
     #[arg(long, value_name = "NET|NODE:NET,…", value_delimiter = ',', requires = "capture")]
-    capture_nets: Vec<Place>,
+    capture_nets: Vec<CapturePoint>,
     /// Whether the cluster goes on running at the end, for a look into it
     #[arg(long, value_name = "WHEN", default_value = "never")]
     keep: When,

@@ -17,7 +17,7 @@ use crate::testing::junit::{self, Suite};
 use crate::testing::run::CaseRunner;
 use crate::ui;
 use xc_cluster::start::StartError;
-use xc_cluster::{self as clusters, ClusterName, Event, RunDir, StartParams, Status, stop};
+use xc_cluster::{self as clusters, ClusterName, Event, RunDir, Status, stop};
 use xc_sys::cancel;
 use xc_topology::Topology;
 use xc_topology::show::View;
@@ -134,9 +134,9 @@ fn left_running(name: &ClusterName) {
 fn start(settings: &Settings, topology: &Topology, undone: &Cell<bool>) -> Result<Status> {
     let name = &settings.cluster.name;
     let nodes = topology.nodes(&settings.counts(topology), &settings.overrides())?;
-    let params = params::params(settings, topology, nodes, false)?;
+    let mut params = params::params(settings, topology, nodes, false)?;
     // Tests that run beside this one give their memory back.
-    let params = StartParams { queue: params.queue.or(Some(PATIENCE)), ..params };
+    params.admission.queue.get_or_insert(PATIENCE);
     ui::status("Starting", format_args!("cluster `{name}`, {} nodes", params.nodes.len()));
     let report = clusters::start(&params, &|event| {
         undone.set(undone.get() || event == Event::Unwinding);

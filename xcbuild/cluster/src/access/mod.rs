@@ -5,6 +5,9 @@
 //! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its
 //! own accord is switched off: the command's output and exit code are the result.
 
+mod machine;
+mod reach;
+
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::status::{DEAD, NodeCondition, NodeStatus};
-use super::vigil::{NodeDied, Vigil};
-use super::{RunDir, status};
+use super::RunDir;
+use super::liveness::{LivenessMonitor, NodeDied};
+pub use machine::Machine;
+pub use reach::Reach;
 use xc_sys::exec::{Bounded, Exec, Output};
 use xc_sys::jobs;
 use xc_sys::wait::FOREVER;
@@ -56,8 +60,8 @@ impl Target {
     /// # Errors
     /// When there is no such cluster or node, or the node can't answer.
     pub fn find(run: &RunDir, node: NodeId) -> Result<Self> {
-        let Reach { answering, silent } = Reach::of(run)?;
-        if let Some((_, reason)) = silent.iter().find(|(id, _)| *id == node) {
+        let Reach { answering, unreachable } = Reach::of(run)?;
+        if let Some((_, reason)) = unreachable.iter().find(|(id, _)| *id == node) {
             bail!("{node} {reason}");
         }
         let names: Vec<_> = answering.iter().map(|t| t.node.number().to_string()).collect();
@@ -71,8 +75,8 @@ impl Target {
     /// # Errors
     /// When there is no such cluster, or none of its nodes can.
     pub fn all(run: &RunDir) -> Result<Vec<Self>> {
-        let Reach { answering, silent } = Reach::of(run)?;
-        match silent.first() {
+        let Reach { answering, unreachable } = Reach::of(run)?;
+        match unreachable.first() {
             Some((node, reason)) if answering.is_empty() => {
                 bail!("no node can answer: {node} {reason}")
             }
@@ -105,14 +109,14 @@ impl Target {
     /// # Errors
     /// [`NodeDied`], or when ssh can't be started, or the user cancels.
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
-        let vigil = Vigil::over(&self.run, self.node)?;
+        let monitor = LivenessMonitor::over(&self.run, self.node)?;
         let ssh = self.ssh(true).args(command);
-        match ssh.bounded(Instant::now() + FOREVER, vigil.as_fd())? {
-            Bounded::Ended(status, _) if lost(status) && vigil.ends_within(LAST_BREATH) => {
-                bail!(vigil.why())
+        match ssh.bounded(Instant::now() + FOREVER, monitor.as_fd())? {
+            Bounded::Ended(status, _) if lost(status) && monitor.ends_within(LAST_BREATH) => {
+                bail!(monitor.why())
             }
             Bounded::Ended(status, output) => Ok((status, output)),
-            Bounded::Stopped(_) => bail!(vigil.why()),
+            Bounded::Stopped(_) => bail!(monitor.why()),
             Bounded::TimedOut(_) => bail!("{} does not answer", self.node),
         }
     }
@@ -148,10 +152,10 @@ impl Target {
 
     /// Runs a program that talks to the node, with our own terminal.
     fn attached(&self, program: Exec) -> Result<ExitStatus> {
-        let vigil = Vigil::over(&self.run, self.node)?;
-        match program.status_until(vigil.as_fd())? {
-            Some(status) if !(lost(status) && vigil.ends_within(LAST_BREATH)) => Ok(status),
-            _ => bail!(vigil.why()),
+        let monitor = LivenessMonitor::over(&self.run, self.node)?;
+        match program.status_until(monitor.as_fd())? {
+            Some(status) if !(lost(status) && monitor.ends_within(LAST_BREATH)) => Ok(status),
+            _ => bail!(monitor.why()),
         }
     }
 
@@ -177,112 +181,6 @@ impl Target {
             None => Exec::new(program),
         };
         exec.args(options(self.key.as_deref()))
-    }
-}
-
-/// Which nodes of a cluster can be asked something.
-#[derive(Debug)]
-pub struct Reach {
-    /// Those that run and are not paused.
-    pub answering: Vec<Target>,
-    /// The others, each with the reason, as in `does not run`.
-    pub silent: Vec<(NodeId, String)>,
-}
-
-impl Reach {
-    /// Looks how it is now.
-    ///
-    /// # Errors
-    /// When the cluster does not run, or its state can't be read.
-    pub fn of(run: &RunDir) -> Result<Self> {
-        let status = status(run)?;
-        if status.alive() == 0 {
-            bail!(run.name().not_running());
-        }
-        let mut reach = Self { answering: Vec::new(), silent: Vec::new() };
-        for n in &status.nodes {
-            let node = n.number;
-            match unanswered(run, n) {
-                Some(reason) => reach.silent.push((node, reason)),
-                None => reach.answering.push(Target {
-                    node,
-                    address: n.address,
-                    port: n.ssh_port,
-                    netns_prefix: status.netns_prefix.clone(),
-                    key: status.ssh_key.clone(),
-                    run: run.clone(),
-                }),
-            }
-        }
-        Ok(reach)
-    }
-}
-
-/// Why a node can't answer, if it can't: asked all the same, it would be waited for in vain.
-fn unanswered(run: &RunDir, node: &NodeStatus) -> Option<String> {
-    let command = |verb| run.name().command(format_args!("{verb} {}", node.number.number()));
-    match node.condition {
-        NodeCondition::Paused => Some(format!("is paused; {} lets it go on", command("cont"))),
-        NodeCondition::Waiting => Some("waits for its turn to boot".into()),
-        NodeCondition::Dead => {
-            let why = node.failure.as_deref().unwrap_or(DEAD);
-            Some(format!("does not run: {why}; {} starts it", command("restart")))
-        }
-        NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => None,
-    }
-}
-
-/// A machine that need not be a node: whatever ssh reaches.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    /// `user@host`, or `ssh://user@host:port`.
-    address: String,
-    key: Option<PathBuf>,
-    /// The words by which the user becomes root there.
-    sudo: String,
-}
-
-impl Machine {
-    /// The machine of an address.
-    ///
-    /// # Errors
-    /// An address that ssh would take for an option; a key that can't be read.
-    pub fn new(address: &str, key: Option<PathBuf>, sudo: &str) -> Result<Self> {
-        if address.is_empty() || address.starts_with('-') {
-            bail!("--addr={address}: user@host is expected");
-        }
-        if let Some(key) = &key {
-            fs_err::File::open(key).context("can't read the key (--key=)")?;
-        }
-        Ok(Self { address: address.into(), key, sudo: sudo.into() })
-    }
-
-    /// Whether `/bin` is a link into `/usr` there.
-    ///
-    /// # Errors
-    /// When the machine can't be reached.
-    pub fn is_usr_merged(&self) -> Result<bool> {
-        let said = self.ssh().arg("test -L /bin && echo merged || echo apart").output();
-        let said = said.with_context(|| format!("can't enter `{}` by ssh", self.address))?;
-        Ok(said.starts_with(b"merged"))
-    }
-
-    /// Unpacks a tar on `/`.
-    ///
-    /// # Errors
-    /// When the machine does not take all of it.
-    pub fn unpack(&self, tar: Vec<u8>) -> Result<()> {
-        let command = format!("{} tar -C / -x -f -", self.sudo);
-        let done = self.ssh().arg(command.trim_start()).stdin_bytes(tar).output();
-        done.with_context(|| format!("`{}` does not unpack it", self.address))?;
-        Ok(())
-    }
-
-    fn ssh(&self) -> Exec {
-        // Unlike with a node, what keeps us out is the user's to know.
-        let options = options(self.key.as_deref()).into_iter().filter(|word| word != "-q");
-        let exec = Exec::new("ssh").args(options);
-        exec.args(["-o", "BatchMode=yes"]).arg(&self.address)
     }
 }
 

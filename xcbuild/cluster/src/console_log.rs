@@ -1,60 +1,14 @@
-//! What a node says by itself: on its agent port, and its kernel on the console when it comes to its
-//! end. Pure, but for [`Agent::read`] and [`panicked`].
+//! How a node ended, by its console: its kernel's panic, and the lines that explain it. Pure, but for
+//! [`panicked`] and [`failure_excerpt`].
 
 use std::path::Path;
 
-use fs_err as fs;
-
-use super::tail::{end_of, whole_end_of, written};
+use super::host::NodeHost;
+use super::tail::{end_of, whole_end_of};
 use xc_vm::command::Paths;
 
 /// How many lines of a console are looked at for a panic: a trace of calls may come after it.
 const LAST_LINES: usize = 200;
-
-/// What a node has said so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Agent {
-    /// Nothing, or only that it has begun to boot.
-    #[default]
-    Silent,
-    /// That it is ready.
-    Ready,
-    /// That something failed.
-    Failed(String),
-}
-
-impl Agent {
-    /// Takes the node's next line; one that is not known is of a later kind of node and no matter.
-    pub(super) fn hear(&mut self, line: &str) {
-        let (word, rest) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
-        match word {
-            "hello" => *self = Self::Silent,
-            // The later scripts are run even so: what failed stays the news until the next boot.
-            "ready" if matches!(self, Self::Failed(_)) => {}
-            "ready" => *self = Self::Ready,
-            "failed" => *self = Self::Failed(rest.into()),
-            _ => {}
-        }
-    }
-
-    /// Whether a line tells that only services are left to start, which may wait for other nodes.
-    pub(super) fn starts_services(line: &str) -> bool {
-        line.trim_end() == "services"
-    }
-
-    /// What a line tells that went wrong in a node which comes up all the same.
-    pub(super) fn warning(line: &str) -> Option<&str> {
-        line.trim_end().strip_prefix("warning ")
-    }
-
-    /// What a node has said in all, by its agent file; one that is not there says nothing.
-    pub(super) fn read(path: &Path) -> Self {
-        let text = fs::read(path).unwrap_or_default();
-        let mut agent = Self::default();
-        String::from_utf8_lossy(&text).lines().for_each(|line| agent.hear(line));
-        agent
-    }
-}
 
 /// The line on a console by which a kernel says that it has come to its end.
 pub(super) fn panic_line(line: &str) -> Option<&str> {
@@ -64,7 +18,7 @@ pub(super) fn panic_line(line: &str) -> Option<&str> {
 /// The line by which a kernel came to its end, if a console ends with that: after it nothing but
 /// the kernel's own messages, which have a time stamp before them. What a node writes that was reset
 /// since has none.
-pub(super) fn last_words(console: &str) -> Option<&str> {
+pub(super) fn panic_at_end(console: &str) -> Option<&str> {
     let lines: Vec<_> = console.lines().filter(|line| !line.trim().is_empty()).collect();
     let at =
         lines.iter().rposition(|line| panic_line(line).is_some_and(|l| !l.ends_with("]---")))?;
@@ -74,17 +28,18 @@ pub(super) fn last_words(console: &str) -> Option<&str> {
 
 /// Why a node's kernel came to its end, if it did and the node has not booted since: then the node
 /// has said something later than what is on the console. A line that is half written says half of it.
-pub(super) fn panicked(paths: &Paths) -> Option<String> {
-    let console = whole_end_of(&paths.console_log, LAST_LINES);
-    let panic = last_words(&console)?;
-    let is_last = written(&paths.agent_log) <= written(&paths.console_log);
+pub(super) fn panicked(host: &dyn NodeHost, paths: &Paths) -> Option<String> {
+    let console = whole_end_of(host, &paths.console_log, LAST_LINES);
+    let panic = panic_at_end(&console)?;
+    let at = |file| host.written(file).map(|written| written.at);
+    let is_last = at(&paths.agent_log) <= at(&paths.console_log);
     is_last.then(|| panic.to_owned())
 }
 
 /// The lines of a console that tell how its node ended: the last ones, or if its kernel has come to
 /// its end those around where it says so. What follows there is registers and a trace.
-pub(super) fn how_it_ended(console_log: &Path) -> String {
-    excerpt(&end_of(console_log, LAST_LINES))
+pub(super) fn failure_excerpt(host: &dyn NodeHost, console_log: &Path) -> String {
+    excerpt(&end_of(host, console_log, LAST_LINES))
 }
 
 fn excerpt(console: &str) -> String {
@@ -92,7 +47,7 @@ fn excerpt(console: &str) -> String {
     const LINES: usize = 20;
     let lines: Vec<&str> = console.lines().collect();
     let last = lines.len().saturating_sub(LINES);
-    let panic = last_words(console)
+    let panic = panic_at_end(console)
         .and_then(|words| lines.iter().rposition(|line| panic_line(line) == Some(words)));
     let start = panic.map_or(last, |at| at.saturating_sub(BEFORE).min(last));
     lines[start..].iter().take(LINES).copied().collect::<Vec<_>>().join("\n")
@@ -103,30 +58,9 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{Agent, excerpt, last_words, panic_line, panicked};
+    use super::{excerpt, panic_at_end, panic_line, panicked};
+    use crate::host::local;
     use xc_vm::command::Paths;
-
-    #[test]
-    fn agent_is_what_the_last_boot_said() {
-        let rows = [
-            ("", Agent::Silent),
-            ("hello\n", Agent::Silent),
-            ("hello\nready vm-001\n", Agent::Ready),
-            ("hello\r\nready vm-001\r\n", Agent::Ready),
-            ("hello\nready vm-001\nhello\n", Agent::Silent),
-            ("hello\nfailed 10net.rc: no eth0\n", Agent::Failed("10net.rc: no eth0".into())),
-            ("hello\nfailed x\nready vm-001\n", Agent::Failed("x".into())),
-            ("failed x\nhello\nready vm-001\n", Agent::Ready),
-            ("hello\nload 3\nreadily\n", Agent::Silent),
-            ("hello\nservices\n", Agent::Silent),
-            ("hello\nwarning 50x.rc ended with status 1\nready vm-001\n", Agent::Ready),
-        ];
-        for (text, expected) in rows {
-            let mut agent = Agent::default();
-            text.lines().for_each(|line| agent.hear(line));
-            assert_eq!(agent, expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn panics_are_found_behind_time_stamps() {
@@ -156,7 +90,7 @@ mod tests {
             ),
         ];
         for (console, expected) in rows {
-            assert_eq!(last_words(&console), expected, "{console:?}");
+            assert_eq!(panic_at_end(&console), expected, "{console:?}");
         }
     }
 
@@ -192,12 +126,16 @@ mod tests {
             std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
         };
         write(&paths.console_log, "[ 2.1] Kernel panic - not syncing", 5);
-        assert_eq!(panicked(&paths), None, "the reason is yet to come");
+        assert_eq!(panicked(&*local(), &paths), None, "the reason is yet to come");
         write(&paths.console_log, "[ 2.1] Kernel panic - not syncing: x\n", 5);
-        assert_eq!(panicked(&paths).unwrap(), "Kernel panic - not syncing: x", "it said nothing");
+        assert_eq!(
+            panicked(&*local(), &paths).unwrap(),
+            "Kernel panic - not syncing: x",
+            "it said nothing"
+        );
         write(&paths.agent_log, "hello\nready vm-001\n", 3);
-        assert!(panicked(&paths).is_some());
+        assert!(panicked(&*local(), &paths).is_some());
         write(&paths.agent_log, "hello\nready vm-001\nhello\n", 7);
-        assert_eq!(panicked(&paths), None);
+        assert_eq!(panicked(&*local(), &paths), None);
     }
 }

@@ -1,10 +1,12 @@
-//! The console of a node that boots: whether its kernel panics.
+//! Whether the kernel of a node that boots panics, by what is written to its console.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::console_log::panic_line;
+use crate::host::NodeHost;
 use crate::tail::Tail;
-use crate::words::panic_line;
 
 /// By this the kernel says that it has told all about its panic.
 const END: &str = "---[ end Kernel panic";
@@ -14,21 +16,21 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// What is written from some moment on.
 #[derive(Debug)]
-pub(super) struct Console {
+pub(super) struct PanicWatch {
     tail: Tail,
     /// The first words of a panic, and when they have to be the last.
     panic: Option<(String, Instant)>,
 }
 
-impl Console {
+impl PanicWatch {
     /// All that is written to the file, which need not be there yet.
-    pub(super) fn new(log: &Path) -> Self {
-        Self { tail: Tail::new(log), panic: None }
+    pub(super) fn new(host: &Arc<dyn NodeHost>, log: &Path) -> Self {
+        Self { tail: Tail::new(host, log), panic: None }
     }
 
     /// What will be written to it.
-    pub(super) fn from_end(log: &Path) -> Self {
-        Self { tail: Tail::from_end(log), panic: None }
+    pub(super) fn from_end(host: &Arc<dyn NodeHost>, log: &Path) -> Self {
+        Self { tail: Tail::from_end(host, log), panic: None }
     }
 
     /// Why the kernel came to its end, once it has told all about that.
@@ -57,7 +59,8 @@ mod tests {
     use std::io::Write;
     use std::time::Instant;
 
-    use super::{Console, GRACE};
+    use super::{GRACE, PanicWatch};
+    use crate::host::local;
 
     #[test]
     fn panics_are_told_when_all_is_said_or_nothing_more_comes() {
@@ -65,12 +68,13 @@ mod tests {
         let log = directory.path().join("log");
         let mut file = std::fs::File::create(&log).unwrap();
         let now = Instant::now();
-        let (mut patient, mut console) = (Console::new(&log), Console::new(&log));
+        let (mut patient, mut console) =
+            (PanicWatch::new(&local(), &log), PanicWatch::new(&local(), &log));
         file.write_all(b"[ 1.0] Kernel panic - not syncing: x\r\n[ 1.0] CPU: 0\r\n").unwrap();
         assert_eq!((console.panicked(now), patient.panicked(now)), (None, None));
         assert_eq!(patient.until(), Some(now + GRACE));
         assert_eq!(patient.panicked(now + GRACE).unwrap(), "Kernel panic - not syncing: x");
-        let mut late = Console::from_end(&log);
+        let mut late = PanicWatch::from_end(&local(), &log);
         file.write_all(b"[ 1.2] ---[ end Kernel panic - not syncing: x ]---\r\n").unwrap();
         assert_eq!(console.panicked(now).unwrap(), "Kernel panic - not syncing: x");
         assert_eq!(console.panicked(now).unwrap(), "Kernel panic - not syncing: x");

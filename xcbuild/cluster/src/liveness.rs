@@ -1,8 +1,8 @@
-//! A vigil over a node that somebody talks to: it ends when the node can't answer any more.
+//! A monitor of a node's liveness, for who waits for its answer: it tells when none can come.
 //!
-//! A connection to a node whose qemu is killed need not end: where a bridge carries it, nobody is left
-//! to say so, and a kernel that has panicked keeps silent in any case. So whoever waits for a node's
-//! answer holds a vigil beside it, and gives up when that ends.
+//! A connection to a node whose qemu is killed need not end: where a bridge carries it, nothing is left
+//! to close it, and a kernel that has panicked closes nothing in any case. So whoever waits for a
+//! node's answer waits for its monitor as well.
 
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::state::State;
-use super::status::{DEAD, process};
-use super::watch::Watch;
-use super::words::panicked;
-use super::{ClusterName, RunDir};
+use super::console_log::panicked;
+use super::host::{NodeHost, Watch};
+use super::status::DEAD;
+use super::{Cluster, ClusterName, RunDir};
 use xc_sys::wait::{CancelMode, FOREVER, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
@@ -38,37 +37,38 @@ pub struct NodeDied {
 
 /// Polls readable when the node has died.
 #[derive(Debug)]
-pub struct Vigil {
+pub struct LivenessMonitor {
     cluster: ClusterName,
     node: NodeId,
-    news: PipeReader,
-    /// Closed to end the vigil.
+    /// At its end once the node has died.
+    died: PipeReader,
+    /// Closed to end the monitor.
     stop: Option<PipeWriter>,
     thread: Option<JoinHandle<Option<String>>>,
 }
 
-impl Vigil {
-    /// Begins it. Where its console can't be watched, since the logs were removed or the user has too
+impl LivenessMonitor {
+    /// Begins to watch a node. Where its console can't be watched, since the logs were removed or the user has too
     /// many watches (inotify(7)), panics go unnoticed, and the end of its qemu still is noticed.
     ///
     /// # Errors
     /// When there is no such node, or the kernel refuses.
     pub fn over(run: &RunDir, node: NodeId) -> Result<Self> {
         let failed = "can't watch the node";
-        let ((news, tell), (stopped, stop)) = (pipe().context(failed)?, pipe().context(failed)?);
-        let state = State::load(run)?.context("the cluster has gone")?;
-        let paths = run.node(node, &state.logs);
-        let watch = Watch::new(&[&state.logs]).or_else(|_| Watch::new(&[])).ok();
-        let held = process(run, &state, node).map(|p| p.hold()).transpose().context(failed)?;
-        let held = held.flatten();
+        let ((died, tell), (stopped, stop)) = (pipe().context(failed)?, pipe().context(failed)?);
+        let cluster = Cluster::open(run)?;
+        let host = cluster.host().clone();
+        let paths = cluster.files(node);
+        let watch = host.watch(&[&cluster.state().logs]).or_else(|_| host.watch(&[])).ok();
+        let held = cluster.hold(node).context(failed)?;
         let thread = std::thread::spawn(move || {
             let Some(held) = held else { return Some(DEAD.into()) };
-            let reason = watched(&held, watch.as_ref(), &paths, &stopped);
-            // The end of the thread is the news: its writing end is closed.
+            let reason = watched(&*host, &held, watch.as_ref(), &paths, &stopped);
+            // Closed, its writing end tells that the node has died.
             drop(tell);
             reason
         });
-        Ok(Self { cluster: run.name().clone(), node, news, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cluster: run.name().clone(), node, died, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Whether the node dies before a moment: connections may end a little before their node does.
@@ -86,13 +86,13 @@ impl Vigil {
     }
 }
 
-impl AsFd for Vigil {
+impl AsFd for LivenessMonitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.news.as_fd()
+        self.died.as_fd()
     }
 }
 
-impl Drop for Vigil {
+impl Drop for LivenessMonitor {
     fn drop(&mut self) {
         drop(self.stop.take());
         // It ends at once; what it has seen is of no interest any more.
@@ -102,6 +102,7 @@ impl Drop for Vigil {
 
 /// Watches until the node has died, and gives the reason, or until nobody wants to know.
 fn watched(
+    host: &dyn NodeHost,
     held: &Held,
     watch: Option<&Watch>,
     paths: &Paths,
@@ -111,14 +112,14 @@ fn watched(
         if held.wait(Instant::now()) {
             return Some(DEAD.into());
         }
-        if let Some(panic) = panicked(paths) {
+        if let Some(panic) = panicked(host, paths) {
             return Some(panic);
         }
         let until = Instant::now() + FOREVER;
         let ended = match watch {
             Some(watch) => {
                 let readable = watch.wait_with(&[held], &[stopped.as_fd()], until);
-                // That the user wants to stop is seen by who holds the vigil as well.
+                // That the user wants to stop is seen by who has the monitor as well.
                 readable.is_err() || readable.is_ok_and(|r| r.first() == Some(&true))
             }
             None => {

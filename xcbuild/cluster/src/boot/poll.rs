@@ -6,34 +6,34 @@ use anyhow::{Result, bail};
 
 use super::slots::Slot;
 use super::{Boot, Booting, Ready};
-use crate::words::Agent;
+use crate::agent::Agent;
 use crate::{Event, dns};
 use xc_topology::address::NodeId;
 
 impl Boot<'_> {
     /// Looks at every node after something has changed.
-    pub(super) fn look(&mut self) -> Result<()> {
+    pub(super) fn poll(&mut self) -> Result<()> {
         let now = Instant::now();
         for id in self.booting.keys().copied().collect::<Vec<_>>() {
-            self.look_at(id, now)?;
+            self.poll_booting(id, now)?;
         }
         for id in self.ready.keys().copied().collect::<Vec<_>>() {
-            self.look_again(id, now)?;
+            self.poll_ready(id, now)?;
         }
         if self.dns.as_ref().is_some_and(|dns| dns.wait(now)) {
-            bail!(dns::ended(&self.state.logs));
+            bail!(dns::ended(&**self.cluster.host(), &self.cluster.state().logs));
         }
         Ok(())
     }
 
-    fn look_at(&mut self, id: NodeId, now: Instant) -> Result<()> {
+    fn poll_booting(&mut self, id: NodeId, now: Instant) -> Result<()> {
         let Some(node) = self.booting.get_mut(&id) else { return Ok(()) };
-        let panicked = node.console.panicked(now);
-        for line in node.words.lines() {
-            node.agent.hear(&line);
+        let panicked = node.panic.panicked(now);
+        for line in node.said.lines() {
+            node.agent.apply_line(&line);
             if Agent::starts_services(&line) {
                 node.serves = true;
-                self.slots.give_back(std::mem::replace(&mut node.slot, Slot::Beyond));
+                self.slots.give_back(std::mem::replace(&mut node.slot, Slot::Unlimited));
             }
             if let Some(what) = Agent::warning(&line) {
                 (self.progress)(Event::Warning(id, what.to_owned()));
@@ -57,9 +57,9 @@ impl Boot<'_> {
     }
 
     /// Looks at a node that was ready.
-    fn look_again(&mut self, id: NodeId, now: Instant) -> Result<()> {
+    fn poll_ready(&mut self, id: NodeId, now: Instant) -> Result<()> {
         let Some(node) = self.ready.get_mut(&id) else { return Ok(()) };
-        match node.console.panicked(now) {
+        match node.panic.panicked(now) {
             _ if node.held.wait(now) => self.fail(self.died(id)),
             Some(panic) => self.fail(self.failed(id, panic)),
             None => Ok(()),
@@ -67,14 +67,12 @@ impl Boot<'_> {
     }
 
     fn is_ready(&mut self, id: NodeId, took: Duration) -> Result<()> {
-        if let Some(Booting { held, console, slot, .. }) = self.booting.remove(&id) {
+        if let Some(Booting { held, panic, slot, .. }) = self.booting.remove(&id) {
             self.slots.give_back(slot);
-            self.ready.insert(id, Ready { held, console });
-        }
-        if let Some(node) = self.state.nodes.get_mut(&id) {
-            node.ready_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            self.ready.insert(id, Ready { held, panic });
         }
         (self.progress)(Event::Ready(id, took));
-        self.state.save(self.run)
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.cluster.update_node(id, |node| node.ready_ms = Some(took))
     }
 }

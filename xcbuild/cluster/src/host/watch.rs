@@ -1,6 +1,6 @@
 //! Waiting for what nodes do, without polling for it in intervals: one `poll` over
 //!
-//! - an inotify descriptor on the run directory and the logs, for what nodes say on their agent
+//! - a descriptor of the host's (inotify) for the run directory and the logs, for what nodes say on their agent
 //!   port and write to their consoles,
 //! - a pidfd for each process, for one that dies,
 //! - the descriptor that tells of the user's wish to stop.
@@ -18,7 +18,7 @@ use xc_vm::process::Held;
 
 /// Why a wait came to its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Woken {
+pub enum Woken {
     /// Files have grown, or processes have ended.
     Changed,
     /// The time is up.
@@ -27,13 +27,17 @@ pub(super) enum Woken {
 
 /// The files and processes that are waited for.
 #[derive(Debug)]
-pub(super) struct Watch {
-    inotify: OwnedFd,
+pub struct Watch {
+    /// Polls readable, and has something to read, once a file has changed.
+    changes: OwnedFd,
 }
 
 impl Watch {
-    /// Watches the files in these directories from now on.
-    pub(super) fn new(directories: &[&Path]) -> Result<Self> {
+    /// Watches the files in these directories of this machine from now on.
+    ///
+    /// # Errors
+    /// When a directory isn't there, or the user has too many watches (inotify(7)).
+    pub fn new(directories: &[&Path]) -> Result<Self> {
         let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
         let inotify = inotify::init(flags).context("can't watch files (inotify)")?;
         for directory in directories {
@@ -45,14 +49,14 @@ impl Watch {
             inotify::add_watch(&inotify, *directory, events)
                 .with_context(|| format!("can't watch `{}`", directory.display()))?;
         }
-        Ok(Self { inotify })
+        Ok(Self { changes: inotify })
     }
 
     /// Waits until a file has grown or one of the processes has ended.
     ///
     /// # Errors
     /// [`Cancelled`] when the user wants to stop.
-    pub(super) fn wait(&self, processes: &[&Held], deadline: Instant) -> Result<Woken> {
+    pub fn wait(&self, processes: &[&Held], deadline: Instant) -> Result<Woken> {
         let fds: Vec<_> = processes.iter().map(|p| p.as_fd()).collect();
         match self.poll(&fds, deadline)? {
             Some(_) => Ok(Woken::Changed),
@@ -61,7 +65,10 @@ impl Watch {
     }
 
     /// The same, and until there is something to read from one of the inputs; tells from which.
-    pub(super) fn wait_with(
+    ///
+    /// # Errors
+    /// [`Cancelled`] when the user wants to stop.
+    pub fn wait_with(
         &self,
         processes: &[&Held],
         inputs: &[BorrowedFd<'_>],
@@ -77,7 +84,7 @@ impl Watch {
     /// Waits for a file that has grown or a descriptor that is readable, and tells which are;
     /// `None` if the time is up.
     fn poll(&self, others: &[BorrowedFd<'_>], deadline: Instant) -> Result<Option<Vec<bool>>> {
-        let waiter = Waiter::new(CancelMode::Honour).readable(&self.inotify);
+        let waiter = Waiter::new(CancelMode::Honour).readable(&self.changes);
         let mut waiter = waiter.all_readable(others.iter().copied()).until(deadline);
         match waiter.wait().context("can't wait for the nodes")? {
             wait::Woken::TimedOut => Ok(None),
@@ -92,7 +99,7 @@ impl Watch {
     /// Empties the descriptor: that files have changed is enough, their tails tell what.
     fn drain(&self) {
         let mut buffer = [0_u8; 4096];
-        while rustix::io::read(&self.inotify, &mut buffer).is_ok_and(|bytes| bytes > 0) {}
+        while rustix::io::read(&self.changes, &mut buffer).is_ok_and(|bytes| bytes > 0) {}
     }
 }
 

@@ -1,24 +1,23 @@
-//! The truth about a cluster: what is recorded, held against what runs.
+//! The truth about a cluster, as values for tables and programs; [`query`] finds it out.
 
-use std::collections::BTreeMap;
+mod query;
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
 use serde::Serialize;
 
-use super::network::{Endpoint, HostPorts};
-use super::state::{InterfaceState, NodeState, Phase, State};
-use super::tail::length;
-use super::words::{Agent, panicked};
-use super::{ClusterName, RunDir, key, stop};
+pub use query::status;
+
+use super::ClusterName;
+use super::network::HostPorts;
+use super::state::InterfaceState;
 use xc_net::user::UserNet;
 use xc_topology::Ways;
 use xc_topology::address::{NetworkId, NodeId, Role};
-use xc_vm::command::{Accel, Paths};
-use xc_vm::process::ProcessId;
-use xc_vm::usage::{Usage, usage};
+use xc_vm::command::Accel;
+use xc_vm::usage::Usage;
 
 /// What is said of a node whose qemu is no more.
 pub(super) const DEAD: &str = "its qemu has ended";
@@ -185,161 +184,11 @@ impl Status {
     }
 }
 
-/// Looks what has become of a cluster.
-///
-/// # Errors
-/// When its state is there and can't be read.
-pub fn status(run: &RunDir) -> Result<Status> {
-    let Some(state) = State::load(run)? else {
-        return Ok(none(run));
-    };
-    let another_boot = state.is_from_another_boot()?;
-    let alive = |p: Option<ProcessId>| p.filter(|p| !another_boot && p.is_alive());
-    let strays = strays(run, &state);
-    let nodes = state.nodes.iter().map(|(id, node)| {
-        let process = alive(node.process).or_else(|| strays.get(id).copied());
-        node_status(run, &state, *id, node, process)
-    });
-    Ok(Status {
-        cluster: state.cluster.clone(),
-        exists: true,
-        of_another_boot: another_boot,
-        interrupted: state.phase == Phase::Starting && alive(Some(state.owner)).is_none(),
-        accel: Some(state.accel),
-        started: Some(state.started),
-        net: Some(state.net.clone()),
-        network: Some(state.network.kind().to_string()),
-        host_ports: state.network.host_ports(),
-        ssh_key: state.key.as_ref().map(|_| key::path(run)),
-        netns_prefix: state.network.netns_prefix(),
-        dns: state.dns.as_ref().map(|dns| alive(dns.helper.process).is_some()),
-        nodes: nodes.collect(),
-    })
-}
-
-fn none(run: &RunDir) -> Status {
-    Status {
-        cluster: run.name().clone(),
-        exists: false,
-        interrupted: false,
-        of_another_boot: false,
-        accel: None,
-        started: None,
-        net: None,
-        network: None,
-        host_ports: HostPorts::default(),
-        ssh_key: None,
-        netns_prefix: Vec::new(),
-        dns: None,
-        nodes: Vec::new(),
-    }
-}
-
-/// A node's qemu, if it runs.
-pub(super) fn process(run: &RunDir, state: &State, node: NodeId) -> Option<ProcessId> {
-    let recorded = state.nodes.get(&node)?.process.filter(|p| p.is_alive());
-    recorded.or_else(|| strays(run, state).get(&node).copied())
-}
-
-/// Processes of nodes that are not recorded: only looked for where some node's is missing.
-fn strays(run: &RunDir, state: &State) -> BTreeMap<NodeId, ProcessId> {
-    if state.nodes.values().all(|n| n.process.is_some()) {
-        return BTreeMap::new();
-    }
-    let number =
-        |process, path: PathBuf| Some((path.file_stem()?.to_str()?.parse().ok()?, process));
-    stop::find(run).into_iter().filter_map(|(process, path)| number(process, path)).collect()
-}
-
-fn node_status(
-    run: &RunDir,
-    state: &State,
-    id: NodeId,
-    node: &NodeState,
-    process: Option<ProcessId>,
-) -> NodeStatus {
-    let paths = run.node(id, &state.logs);
-    let (condition, failure) = match process {
-        None if node.process.is_none() && state.owner.is_alive() => (NodeCondition::Waiting, None),
-        None if node.process.is_none() => {
-            (NodeCondition::Dead, Some("it was never started".to_owned()))
-        }
-        None => (NodeCondition::Dead, None),
-        Some(_) if node.paused => (NodeCondition::Paused, None),
-        Some(_) => said(&paths),
-    };
-    let addressed = node.interfaces.iter().filter(|i| i.ipv4.is_some() || i.ipv6.is_some());
-    let Endpoint { address, ssh_port, telnet_port } = state.network.endpoint(&state.net, id);
-    NodeStatus {
-        number: id,
-        name: node.name.clone(),
-        role: node.role,
-        condition,
-        failure,
-        pid: process.map(|p| p.pid),
-        ready_ms: node.ready_ms,
-        restarts: node.restarts + boots_again(&run.node(id, &state.logs).agent_log),
-        usage: process.and_then(|p| usage(p.pid)),
-        links: links(run, state, id, node),
-        addresses: addressed.map(|i| (i.network, i.ipv4, i.ipv6)).collect(),
-        memory_mib: node.memory_mib,
-        cpus: node.cpus,
-        address,
-        ssh_port,
-        telnet_port,
-    }
-}
-
-/// What a node whose processors run is doing, by its own words or its kernel's last ones.
-fn said(paths: &Paths) -> (NodeCondition, Option<String>) {
-    if let Some(panic) = panicked(paths) {
-        return (NodeCondition::Failed, Some(panic));
-    }
-    match Agent::read(&paths.agent_log) {
-        Agent::Ready => (NodeCondition::Ready, None),
-        Agent::Failed(what) => (NodeCondition::Failed, Some(what)),
-        Agent::Silent => (NodeCondition::Booting, None),
-    }
-}
-
-/// How often a node has booted since its qemu was started, but for the first time.
-pub(super) fn boots_again(agent_log: &Path) -> u32 {
-    // Not as UTF-8: a node may say anything, and what it said before and after still counts.
-    let said = std::fs::read(agent_log).unwrap_or_default();
-    let boots =
-        said.split(|b| *b == b'\n').filter(|line| line.trim_ascii_end() == b"hello").count();
-    u32::try_from(boots.saturating_sub(1)).unwrap_or(u32::MAX)
-}
-
-fn links(run: &RunDir, state: &State, id: NodeId, node: &NodeState) -> Vec<LinkStatus> {
-    let said = length(&run.node(id, &state.logs).agent_log);
-    node.interfaces.iter().map(|i| LinkStatus::of(i, said)).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use xc_report::Reporter;
-
-    use super::{LinkStatus, boots_again, none};
-    use crate::RunDir;
+    use super::LinkStatus;
     use crate::tests::node_state;
     use xc_topology::fixture::node;
-
-    #[test]
-    fn restarts_are_counted_whatever_a_node_says() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), b"hello\r\nwarning \xff\xfe\nready vm\nhello\nhello").unwrap();
-        assert_eq!(boots_again(file.path()), 2);
-        assert_eq!(boots_again("/nonexistent".as_ref()), 0);
-    }
-
-    #[test]
-    fn programs_find_the_prefix_of_the_namespace_by_its_former_name() {
-        let run = RunDir::new("/r".as_ref(), &"c".parse().unwrap(), &Reporter::silent()).unwrap();
-        let json = serde_json::to_value(none(&run)).unwrap();
-        assert_eq!(json["through"], serde_json::json!([]));
-        assert_eq!(json.get("host_ports"), None);
-    }
 
     #[test]
     fn faults_are_told_also_those_that_a_boot_has_lost() {
