@@ -36,6 +36,12 @@ pub struct Config {
     /// A zone of our own: bare names of the hosts files are known in it too, and what isn't known
     /// in it doesn't exist. Never forwarded.
     pub zone: Option<Name>,
+    /// Servers before those of the resolv.conf.
+    pub more_servers: Vec<SocketAddr>,
+    /// How servers are asked.
+    pub forward: ForwardOptions,
+    /// Only answers for names below these are kept; all for none.
+    pub cache_zones: Vec<Name>,
     /// Bytes of answers kept, about. 0 for no cache.
     pub cache_bytes: usize,
     /// The longest that an answer is kept, and the largest TTL handed on, in seconds.
@@ -50,6 +56,29 @@ pub struct Config {
     pub limits: Limits,
     /// Where the query log and warnings go.
     pub sink: Sink,
+}
+
+/// How servers are asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ForwardOptions {
+    /// Whom first.
+    pub policy: Policy,
+    /// Never by UDP.
+    pub force_tcp: bool,
+    /// A silent server keeps its place.
+    pub never_avoid: bool,
+}
+
+/// Which server is asked first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// The first that is named.
+    #[default]
+    Sequential,
+    /// Any.
+    Random,
+    /// Each in turn.
+    RoundRobin,
 }
 
 /// How long things may take.
@@ -99,6 +128,9 @@ impl Config {
             hosts: Vec::new(),
             names: Vec::new(),
             zone: None,
+            more_servers: Vec::new(),
+            forward: ForwardOptions::default(),
+            cache_zones: Vec::new(),
             cache_bytes: 4 << 20,
             max_ttl: 3000,
             max_negative_ttl: 300,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::event::Transport;
+use crate::place::ParseError;
 use crate::port_owner::Owner;
 
 /// Why a server doesn't start or go on.
@@ -54,6 +55,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A Corefile or a zone file can't be understood.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
     /// The event loop can't be set up.
     #[error("can't start the DNS server's event loop: {0}")]
     Runtime(#[source] io::Error),

@@ -23,6 +23,10 @@ pub enum Event<'a> {
     },
     /// The list of servers, or the names of the hosts files, were read anew.
     Reloaded(String),
+    /// A line as a Corefile's `log` has it.
+    Line(String),
+    /// Something failed that was asked for, and the server goes on.
+    Error(String),
     /// Something is wrong that doesn't stop the server. Names the thing and the way out.
     Warning(String),
 }
@@ -82,6 +86,8 @@ impl Display for Event<'_> {
                 write!(f, "rejected {client} {transport} {}", rcode::name(*rcode))
             }
             Self::Reloaded(what) => write!(f, "reloaded {what}"),
+            Self::Line(line) => f.write_str(line),
+            Self::Error(what) => write!(f, "error: {what}"),
             Self::Warning(what) => write!(f, "warning: {what}"),
         }
     }

@@ -98,7 +98,7 @@ impl Forwarder {
         let request = Request {
             query: Rc::clone(query),
             marks: [query.marks(), &[self.mark]].concat().into(),
-            force_tcp: false,
+            force_tcp: self.config.forward.force_tcp,
             limits: TtlLimits {
                 max: self.config.max_ttl,
                 max_negative: self.config.max_negative_ttl,
@@ -112,7 +112,9 @@ impl Forwarder {
         let answer = Rc::new(answer);
         let counts = self.generation() == generation && self.note_generation(server, &answer);
         // What a server says without recursion is less than it could say.
-        if counts && query.recursion_desired() {
+        let zones = &self.config.cache_zones;
+        let kept = zones.is_empty() || zones.iter().any(|zone| query.name.is_within(zone));
+        if counts && kept && query.recursion_desired() {
             let mut cache = self.cache.borrow_mut();
             cache.insert(query.key(), Rc::clone(&answer), Instant::now());
         }

@@ -4,7 +4,8 @@
 //! Clients in a cluster ask it by UDP or TCP, over IPv4 or IPv6. It answers names of its own
 //! (hosts files, the cluster's zone) and what it has in its cache, and asks the servers of a
 //! resolv.conf, or given ones, for the rest. The host runs it as a library on port 10053, every
-//! node as a small static program (`main.rs`) on port 53.
+//! node as a small static program (`main.rs`) on port 53. The same program stands in for CoreDNS where
+//! an overlay brings a Corefile and no CoreDNS: see [`corefile`] and [`stand_in`].
 //!
 //! # What it is not
 //! No recursive resolver: it asks servers that are. No validator: DNSSEC records and the DO, AD
@@ -21,9 +22,11 @@
 //!
 //! # The way of a query
 //! ```text
-//!  listen::udp  \                    / own_names   hosts files, zone
-//!                > proxy  --known--<
-//!  listen::tcp  /    |               \ cache       TTLs lowered by age
+//!  listen::udp  \                   own_names     hosts files, zone
+//!                > proxy -- chain <
+//!  listen::tcp  /    |              stand_in      a Corefile's plugins
+//!                    v
+//!                resolver         cache: TTLs lowered by age
 //!                    v
 //!                forwarder        equal questions share one, answers go to the cache
 //!                    v
@@ -35,14 +38,19 @@
 //! send.
 
 pub mod config;
+pub mod corefile;
 pub mod error;
 pub mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod hosts;
 pub mod port_owner;
 pub mod resolv_conf;
 pub mod server;
+pub mod stand_in;
 
 mod cache;
+mod chain;
 mod exchange;
 mod forward;
 mod forwarder;
@@ -51,13 +59,17 @@ mod listen;
 mod names;
 mod own_names;
 mod own_state;
+mod place;
 mod proxy;
+mod resolver;
 mod servers;
 mod watched;
 mod wire;
+mod zone_file;
 
 pub use config::{Config, Limits, Sink, Timing, Upstreams};
 pub use error::Error;
 pub use event::{Event, QueryRecord, Source, Transport};
 pub use server::{Server, Stopper};
+pub use stand_in::StandIn;
 pub use wire::{Name, NameError};

@@ -22,6 +22,11 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "xc-dns: {text}");
 }
 
+/// Prints an error as it is.
+pub fn complain_plainly(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Writes events to a file or stderr, each with its time in seconds since 1970; queries only when
 /// wanted. What can't be written is lost: a full disk must not stop name look-ups.
 pub fn sink(path: Option<&Path>, queries: bool) -> Result<Sink, String> {

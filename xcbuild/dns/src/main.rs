@@ -3,9 +3,13 @@
 //! Small, static and frugal on purpose: it is in every node's base image, and starts before the
 //! node has entropy, a resolv.conf or all its addresses. `--background` returns when the server
 //! is bound, so that an rc script can go on without waiting for anything.
+//!
+//! Started as `coredns`, or with `-conf`, it is a stand-in for CoreDNS and takes its command line.
 
 mod args;
 mod background;
+mod coredns;
+mod coredns_args;
 mod log;
 
 use std::fs;
@@ -21,6 +25,10 @@ use crate::args::{Action, Options};
 const USAGE_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    if coredns_args::is_meant(&args) {
+        return coredns::run(&args);
+    }
     let options = match args::parse(std::env::args_os()) {
         Ok(Action::Serve(options)) => *options,
         Ok(Action::Say(text)) => {

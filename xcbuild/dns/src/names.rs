@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::hosts::{self, Problem};
+use crate::hosts::{self, Entry, Problem};
 use crate::wire::{Answer, LocalRecord, Name, Query, rcode, rtype};
 
 /// TTL of our own records: short, since the file may change any time.
@@ -45,23 +45,26 @@ impl Names {
     /// well, and PTR gives them so.
     pub(crate) fn add_hosts(&mut self, text: &str) -> Vec<Problem> {
         let (entries, problems) = hosts::parse(text);
-        for entry in entries {
-            for (index, name) in entry.names.into_iter().enumerate() {
-                let zone = self.zone.as_ref().filter(|_| name.is_bare());
-                let canonical = zone.and_then(|zone| name.below(zone)).unwrap_or(name.clone());
-                match entry.address {
-                    None => self.unreadable.extend([name, canonical]),
-                    Some(address) => {
-                        self.add_alias(name, address);
-                        match index {
-                            0 => self.add(canonical, address),
-                            _ => self.add_alias(canonical, address),
-                        }
+        entries.into_iter().for_each(|entry| self.add_entry(entry));
+        problems
+    }
+
+    /// Adds a line of a hosts file.
+    pub(crate) fn add_entry(&mut self, entry: Entry) {
+        for (index, name) in entry.names.into_iter().enumerate() {
+            let zone = self.zone.as_ref().filter(|_| name.is_bare());
+            let canonical = zone.and_then(|zone| name.below(zone)).unwrap_or(name.clone());
+            match entry.address {
+                None => self.unreadable.extend([name, canonical]),
+                Some(address) => {
+                    self.add_alias(name, address);
+                    match index {
+                        0 => self.add(canonical, address),
+                        _ => self.add_alias(canonical, address),
                     }
                 }
             }
         }
-        problems
     }
 
     /// How many names have addresses.
@@ -71,8 +74,13 @@ impl Names {
 
     /// The answer, if the name is ours.
     pub(crate) fn answer(&self, query: &Query) -> Option<Answer> {
+        self.answer_with(query, LOCAL_TTL)
+    }
+
+    /// The same, with another TTL.
+    pub(crate) fn answer_with(&self, query: &Query, ttl: u32) -> Option<Answer> {
         let (rcode, records) = self.find(&query.name, query.qtype)?;
-        Some(Answer::local(query, rcode, &records, LOCAL_TTL))
+        Some(Answer::local(query, rcode, &records, ttl))
     }
 
     fn find(&self, name: &Name, qtype: u16) -> Option<(u16, Vec<LocalRecord>)> {

@@ -2,18 +2,21 @@
 
 use std::future::{Future, pending};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, LocalSet};
 
+use crate::chain::OwnChain;
 use crate::config::Config;
 use crate::error::Error;
 use crate::event::Event;
 use crate::listen::{Bound, bind, serve_tcp, serve_udp};
 use crate::own_names::OwnNames;
 use crate::proxy::Proxy;
+use crate::resolver::Resolver;
 use crate::servers::Servers;
 
 /// The addresses to bind for `listen`: each once, and none that a wildcard among them includes.
@@ -77,7 +80,7 @@ impl Server {
         }
         let (names, mut warnings) = OwnNames::open(&config)?;
         let listening = bound.iter().map(|sockets| sockets.address).collect();
-        let (servers, more) = Servers::open(&config.upstreams, listening, config.timing)?;
+        let (servers, more) = Servers::open(&config, listening)?;
         warnings.extend(more);
         for warning in warnings {
             (config.sink)(&Event::Warning(warning));
@@ -121,7 +124,9 @@ impl Server {
 
     async fn serve(self, end: impl Future<Output = ()>) -> Result<(), Error> {
         let Self { config, bound, names, servers, stop } = self;
-        let proxy = Proxy::new(config, names, servers).map_err(Error::Runtime)?;
+        let (timing, limits, sink) = (config.timing, config.limits, Arc::clone(&config.sink));
+        let resolver = Resolver::new(config, servers).map_err(Error::Runtime)?;
+        let proxy = Proxy::new(Rc::new(OwnChain::new(names, resolver)), timing, limits, sink);
         let mut listeners = JoinSet::new();
         for Bound { udp, tcp, .. } in bound {
             listeners.spawn_local(serve_udp(udp, proxy.clone()));

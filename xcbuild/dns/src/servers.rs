@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use crate::config::{Timing, Upstreams};
+use crate::config::{Config, ForwardOptions, Policy, Timing, Upstreams};
 use crate::error::Error;
+use crate::exchange;
 use crate::resolv_conf;
 use crate::watched::Watched;
 
@@ -20,8 +21,13 @@ pub(crate) struct Peer {
 /// The list and what is known of each.
 pub(crate) struct Servers {
     list: Vec<SocketAddr>,
-    /// The resolv.conf that the list is from.
+    /// Those of the list that stay when the resolv.conf changes.
+    fixed: Vec<SocketAddr>,
+    /// The resolv.conf that the rest is from.
     file: Option<Watched>,
+    options: ForwardOptions,
+    /// Where the turn of [`Policy::RoundRobin`] is.
+    turn: usize,
     /// Servers that didn't answer, and until when they are asked last.
     avoid: HashMap<SocketAddr, Instant>,
     /// Servers that answer only without EDNS, and until when they are asked so.
@@ -35,24 +41,32 @@ impl Servers {
     /// Takes or reads the list, with warnings about it. A server given by name that is ourselves
     /// is an error; one in a resolv.conf is left out, unless it is the only one.
     pub(crate) fn open(
-        upstreams: &Upstreams,
+        config: &Config,
         listening: Vec<SocketAddr>,
-        timing: Timing,
     ) -> Result<(Self, Vec<String>), Error> {
-        let (list, file, avoid, plain) = (Vec::new(), None, HashMap::new(), HashMap::new());
-        let mut servers = Self { list, file, avoid, plain, listening, timing };
-        let path = match upstreams {
-            Upstreams::ResolvConf(path) => path,
-            Upstreams::Servers(list) => {
-                if let Some(own) = list.iter().find(|server| is_own(**server, &servers.listening)) {
-                    return Err(Error::ForwardsToSelf(*own));
-                }
-                servers.list.clone_from(list);
-                let missing = if list.is_empty() { Err(Error::NoUpstream) } else { Ok(()) };
-                return missing.map(|()| (servers, Vec::new()));
-            }
+        let (fixed, path) = match &config.upstreams {
+            Upstreams::Servers(list) => (list.clone(), None),
+            Upstreams::ResolvConf(path) => (config.more_servers.clone(), Some(path)),
         };
-        let (file, text) = Watched::open(path, timing.look_at_files);
+        if let Some(own) = fixed.iter().find(|server| is_own(**server, &listening)) {
+            return Err(Error::ForwardsToSelf(*own));
+        }
+        let mut servers = Self {
+            list: fixed.clone(),
+            fixed,
+            file: None,
+            options: config.forward,
+            turn: 0,
+            avoid: HashMap::new(),
+            plain: HashMap::new(),
+            listening,
+            timing: config.timing,
+        };
+        let Some(path) = path else {
+            let missing = servers.list.is_empty().then_some(Error::NoUpstream);
+            return missing.map_or(Ok((servers, Vec::new())), Err);
+        };
+        let (file, text) = Watched::open(path, config.timing.look_at_files);
         servers.file = Some(file);
         let warnings = match text {
             Ok(text) => servers.take_text(&text),
@@ -78,11 +92,22 @@ impl Servers {
         Some(warnings)
     }
 
-    /// All servers, those to be avoided last.
+    /// All servers as the policy has them, those to be avoided last.
     pub(crate) fn in_order(&mut self, now: Instant) -> Vec<Peer> {
         self.avoid.retain(|_, until| *until > now);
         self.plain.retain(|_, until| *until > now);
         let mut list = self.list.clone();
+        let first = match self.options.policy {
+            Policy::Sequential => 0,
+            Policy::RoundRobin => self.turn,
+            // Whom to ask need not be a secret: any number does where the kernel has none.
+            Policy::Random => usize::from_ne_bytes(exchange::random().unwrap_or_default()),
+        };
+        self.turn = self.turn.wrapping_add(1);
+        if !list.is_empty() {
+            let length = list.len();
+            list.rotate_left(first % length);
+        }
         list.sort_by_key(|server| self.avoid.contains_key(server));
         let peer = |address| Peer { address, edns: !self.plain.contains_key(&address) };
         list.into_iter().map(peer).collect()
@@ -115,6 +140,9 @@ impl Servers {
         if let Some(good) = good {
             self.avoid.remove(&good);
         }
+        if self.options.never_avoid {
+            return Vec::new();
+        }
         let until = now + self.timing.avoid;
         let mut fell: Vec<_> =
             bad.into_iter().filter(|server| self.avoid.insert(*server, until).is_none()).collect();
@@ -131,7 +159,7 @@ impl Servers {
         }
         let (own, list): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|server| is_own(*server, &self.listening));
-        self.list = list;
+        self.list = [self.fixed.as_slice(), &list].concat();
         let mut warnings: Vec<String> = own
             .iter()
             .map(|own| format!("{path} names {own}, which is this server itself: left out"))
@@ -147,6 +175,10 @@ impl Servers {
     /// The server of a resolv.conf that names none.
     fn take_default(&mut self, path: &str) -> Vec<String> {
         let default = resolv_conf::DEFAULT;
+        if !self.fixed.is_empty() {
+            self.list.clone_from(&self.fixed);
+            return vec![format!("{path} names no server")];
+        }
         let is_own = is_own(default, &self.listening);
         self.list = if is_own { Vec::new() } else { vec![default] };
         vec![match is_own {
@@ -193,8 +225,9 @@ mod tests {
     }
 
     fn open(upstreams: &Upstreams, listening: &str) -> Result<(Servers, Vec<String>), Error> {
-        let timing = Timing { look_at_files: Duration::ZERO, ..Timing::default() };
-        Servers::open(upstreams, addresses(listening), timing)
+        let mut config = Config::new(Vec::new(), upstreams.clone());
+        config.timing.look_at_files = Duration::ZERO;
+        Servers::open(&config, addresses(listening))
     }
 
     #[test]
@@ -299,5 +332,42 @@ mod tests {
             servers.reload(Instant::now() + Duration::from_secs(1)).unwrap();
             assert_eq!(servers.describe(), list);
         }
+    }
+
+    #[test]
+    fn the_policy_says_who_is_first() {
+        let list = addresses("192.0.2.1:53 192.0.2.2:53 192.0.2.3:53");
+        let mut config = Config::new(Vec::new(), Upstreams::Servers(list.clone()));
+        let now = Instant::now();
+        for (policy, expected) in
+            [(Policy::Sequential, vec![0, 0, 0, 0]), (Policy::RoundRobin, vec![0, 1, 2, 0])]
+        {
+            config.forward.policy = policy;
+            let (mut servers, _) = Servers::open(&config, Vec::new()).unwrap();
+            let firsts = (0..4).map(|_| servers.in_order(now)[0].address);
+            let expected: Vec<_> = expected.into_iter().map(|index: usize| list[index]).collect();
+            assert_eq!(firsts.collect::<Vec<_>>(), expected, "{policy:?}");
+        }
+        config.forward.policy = Policy::Random;
+        let (mut servers, _) = Servers::open(&config, Vec::new()).unwrap();
+        let firsts: Vec<_> = (0..200).map(|_| servers.in_order(now)[0].address).collect();
+        assert!(list.iter().all(|server| firsts.contains(server)), "each comes first at times");
+        config.forward.never_avoid = true;
+        let (mut servers, _) = Servers::open(&config, Vec::new()).unwrap();
+        assert_eq!(servers.note(None, list, now), [], "none is avoided");
+    }
+
+    #[test]
+    fn given_servers_stay_when_a_resolv_conf_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("resolv.conf");
+        let mut config = Config::new(Vec::new(), Upstreams::ResolvConf(path.clone()));
+        config.more_servers = addresses("192.0.2.9:5353");
+        std::fs::write(&path, "nameserver 192.0.2.1\n").unwrap();
+        let (mut servers, _) = Servers::open(&config, Vec::new()).unwrap();
+        assert_eq!(servers.describe(), "192.0.2.9:5353, 192.0.2.1:53");
+        std::fs::write(&path, "").unwrap();
+        servers.reload(Instant::now() + Duration::from_secs(1)).unwrap();
+        assert_eq!(servers.describe(), "192.0.2.9:5353");
     }
 }

@@ -62,7 +62,8 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+/// A socket for connections alone.
+pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP)?;
     // Else connections of a server that just stopped keep the port for a minute.
     socket.set_reuse_address(true)?;

@@ -4,6 +4,6 @@ mod bind;
 mod tcp;
 mod udp;
 
-pub(crate) use bind::{Bound, bind};
+pub(crate) use bind::{Bound, bind, tcp};
 pub(crate) use tcp::serve as serve_tcp;
 pub(crate) use udp::serve as serve_udp;

@@ -13,8 +13,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use crate::chain::Client;
 use crate::event::{Event, Transport};
-use crate::proxy::{Client, Handled, Proxy};
+use crate::proxy::{Handled, Proxy};
 
 /// Queries of one connection that wait for their answers; then reading stops.
 const PIPELINE: usize = 32;
@@ -24,7 +25,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Accepts connections until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, proxy: Rc<Proxy>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let seats = Arc::new(Semaphore::new(proxy.config().limits.tcp_clients));
+    let seats = Arc::new(Semaphore::new(proxy.limits.tcp_clients));
     loop {
         let (stream, client) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -53,11 +54,11 @@ async fn converse(stream: TcpStream, client: SocketAddr, proxy: &Rc<Proxy>) -> i
     let (mut reader, writer) = stream.into_split();
     let writer = Rc::new(Mutex::new(writer));
     let places = Arc::new(Semaphore::new(PIPELINE));
-    let idle = proxy.config().timing.tcp_idle;
+    let idle = proxy.timing.tcp_idle;
     loop {
         let message = timeout(idle, read(&mut reader)).await??;
-        let asked = Instant::now();
-        let client = Client { address: client, transport: Transport::Tcp, asked };
+        let (transport, asked, size) = (Transport::Tcp, Instant::now(), message.len());
+        let client = Client { address: client, transport, asked, size };
         match proxy.handle(&message, client) {
             Handled::Ignored => return Ok(()),
             Handled::Answer(answer) => write(&writer, &answer, idle).await?,

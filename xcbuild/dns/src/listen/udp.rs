@@ -18,8 +18,9 @@ use nix::sys::socket::{
 };
 use tokio::io::Interest;
 
+use crate::chain::Client;
 use crate::event::Transport;
-use crate::proxy::{Client, Handled, Proxy};
+use crate::proxy::{Handled, Proxy};
 
 /// The largest query taken; a longer one is cut off and so malformed.
 const MAX_QUERY: usize = 4096;
@@ -65,7 +66,8 @@ fn take(
     from: SocketAddr,
     local: Local,
 ) {
-    let client = Client { address: from, transport: Transport::Udp, asked: Instant::now() };
+    let (transport, asked, size) = (Transport::Udp, Instant::now(), message.len());
+    let client = Client { address: from, transport, asked, size };
     match proxy.handle(message, client) {
         Handled::Ignored => {}
         Handled::Answer(answer) => send(socket, &answer, from, local),

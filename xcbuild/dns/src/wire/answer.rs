@@ -6,11 +6,10 @@ use super::edns::{generation, generation_option};
 use super::name::Name;
 use super::query::{Query, header};
 use super::reader::{Malformed, Reader};
-use super::{CLASS_IN, HEADER, flag, rcode, rtype};
+use super::record::{Record, Sections};
+use super::{HEADER, flag, rcode, rtype};
 use crate::freshness::Generation;
 
-/// A pointer to the name of the question, which is always the first thing after the header.
-const POINTER_TO_QUESTION: [u8; 2] = [0xc0, HEADER as u8];
 /// The EDNS option of an extended error (RFC 8914) and its code for a stale answer.
 const EXTENDED_ERROR: u16 = 15;
 const STALE_ANSWER: u16 = 3;
@@ -99,20 +98,35 @@ impl Answer {
 
     /// An answer out of what we know ourselves; never cached, hence all with a TTL of `ttl`.
     pub(crate) fn local(query: &Query, rcode: u16, records: &[LocalRecord], ttl: u32) -> Self {
-        let mut message = header(query.id, flag::QR | flag::AA, [1, records.len() as u16, 0, 0]);
-        message.extend_from_slice(&query.question);
-        let mut ttl_offsets = Vec::with_capacity(records.len());
-        for record in records {
+        let record = |record: &LocalRecord| {
             let (rtype, data) = record.encode();
-            message.extend_from_slice(&POINTER_TO_QUESTION);
-            message.extend_from_slice(&rtype.to_be_bytes());
-            message.extend_from_slice(&CLASS_IN.to_be_bytes());
-            ttl_offsets.push(message.len());
-            message.extend_from_slice(&ttl.to_be_bytes());
-            message.extend_from_slice(&(data.len() as u16).to_be_bytes());
-            message.extend_from_slice(&data);
-        }
+            Record { name: query.name.clone(), rtype, ttl, data }
+        };
+        let answers = records.iter().map(record).collect();
+        Self::compose(query, rcode, true, &Sections { answers, ..Sections::default() })
+    }
+
+    /// An answer of these records, which is not cached.
+    pub(crate) fn compose(
+        query: &Query,
+        rcode: u16,
+        authoritative: bool,
+        records: &Sections,
+    ) -> Self {
+        let flags = if authoritative { flag::AA } else { 0 };
+        let (message, ttl_offsets) = records.write(query, flags);
         Self { message, ttl_offsets, rcode, opt: None, lifetime: None }
+    }
+
+    /// This answer, to `query` in place of the query that it answers: `change` is called for each
+    /// record. `None` if the records can't be read.
+    pub(crate) fn rewritten(&self, query: &Query, change: impl FnMut(&mut Record)) -> Option<Self> {
+        let mut records = Sections::read(&self.message).ok()?;
+        records.iter_mut().for_each(change);
+        let flags = self.flags() & (flag::AA | flag::TC | flag::AD);
+        let (message, ttl_offsets) = records.write(query, flags);
+        let (rcode, opt, lifetime) = (self.rcode, self.opt, self.lifetime);
+        Some(Self { message, ttl_offsets, rcode, opt, lifetime })
     }
 
     /// An answer that only says that there is none.

@@ -19,11 +19,13 @@ mod edns;
 mod name;
 mod query;
 mod reader;
+mod record;
 
 pub(crate) use answer::{Answer, Delivery, LocalRecord, TtlLimits};
 pub(crate) use edns::Mark;
 pub use name::{Name, NameError};
 pub(crate) use query::{Key, Query, Rejected};
+pub(crate) use record::{Record, Sections};
 
 /// Bytes of the fixed header.
 pub(crate) const HEADER: usize = 12;
@@ -45,43 +47,65 @@ pub(crate) mod flag {
     pub(crate) const RCODE: u16 = 0x000f;
 }
 
-/// Record types with a meaning to a proxy.
+/// Record types, by number.
 pub(crate) mod rtype {
+    use std::borrow::Cow;
+
     pub(crate) const A: u16 = 1;
+    pub(crate) const NS: u16 = 2;
+    pub(crate) const CNAME: u16 = 5;
     pub(crate) const SOA: u16 = 6;
     pub(crate) const PTR: u16 = 12;
+    pub(crate) const HINFO: u16 = 13;
+    pub(crate) const MX: u16 = 15;
     pub(crate) const TXT: u16 = 16;
     pub(crate) const AAAA: u16 = 28;
+    pub(crate) const SRV: u16 = 33;
+    pub(crate) const DNAME: u16 = 39;
     pub(crate) const OPT: u16 = 41;
     pub(crate) const IXFR: u16 = 251;
     pub(crate) const AXFR: u16 = 252;
     pub(crate) const ANY: u16 = 255;
 
+    /// Mnemonics.
+    const NAMES: [(u16, &str); 24] = [
+        (A, "A"),
+        (NS, "NS"),
+        (CNAME, "CNAME"),
+        (SOA, "SOA"),
+        (PTR, "PTR"),
+        (HINFO, "HINFO"),
+        (MX, "MX"),
+        (TXT, "TXT"),
+        (AAAA, "AAAA"),
+        (SRV, "SRV"),
+        (35, "NAPTR"),
+        (DNAME, "DNAME"),
+        (43, "DS"),
+        (44, "SSHFP"),
+        (46, "RRSIG"),
+        (47, "NSEC"),
+        (48, "DNSKEY"),
+        (52, "TLSA"),
+        (64, "SVCB"),
+        (65, "HTTPS"),
+        (257, "CAA"),
+        (IXFR, "IXFR"),
+        (AXFR, "AXFR"),
+        (ANY, "ANY"),
+    ];
+
     /// The mnemonic, or `TYPEn` as RFC 3597 has it.
-    pub(crate) fn name(value: u16) -> std::borrow::Cow<'static, str> {
-        let known = match value {
-            A => "A",
-            2 => "NS",
-            5 => "CNAME",
-            SOA => "SOA",
-            PTR => "PTR",
-            15 => "MX",
-            TXT => "TXT",
-            AAAA => "AAAA",
-            33 => "SRV",
-            35 => "NAPTR",
-            43 => "DS",
-            46 => "RRSIG",
-            48 => "DNSKEY",
-            52 => "TLSA",
-            64 => "SVCB",
-            65 => "HTTPS",
-            IXFR => "IXFR",
-            AXFR => "AXFR",
-            ANY => "ANY",
-            other => return format!("TYPE{other}").into(),
-        };
-        known.into()
+    pub(crate) fn name(value: u16) -> Cow<'static, str> {
+        let known = NAMES.iter().find(|(number, _)| *number == value);
+        known.map_or_else(|| format!("TYPE{value}").into(), |(_, name)| (*name).into())
+    }
+
+    /// The number of a mnemonic or of `TYPEn`.
+    pub(crate) fn parse(text: &str) -> Option<u16> {
+        let known = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
+        let number = || text.to_ascii_uppercase().strip_prefix("TYPE")?.parse().ok();
+        known.map(|(number, _)| *number).or_else(number)
     }
 }
 
@@ -98,18 +122,31 @@ pub(crate) mod rcode {
     pub(crate) const REFUSED: u16 = 5;
     pub(crate) const BADVERS: u16 = 16;
 
+    /// Mnemonics.
+    const NAMES: [(u16, &str); 12] = [
+        (NOERROR, "NOERROR"),
+        (FORMERR, "FORMERR"),
+        (SERVFAIL, "SERVFAIL"),
+        (NXDOMAIN, "NXDOMAIN"),
+        (NOTIMP, "NOTIMP"),
+        (REFUSED, "REFUSED"),
+        (6, "YXDOMAIN"),
+        (7, "YXRRSET"),
+        (8, "NXRRSET"),
+        (9, "NOTAUTH"),
+        (10, "NOTZONE"),
+        (BADVERS, "BADVERS"),
+    ];
+
     /// The mnemonic, or `RCODEn`.
     pub(crate) fn name(value: u16) -> std::borrow::Cow<'static, str> {
-        let known = match value {
-            NOERROR => "NOERROR",
-            FORMERR => "FORMERR",
-            SERVFAIL => "SERVFAIL",
-            NXDOMAIN => "NXDOMAIN",
-            NOTIMP => "NOTIMP",
-            REFUSED => "REFUSED",
-            BADVERS => "BADVERS",
-            other => return format!("RCODE{other}").into(),
-        };
-        known.into()
+        let known = NAMES.iter().find(|(number, _)| *number == value);
+        known.map_or_else(|| format!("RCODE{value}").into(), |(_, name)| (*name).into())
+    }
+
+    /// The number of a mnemonic, or a number.
+    pub(crate) fn parse(text: &str) -> Option<u16> {
+        let known = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
+        known.map(|(number, _)| *number).or_else(|| text.parse().ok().filter(|code| *code < 16))
     }
 }

@@ -43,6 +43,17 @@ impl Name {
         &self.0
     }
 
+    /// The root.
+    pub(crate) fn root() -> Self {
+        Self([0].into())
+    }
+
+    /// The wildcard directly below `parent`, if that isn't too long.
+    pub(crate) fn wildcard_of(parent: &Self) -> Option<Self> {
+        let wire = [&[1, b'*'], &*parent.0].concat();
+        (wire.len() <= Self::MAX).then(|| Self(wire.into()))
+    }
+
     /// The name under which `address` has its PTR record.
     pub fn reverse(address: IpAddr) -> Self {
         let mut wire = Vec::with_capacity(74);
@@ -85,6 +96,27 @@ impl Name {
         let labels = self.0.strip_suffix(&[0])?;
         let wire = [labels, &zone.0].concat();
         (wire.len() <= Self::MAX).then(|| Self(wire.into()))
+    }
+
+    /// This name without its first labels; `None` if it hasn't so many.
+    pub(crate) fn without_labels(&self, count: usize) -> Option<Self> {
+        let mut rest: &[u8] = &self.0;
+        for _ in 0..count {
+            let length = usize::from(*rest.first().filter(|length| **length != 0)?);
+            rest = rest.get(length + 1..)?;
+        }
+        Some(Self(rest.into()))
+    }
+
+    /// How many labels there are, without the root's.
+    pub(crate) fn label_count(&self) -> usize {
+        let mut rest: &[u8] = &self.0;
+        let mut count = 0;
+        while let Some((&length, after)) = rest.split_first().filter(|(length, _)| **length != 0) {
+            rest = after.get(usize::from(length)..).unwrap_or_default();
+            count += 1;
+        }
+        count
     }
 
     /// Whether the name has one label only, as a bare host name.

@@ -99,6 +99,13 @@ impl Query {
         Ok(Self { id, flags, name, qtype, question, edns })
     }
 
+    /// The same query, about something else.
+    pub(crate) fn with_question(&self, name: &Name, qtype: u16) -> Self {
+        let fields = [qtype.to_be_bytes(), CLASS_IN.to_be_bytes()];
+        let question = [name.wire(), fields.as_flattened()].concat().into();
+        Self { name: name.clone(), qtype, question, ..self.clone() }
+    }
+
     fn class(&self) -> u16 {
         match *self.question {
             [.., high, low] => u16::from_be_bytes([high, low]),

@@ -31,6 +31,8 @@ pub fn free_address() -> SocketAddr {
 pub const DIG: Need = Need::Program("dig");
 /// What [`Dnsmasq`] takes.
 pub const DNSMASQ: Need = Need::Program("dnsmasq");
+/// What [`Nsd`] takes.
+pub const NSD: Need = Need::Program("nsd");
 /// What [`Unbound`] takes.
 pub const UNBOUND: Need = Need::Program("unbound");
 
@@ -88,7 +90,7 @@ impl Dnsmasq {
     }
 }
 
-/// unbound as the authority for `test.`.
+/// unbound as the authority for `test.`, or for a zone file.
 pub struct Unbound {
     pub address: SocketAddr,
     _program: Program,
@@ -96,25 +98,83 @@ pub struct Unbound {
 }
 
 impl Unbound {
-    pub fn start() -> Self {
-        let address = free_address();
+    /// As the authority for a zone file.
+    pub fn with_zone(zone: &str, text: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("zone"), text).unwrap();
+        let file = dir.path().join("zone").display().to_string();
+        Self::run(dir, |_| {
+            format!(
+                "auth-zone:\n  name: {zone}\n  zonefile: \"{file}\"\n  for-downstream: yes\n  \
+                 for-upstream: no\n  fallback-enabled: no\n"
+            )
+        })
+    }
+
+    pub fn start() -> Self {
+        let local = "  local-zone: \"test.\" static\n  \
+             local-data: \"test. 60 IN SOA ns.test. admin.test. 1 2 3 4 50\"\n  \
+             local-data: \"www.test. 600 IN A 10.0.0.1\"\n  \
+             local-data: \"odd.test. 600 IN TYPE65280 \\# 3 010203\"\n";
+        Self::run(tempfile::tempdir().unwrap(), |_| local.to_owned())
+    }
+
+    /// With what `zones` adds to the configuration.
+    fn run(dir: tempfile::TempDir, zones: impl Fn(SocketAddr) -> String) -> Self {
+        let address = free_address();
         let path = dir.path().join("unbound.conf");
         let config = format!(
             "server:\n  interface: 127.0.0.1@{}\n  do-daemonize: no\n  chroot: \"\"\n  \
              username: \"\"\n  pidfile: \"\"\n  use-syslog: no\n  verbosity: 1\n  \
-             directory: \"{}\"\n  module-config: \"iterator\"\n  local-zone: \"test.\" static\n  \
-             local-data: \"test. 60 IN SOA ns.test. admin.test. 1 2 3 4 50\"\n  \
-             local-data: \"www.test. 600 IN A 10.0.0.1\"\n  \
-             local-data: \"odd.test. 600 IN TYPE65280 \\# 3 010203\"\n\
+             directory: \"{}\"\n  module-config: \"iterator\"\n{}\
              remote-control:\n  control-enable: no\n",
             address.port(),
-            dir.path().display()
+            dir.path().display(),
+            zones(address)
         );
         std::fs::write(&path, config).unwrap();
         let mut command = Command::new("unbound");
         let program = start(command.arg("-d").arg("-c").arg(&path), "start of service");
         Self { address, _program: program, _dir: dir }
+    }
+}
+
+/// nsd as the authority for one zone.
+pub struct Nsd {
+    pub address: SocketAddr,
+    program: Program,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Nsd {
+    /// Asked to end, so that it ends its own children.
+    fn drop(&mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.program.0.id() as i32) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = self.program.0.wait();
+        }
+    }
+}
+
+impl Nsd {
+    pub fn start(zone: &str, text: &str) -> Self {
+        let address = free_address();
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("zone"), text).unwrap();
+        let config = format!(
+            "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  chroot: \"\"\n  \
+             database: \"\"\n  pidfile: \"{dir}/pid\"\n  xfrdfile: \"{dir}/xfrd\"\n  \
+             zonelistfile: \"{dir}/list\"\n  zonesdir: \"{dir}\"\n  verbosity: 1\n\
+             remote-control:\n  control-enable: no\n\
+             zone:\n  name: {zone}\n  zonefile: zone\n",
+            port = address.port(),
+            dir = dir.path().display()
+        );
+        std::fs::write(path("nsd.conf"), config).unwrap();
+        let mut command = Command::new("nsd");
+        let program = start(command.arg("-d").arg("-c").arg(path("nsd.conf")), "nsd started");
+        Self { address, program, _dir: dir }
     }
 }
 

@@ -15,6 +15,8 @@ mod forwarding;
 mod namespace;
 mod own_names;
 mod program;
+mod stand_in;
+mod stand_in_forward;
 mod tcp_clients;
 
 fn main() -> std::process::ExitCode {
