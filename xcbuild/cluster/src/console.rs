@@ -19,7 +19,6 @@ use super::host::{NodeHost, Watch, local};
 use super::tail::{Tail, end_of};
 use super::{Cluster, RunDir};
 use xc_sys::lock::Lock;
-use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
 use xc_vm::process::Held;
 
@@ -72,7 +71,7 @@ pub fn follow(run: &RunDir, node: NodeId, output: &mut dyn FnMut(&[u8])) -> Resu
         if ended {
             return Ok(());
         }
-        watch.wait(&held.iter().collect::<Vec<_>>(), Instant::now() + FOREVER)?;
+        watch.wait(&held.iter().collect::<Vec<_>>(), None)?;
     }
 }
 
@@ -103,7 +102,7 @@ pub fn attach(
     loop {
         let socket = keyboard.as_ref().map(|k| k.socket.as_fd());
         let inputs: Vec<_> = std::iter::once(input).chain(socket).collect();
-        let readable = watch.wait_with(&[&held], &inputs, Instant::now() + FOREVER)?;
+        let readable = watch.wait_with(&[&held], &inputs, None)?;
         output(&tail.bytes());
         if held.wait(Instant::now()) {
             return Ok(());
@@ -129,7 +128,7 @@ pub fn attach(
 fn wait_for_socket(cluster: &Cluster, socket: &Path, held: &Held) -> Result<()> {
     let watch = cluster.host().watch(&[&cluster.run().path()])?;
     while cluster.host().written(socket).is_none() && !held.wait(Instant::now()) {
-        watch.wait(&[held], Instant::now() + FOREVER)?;
+        watch.wait(&[held], None)?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::console_log::panicked;
 use super::host::{NodeHost, Watch};
 use super::status::DEAD;
 use super::{Cluster, ClusterName, RunDir};
-use xc_sys::wait::{CancelMode, FOREVER, Waiter, Woken};
+use xc_sys::wait::{CancelMode, Waiter, Woken};
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 use xc_vm::process::Held;
@@ -115,10 +115,9 @@ fn watched(
         if let Some(panic) = panicked(host, paths) {
             return Some(panic);
         }
-        let until = Instant::now() + FOREVER;
         let ended = match watch {
             Some(watch) => {
-                let readable = watch.wait_with(&[held], &[stopped.as_fd()], until);
+                let readable = watch.wait_with(&[held], &[stopped.as_fd()], None);
                 // That the user wants to stop is seen by who has the monitor as well.
                 readable.is_err() || readable.is_ok_and(|r| r.first() == Some(&true))
             }

@@ -6,15 +6,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::cancel;
-
-/// A wait without an end: a hundred years, which `poll` takes and the clock can count.
-pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Whether the user's cancel ends a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +141,9 @@ fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<b
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // What no `Timespec` can hold is no deadline that anyone will see.
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, timeout.as_ref()) {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let polled = poll(fds, timeout.as_ref());
+        match polled {
             Ok(ready) => return Ok(ready > 0),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),

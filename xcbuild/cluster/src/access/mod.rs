@@ -23,7 +23,6 @@ pub use machine::Machine;
 pub use reach::Reach;
 use xc_sys::exec::{Bounded, Exec, Output};
 use xc_sys::jobs;
-use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
@@ -111,7 +110,7 @@ impl Target {
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
         let monitor = LivenessMonitor::over(&self.run, self.node)?;
         let ssh = self.ssh(true).args(command);
-        match ssh.bounded(Instant::now() + FOREVER, monitor.as_fd())? {
+        match ssh.bounded(None, monitor.as_fd())? {
             Bounded::Ended(status, _) if lost(status) && monitor.ends_within(LAST_BREATH) => {
                 bail!(monitor.why())
             }

@@ -28,7 +28,6 @@ use super::Event;
 use super::agent::Agent;
 use super::cluster::LockedCluster;
 use super::tail::Tail;
-use xc_sys::wait::FOREVER;
 use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 use xc_vm::process::{Held, ProcessId};
@@ -114,13 +113,12 @@ impl Boot<'_> {
     }
 
     /// When the first node's time is up, a panic to be told, or a boot slot to be tried again.
-    fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Option<Instant> {
         let nodes = self.booting.values().map(|b| b.since + self.limits.each);
         let panics = self.booting.values().map(|b| &b.panic);
         let panics = panics.chain(self.ready.values().map(|r| &r.panic));
         let panics = panics.filter_map(PanicWatch::until);
-        let first = nodes.chain(panics).chain(self.slots.try_again()).min();
-        first.unwrap_or_else(|| Instant::now() + FOREVER)
+        nodes.chain(panics).chain(self.slots.try_again()).min()
     }
 
     /// Lets as many nodes begin as may.

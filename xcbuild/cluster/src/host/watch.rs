@@ -56,9 +56,9 @@ impl Watch {
     ///
     /// # Errors
     /// [`Cancelled`] when the user wants to stop.
-    pub fn wait(&self, processes: &[&Held], deadline: Instant) -> Result<Woken> {
+    pub fn wait(&self, processes: &[&Held], deadline: impl Into<Option<Instant>>) -> Result<Woken> {
         let fds: Vec<_> = processes.iter().map(|p| p.as_fd()).collect();
-        match self.poll(&fds, deadline)? {
+        match self.poll(&fds, deadline.into())? {
             Some(_) => Ok(Woken::Changed),
             None => Ok(Woken::TimedOut),
         }
@@ -72,18 +72,22 @@ impl Watch {
         &self,
         processes: &[&Held],
         inputs: &[BorrowedFd<'_>],
-        deadline: Instant,
+        deadline: impl Into<Option<Instant>>,
     ) -> Result<Vec<bool>> {
         let processes = processes.iter().map(|p| p.as_fd());
         let fds: Vec<_> = inputs.iter().copied().chain(processes).collect();
-        let mut readable = self.poll(&fds, deadline)?.unwrap_or_default();
+        let mut readable = self.poll(&fds, deadline.into())?.unwrap_or_default();
         readable.truncate(inputs.len());
         Ok(readable)
     }
 
     /// Waits for a file that has grown or a descriptor that is readable, and tells which are;
     /// `None` if the time is up.
-    fn poll(&self, others: &[BorrowedFd<'_>], deadline: Instant) -> Result<Option<Vec<bool>>> {
+    fn poll(
+        &self,
+        others: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Option<Vec<bool>>> {
         let waiter = Waiter::new(CancelMode::Honour).readable(&self.changes);
         let mut waiter = waiter.all_readable(others.iter().copied()).until(deadline);
         match waiter.wait().context("can't wait for the nodes")? {

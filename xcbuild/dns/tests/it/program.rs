@@ -32,6 +32,7 @@ impl Background {
     fn end(&self) {
         pidfd_send_signal(&self.0, Signal::TERM).unwrap();
         let patience = Timespec::try_from(PATIENCE).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "xc-dns does not know xc-sys")]
         let ended = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&patience)).unwrap();
         assert_eq!(ended, 1, "SIGTERM ends it");
     }

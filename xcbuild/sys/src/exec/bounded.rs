@@ -24,14 +24,14 @@ pub enum Bounded {
 }
 
 impl Exec {
-    /// Runs it, at most until the deadline, and no longer than `stop` is not readable. Its input is
+    /// Runs it, at most until the deadline if there is one, and no longer than `stop` is not readable. Its input is
     /// empty; it is ended as a group.
     ///
     /// # Errors
     /// [`ExecError`] when it can't be started, or the user cancels.
     pub fn bounded(
         mut self,
-        deadline: Instant,
+        deadline: impl Into<Option<Instant>>,
         stop: BorrowedFd<'_>,
     ) -> Result<Bounded, ExecError> {
         use std::os::unix::process::CommandExt;
@@ -44,7 +44,7 @@ impl Exec {
         let drains = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
         let waited = pidfd_open(group, PidfdFlags::empty())
             .map_err(Into::into)
-            .and_then(|end| first_end(&end, stop, Some(deadline)));
+            .and_then(|end| first_end(&end, stop, deadline.into()));
         // However it ended, nothing of its group is left, and it is reaped.
         if !matches!(waited, Ok(FirstEnd::Program)) {
             let _ = kill_process_group(group, Signal::KILL);
