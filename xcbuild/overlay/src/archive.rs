@@ -93,7 +93,7 @@ mod tests {
             std::fs::write(dir.path().join(name).join("ovl.toml"), "description = 'x'").unwrap();
         }
         let places = vec![dir.path().to_path_buf()];
-        let search = Search { places, current: dir.path().to_path_buf() };
+        let search = Search { directories: places, current: dir.path().to_path_buf() };
         let params = Params { search, ..Params::default() };
         let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
         let cache = dir.path().join("cache/default");

@@ -99,11 +99,11 @@ pub fn forecast(plan: &[Planned], params: &Params, store: &Store) -> Result<Vec<
             (Source::Manifest(directory), Some(manifest)) => {
                 let context = Context { name, directory, manifest, params, packages: &packages };
                 let recipe = Recipe::of(&context)?;
-                Origin { name, store }.forecast(&recipe.key(), || recipe.ingredients())?
+                LayerCache { name, store }.forecast(&recipe.key(), || recipe.ingredients())?
             }
             (Source::Tar(file), _) => {
                 let (key, ingredients) = tar_key(file)?;
-                Origin { name, store }.forecast(&key, || ingredients)?
+                LayerCache { name, store }.forecast(&key, || ingredients)?
             }
             (Source::Script(directory), _) => {
                 Script { name, directory, params, store }.forecast()?
@@ -123,16 +123,16 @@ fn from_manifest(context: &Context<'_>) -> Result<(BlobRef, Option<Reason>)> {
         let _span = span("recipe", context.name);
         Recipe::of(context)
     };
-    let origin = Origin { name: context.name, store: context.packages.store() };
-    steady(|| {
+    let cache = LayerCache { name: context.name, store: context.packages.store() };
+    retry_if_changed(|| {
         let recipe = look()?;
         let same = || Ok(look()?.key() == recipe.key());
-        origin.get_or_build(&recipe.key(), || recipe.ingredients(), || recipe.make(), same)
+        cache.get_or_build(&recipe.key(), || recipe.ingredients(), || recipe.make(), same)
     })
 }
 
 /// Builds again what changed while it was built, so that no key gets what belongs to another.
-fn steady(
+fn retry_if_changed(
     build: impl Fn() -> Result<Option<(BlobRef, Option<Reason>)>>,
 ) -> Result<(BlobRef, Option<Reason>)> {
     for _ in 0..ATTEMPTS {
@@ -149,11 +149,11 @@ fn from_tar(
     params: &Params,
     store: &Store,
 ) -> Result<(BlobRef, Option<Reason>)> {
-    steady(|| {
+    retry_if_changed(|| {
         let (key, ingredients) = tar_key(file)?;
         let same = || Ok(tar_key(file)?.0 == key);
         let make = || tarball::read(file, store, params.unpack_max);
-        Origin { name, store }.get_or_build(&key, || ingredients.clone(), make, same)
+        LayerCache { name, store }.get_or_build(&key, || ingredients.clone(), make, same)
     })
 }
 
@@ -172,12 +172,12 @@ fn put(tree: &Tree, store: &Store) -> Result<BlobRef> {
 }
 
 /// An overlay as `--explain` knows it: what was built last under the same name.
-struct Origin<'a> {
+struct LayerCache<'a> {
     name: &'a str,
     store: &'a Store,
 }
 
-impl Origin<'_> {
+impl LayerCache<'_> {
     /// The layer of a key; `None` if what it is made of is no longer what the key says.
     fn get_or_build(
         &self,

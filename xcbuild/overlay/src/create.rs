@@ -13,7 +13,7 @@ use xc_report::suggest::did_you_mean;
 
 /// What stands for the name.
 const NAME: &str = "@NAME@";
-/// The template where nobody names one.
+/// The default template.
 pub const DEFAULT: &str = "plain";
 /// A directory among the templates that is none.
 const BASE: &str = "base";
@@ -25,7 +25,7 @@ const BASE: &str = "base";
 pub fn create(templates: &Path, template: &str, name: &str, directory: &Path) -> Result<PathBuf> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.+".contains(&b);
     if name.is_empty() || name.starts_with(['-', '.']) || !name.bytes().all(fits) {
-        bail!("`{name}` is no name for an overlay: letters, digits and `-_.+`");
+        bail!("`{name}` is not a name for an overlay: letters, digits and `-_.+`");
     }
     let from = templates.join(template);
     if template == BASE || !from.join(super::manifest::FILE_NAME).is_file() {
@@ -35,7 +35,7 @@ pub fn create(templates: &Path, template: &str, name: &str, directory: &Path) ->
     if to.exists() {
         bail!("`{}` is there already", to.display());
     }
-    // Made beside its place and renamed, so that it is there whole or not at all.
+    // Made under another name and renamed, so that it is there whole or not at all.
     fs::create_dir_all(directory)?;
     let half = tempfile::Builder::new().prefix(".tmp-").tempdir_in(directory)?;
     copy(&from, &half.path().join(name), name)?;
@@ -76,7 +76,7 @@ fn copy(from: &Path, to: &Path, name: &str) -> Result<()> {
         } else {
             let text = fs::read_to_string(found.path())?.replace(NAME, name);
             fs::write(&place, text)?;
-            // Ours are read-only to nobody but should be writable to their new owner.
+            // Ours may be read-only, and should be writable to their new owner.
             let mode = fs::metadata(found.path())?.permissions().mode() | 0o200;
             fs::set_permissions(&place, PermissionsExt::from_mode(mode))?;
         }
@@ -105,7 +105,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let overlays = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ovl");
         let places = vec![dir.path().to_path_buf(), overlays];
-        let search = Search { places, current: dir.path().to_path_buf() };
+        let search = Search { directories: places, current: dir.path().to_path_buf() };
         let params = Params { search, programs: "/usr/bin:/bin".into(), ..Params::default() };
         let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
         for template in templates(&ours()).unwrap() {
@@ -125,7 +125,7 @@ mod tests {
     fn bad_names_and_unknown_templates_are_told() {
         let dir = tempfile::tempdir().unwrap();
         for (template, name, message) in [
-            ("plain", "../x", "`../x` is no name for an overlay"),
+            ("plain", "../x", "`../x` is not a name for an overlay"),
             ("plan", "x", "there is no template `plan`; did you mean `plain`?"),
             ("base", "x", "there is no template `base`"),
         ] {

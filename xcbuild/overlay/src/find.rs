@@ -63,22 +63,22 @@ pub struct Overlay {
     pub source: Source,
 }
 
-/// Why a name is no overlay.
+/// Why a name is not an overlay.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// Nothing of that name is anywhere.
-    #[error("there is no overlay `{name}`{hint}\n  looked in: {}", listed(places))]
+    #[error("there is no overlay `{name}`{hint}\n  looked in: {}", listed(directories))]
     Unknown {
         /// As it was given.
         name: String,
         /// The name that was probably meant, as a part of the message.
         hint: String,
         /// Where it could have been.
-        places: Vec<PathBuf>,
+        directories: Vec<PathBuf>,
     },
-    /// It is there, and is no overlay.
+    /// It is there, and is not an overlay.
     #[error(
-        "`{}` is no overlay: it has neither an `ovl.toml` nor an executable `tar`; `xcbuild mkovl` makes a new one",
+        "`{}` is not an overlay: it has neither an `ovl.toml` nor an executable `tar`; `xcbuild mkovl` makes a new one",
         .0.display()
     )]
     Not(PathBuf),
@@ -93,15 +93,15 @@ pub enum FindError {
     },
 }
 
-fn listed(places: &[PathBuf]) -> String {
-    places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+fn listed(directories: &[PathBuf]) -> String {
+    directories.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Where overlays are looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     /// Directories with overlays, the first hit wins; our own come last.
-    pub places: Vec<PathBuf>,
+    pub directories: Vec<PathBuf>,
     /// What relative paths start from.
     pub current: PathBuf,
 }
@@ -112,10 +112,11 @@ pub fn from_root(current: &Path, path: &Path) -> PathBuf {
 }
 
 impl Search {
-    /// A search in those places, which may be given from the current directory.
-    pub fn new(places: impl IntoIterator<Item = PathBuf>, current: &Path) -> Self {
-        let places = places.into_iter().map(|place| from_root(current, &place)).collect();
-        Self { places, current: current.to_path_buf() }
+    /// A search in those directories, which may be given from the current directory.
+    pub fn new(directories: impl IntoIterator<Item = PathBuf>, current: &Path) -> Self {
+        let directories =
+            directories.into_iter().map(|directory| from_root(current, &directory)).collect();
+        Self { directories, current: current.to_path_buf() }
     }
 
     /// The overlay of a name or path.
@@ -127,7 +128,7 @@ impl Search {
             return self.at_path(given);
         }
         let mut empty = None;
-        for directory in self.places.iter().map(|p| p.join(given)) {
+        for directory in self.directories.iter().map(|p| p.join(given)) {
             match Source::of_directory(&directory) {
                 Some(source) => return Ok(Overlay { name: given.to_owned(), source }),
                 None if directory.is_dir() => empty = empty.or(Some(directory)),
@@ -161,15 +162,18 @@ impl Search {
     fn unknown(&self, given: &str) -> FindError {
         let known = self.all();
         let hint = did_you_mean(given, known.iter().map(|o| o.name.as_str()));
-        let places =
-            if given.contains('/') { vec![self.current.join(given)] } else { self.places.clone() };
-        FindError::Unknown { name: given.to_owned(), hint, places }
+        let directories = if given.contains('/') {
+            vec![self.current.join(given)]
+        } else {
+            self.directories.clone()
+        };
+        FindError::Unknown { name: given.to_owned(), hint, directories }
     }
 
     /// All overlays that a name finds, by name. Places that can't be read have none.
     pub fn all(&self) -> Vec<Overlay> {
         let mut all = std::collections::BTreeMap::new();
-        for place in &self.places {
+        for place in &self.directories {
             let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
             for path in entries.map(|e| e.path()) {
                 let name = path.file_name().and_then(OsStr::to_str).map(str::to_owned);
@@ -200,7 +204,7 @@ mod tests {
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
 
-    /// Two places: `a` with one, both; `b` with one, script, half, and a directory that is none.
+    /// Two directories: `a` with one, both; `b` with one, script, half, and a directory that is none.
     fn search() -> (tempfile::TempDir, Search) {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
@@ -211,7 +215,7 @@ mod tests {
         overlay(&b, "script", "tar", 0o755);
         overlay(&b, "half", "tar", 0o644);
         std::fs::write(dir.path().join("x.tar.gz"), "").unwrap();
-        let search = Search { places: vec![a, b], current: dir.path().to_path_buf() };
+        let search = Search { directories: vec![a, b], current: dir.path().to_path_buf() };
         (dir, search)
     }
 
@@ -255,7 +259,7 @@ mod tests {
     there is no overlay `./nowhere`
       looked in: DIR/./nowhere
     ");
-        insta::assert_snapshot!(message("half"), @"`DIR/b/half` is no overlay: it has neither an `ovl.toml` nor an executable `tar`; `xcbuild mkovl` makes a new one");
+        insta::assert_snapshot!(message("half"), @"`DIR/b/half` is not an overlay: it has neither an `ovl.toml` nor an executable `tar`; `xcbuild mkovl` makes a new one");
         assert!(matches!(search.find("/dev/null").unwrap_err(), FindError::Not(_)));
     }
 }

@@ -163,7 +163,7 @@ mod tests {
             std::fs::write(dir.path().join(overlay).join("ovl.toml"), manifest).unwrap();
         }
         let places = vec![dir.path().to_path_buf()];
-        let search = Search { places, current: dir.path().to_path_buf() };
+        let search = Search { directories: places, current: dir.path().to_path_buf() };
         let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
         (dir, Params { search, ..Params::default() }, store)
     }

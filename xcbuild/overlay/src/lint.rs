@@ -148,7 +148,7 @@ mod tests {
             std::fs::write(overlay.join(path), text).unwrap();
         }
         let places = vec![dir.path().to_path_buf()];
-        let search = Search { places, current: dir.path().to_path_buf() };
+        let search = Search { directories: places, current: dir.path().to_path_buf() };
         let findings = lint(&Planned::find(&search, "o").unwrap()).unwrap();
         let shown = |path: &Path| path.strip_prefix(&overlay).unwrap().display().to_string();
         let lines: Vec<String> =
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn our_own_overlays_have_no_findings() {
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ovl");
-        let search = Search { places: vec![place.clone()], current: place };
+        let search = Search { directories: vec![place.clone()], current: place };
         let overlays = search.all();
         assert!(overlays.len() >= 6);
         for overlay in overlays {

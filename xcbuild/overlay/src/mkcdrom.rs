@@ -22,7 +22,7 @@ use xc_store::tree::TreePath;
 pub struct Report {
     /// The layers, in their order.
     pub layers: Vec<Layer>,
-    /// Overlays that nobody named, each with the one that needs it.
+    /// Overlays that were not named, each with the one that needs it.
     pub added: Vec<(String, String)>,
     /// Paths that overlays hide from each other; looked for when the ISO is new.
     pub hidden: Vec<Hidden>,

@@ -19,7 +19,7 @@ pub struct Planned {
     pub overlay: Overlay,
     /// Its manifest, if it has one.
     pub manifest: Option<Manifest>,
-    /// The overlay that needs it, if nobody named it.
+    /// The overlay that needs it, if it was not named.
     pub needed_by: Option<String>,
 }
 
@@ -45,10 +45,10 @@ impl Planned {
 /// The overlays of those names, in order, with what they need.
 ///
 /// # Errors
-/// When one is unknown or wrong, when two conflict, or when overlays need each other in a circle.
+/// When one is unknown or wrong, when two conflict, or when their dependencies are a cycle.
 pub fn plan<S: AsRef<str>>(search: &Search, names: &[S]) -> Result<Vec<Planned>> {
     let mut plan = Plan { search, done: Vec::new(), under_way: Vec::new() };
-    // By these it is known who came in though nobody named it.
+    // By these it is known which came in without being named.
     let named =
         names.iter().map(|n| search.find(n.as_ref()).map(|o| o.source.path().to_path_buf()));
     let named = named.collect::<Result<Vec<_>, _>>()?;
@@ -73,10 +73,7 @@ impl Plan<'_> {
             return Ok(());
         }
         if self.under_way.contains(&planned.overlay.name) {
-            bail!(
-                "overlays need each other in a circle: {} -> {name}",
-                self.under_way.join(" -> ")
-            );
+            bail!("dependency cycle: {} -> {name}", self.under_way.join(" -> "));
         }
         self.under_way.push(planned.overlay.name.clone());
         let needs = planned.manifest.iter().flat_map(|m| m.needs.clone());
@@ -115,7 +112,7 @@ mod tests {
             std::fs::write(dir.path().join(name).join("ovl.toml"), text).unwrap();
         }
         let place = dir.path().to_path_buf();
-        (dir, Search { places: vec![place.clone()], current: place })
+        (dir, Search { directories: vec![place.clone()], current: place })
     }
 
     fn order(overlays: &[(&str, &str)], names: &[&str]) -> Result<Vec<String>, String> {
@@ -152,7 +149,7 @@ mod tests {
     fn what_cannot_be_together_is_told() {
         for (names, message) in [
             (&["c", "e"][..], "`d` can't be used together with `e`"),
-            (&["x"], "circle: x -> y -> x"),
+            (&["x"], "dependency cycle: x -> y -> x"),
             (&["z"], "`z` needs the overlay `aa`: there is no overlay `aa`"),
         ] {
             let e = order(OVERLAYS, names).unwrap_err();

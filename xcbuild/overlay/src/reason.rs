@@ -40,9 +40,9 @@ pub enum How {
 }
 
 /// The longest value that is shown in full, in bytes.
-const SHOWN: usize = 60;
-/// How many changes are told one by one.
-const TOLD: usize = 8;
+const SHOWN_MAX: usize = 60;
+/// How many changes are listed one by one.
+const LISTED_MAX: usize = 8;
 
 /// What differs between two lists of ingredients, in the order of the newer one.
 pub fn changes(old: &[Ingredient], new: &[Ingredient]) -> Vec<Change> {
@@ -68,7 +68,7 @@ fn shown(old: &str, new: &str) -> Option<(String, String)> {
         words.join(" ")
     };
     let (old, new) = (words(old), words(new));
-    let short = |v: &String| !v.is_empty() && v.len() <= SHOWN && !v.contains('\n');
+    let short = |v: &String| !v.is_empty() && v.len() <= SHOWN_MAX && !v.contains('\n');
     (old != new && short(&old) && short(&new)).then_some((old, new))
 }
 
@@ -92,9 +92,10 @@ impl fmt::Display for Reason {
             // Ingredients may change their order alone, which no list of differences shows.
             Self::Changed(changes) if changes.is_empty() => write!(f, "the order changed"),
             Self::Changed(changes) => {
-                let texts: Vec<_> = changes.iter().take(TOLD).map(ToString::to_string).collect();
+                let texts: Vec<_> =
+                    changes.iter().take(LISTED_MAX).map(ToString::to_string).collect();
                 write!(f, "{}", texts.join(", "))?;
-                match changes.len().saturating_sub(TOLD) {
+                match changes.len().saturating_sub(LISTED_MAX) {
                     0 => Ok(()),
                     more => write!(f, " and {more} more"),
                 }

@@ -19,7 +19,7 @@ use super::Params;
 use super::find::SCRIPT_NAME;
 use super::reason::Reason;
 use super::tarball;
-use super::trace::{History, Scene, Watcher, exact_time, file_time, finish, shows};
+use super::trace::{History, RunContext, Watcher, exact_time, file_time, finish, shows};
 use xc_report::timeline::span;
 use xc_store::store::{BlobRef, Lookup, Outcome, Store};
 use xc_store::tree::write_tar;
@@ -58,24 +58,24 @@ impl Script<'_> {
     /// # Errors
     /// When it can't be run, fails, takes too long or writes no tar.
     pub fn layer(&self) -> Result<(BlobRef, Option<Reason>)> {
-        let scene = Scene::of(self.directory, self.params, self.store);
+        let context = RunContext::of(self.directory, self.params, self.store);
         let history = History::of(self.name, self.directory, self.store);
         if self.params.untraced {
-            let done = self.run(&scene, &history, false)?;
+            let done = self.run(&context, &history, false)?;
             return Ok((done.layer, Some(Reason::Always("tracing is off".into()))));
         }
         let find = || {
             let _span = span("verify", self.name);
-            Ok(match history.find(&scene)? {
+            Ok(match history.find(&context)? {
                 Lookup::Hit(layer) => Lookup::Hit((layer, None)),
                 Lookup::Miss(reason) => Lookup::Miss(reason),
             })
         };
         let fetch_or_run = |reason| {
-            if let Some(layer) = history.fetch(&scene)? {
+            if let Some(layer) = history.fetch(&context)? {
                 return Ok(((layer, None), Outcome::Fetched));
             }
-            let done = self.run(&scene, &history, true)?;
+            let done = self.run(&context, &history, true)?;
             let reason = done.always.map_or(reason, Reason::Always);
             Ok(((done.layer, Some(reason)), Outcome::Built))
         };
@@ -91,17 +91,17 @@ impl Script<'_> {
         if self.params.untraced {
             return Ok(Some(Reason::Always("tracing is off".into())));
         }
-        let scene = Scene::of(self.directory, self.params, self.store);
-        Ok(match History::of(self.name, self.directory, self.store).find(&scene)? {
+        let context = RunContext::of(self.directory, self.params, self.store);
+        Ok(match History::of(self.name, self.directory, self.store).find(&context)? {
             Lookup::Hit(_) => None,
             Lookup::Miss(reason) => Some(reason),
         })
     }
 
-    fn run(&self, scene: &Scene, history: &History<'_>, watched: bool) -> Result<Done> {
+    fn run(&self, context: &RunContext, history: &History<'_>, watched: bool) -> Result<Done> {
         let work = self.store.work_directory()?;
         let began = next_file_time();
-        let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
+        let mut watcher = Watcher::new(&context.roots, context.ignored(work.path()));
         let running = span("script", self.name);
         let ended = self.start(work.path(), watched, &mut watcher)?;
         drop(running);
@@ -109,7 +109,7 @@ impl Script<'_> {
         if let Some(program) = watcher.facts.set_id.take() {
             drop(work);
             let why = format!("it runs the set-id program `{}`", program.display());
-            let again = self.run(scene, history, false)?;
+            let again = self.run(context, history, false)?;
             history.keep_reason(&why)?;
             return Ok(Done { always: Some(why), ..again });
         }
@@ -127,7 +127,7 @@ impl Script<'_> {
         }
         let traced = match ended.watched {
             Watched::Not(why) => Err(why),
-            Watched::Fully => finish(watcher, scene, began, &path)?,
+            Watched::Fully => finish(watcher, context, began, &path)?,
         };
         match traced {
             Ok((trace, stamps)) => {

@@ -1,6 +1,6 @@
 //! Tars that others made: an overlay that is a tar file, and what a `tar` script writes.
 //!
-//! They may be compressed, which is told by their first bytes. What comes of them is normal: times
+//! They may be compressed, which their first bytes show. What comes of them is normal: times
 //! are gone, and what belongs to the user who built it belongs to root, so that two users' builds
 //! are the same.
 
@@ -73,7 +73,7 @@ fn unpack(mut from: Box<dyn Read>, most: u64, store: &Store) -> Result<tempfile:
         size += got as u64;
         if size > most {
             bail!(
-                "it becomes more than {most} bytes, as a bomb does; if it is none, --unpack-max takes more"
+                "it decompresses to more than {most} bytes, as a decompression bomb does; --unpack-max allows more"
             );
         }
         to.write_all(&buffer[..got])?;
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused_in_every_compression_and_leave_nothing() {
+    fn decompression_bombs_are_refused_in_every_compression_and_leave_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
         let zeros = vec![0; 4 << 20];
@@ -167,7 +167,7 @@ mod tests {
             let path = dir.path().join("x.tar");
             std::fs::write(&path, &form).unwrap();
             let e = format!("{:#}", read(&path, &store, Some(1 << 20)).unwrap_err());
-            assert!(e.contains("/x.tar`: it becomes more than 1048576 bytes"), "{e}");
+            assert!(e.contains("/x.tar`: it decompresses to more than 1048576 bytes"), "{e}");
             assert_eq!(std::fs::read_dir(store.directory(Directory::Work)).unwrap().count(), 0);
             // With leave to be so big it is read: zeros are an empty tar.
             assert!(read(&path, &store, Some(1 << 23)).unwrap().is_empty());

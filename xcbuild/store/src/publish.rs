@@ -13,19 +13,19 @@ use xc_sys::files::parent;
 /// Puts a blob of the store at a path, in place of what was there, in one step.
 ///
 /// It is a second name of the blob where both are on one file system, else a copy. Blobs are
-/// read-only, so nobody changes the store by it.
+/// read-only, so that the store is not changed by it.
 ///
 /// # Errors
 /// When the blob is not in the store, or the path can't be written.
 pub fn publish(store: &Store, blob: &BlobRef, to: &Path) -> Result<()> {
-    place(&store.blob(&blob.digest)?.context("the blob went missing from the store")?, to)
+    link_or_copy(&store.blob(&blob.digest)?.context("the blob went missing from the store")?, to)
 }
 
 /// As [`publish`], for the file of a blob.
 ///
 /// # Errors
 /// When the path can't be written.
-pub fn place(from: &Path, to: &Path) -> Result<()> {
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     if same(from, to) {
         return Ok(());
     }
@@ -50,7 +50,7 @@ fn same(a: &Path, b: &Path) -> bool {
     id(a).is_some() && id(a) == id(b)
 }
 
-/// Whether the path already is a copy that nobody changed, as on another file system than the
+/// Whether the path already is an unchanged copy, as on another file system than the
 /// store's. Reading both is quicker than writing one.
 fn is_copy(from: &Path, to: &Path) -> bool {
     let length =

@@ -3,7 +3,7 @@
 //! A tree's program is started by the tree's own dynamic loader with the tree's libraries, so that
 //! neither the program nor its libraries have to be on the host (only its kernel and processor have
 //! to fit). What the program reads and writes is put into a work directory first, and that is all
-//! that it is told of; no root is needed.
+//! that are passed to it; no root is needed.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -66,7 +66,7 @@ fn modules(kernel: &Kernel, wanted: &[&str]) -> Result<Vec<String>> {
 fn list(kernel: &Kernel, name: &str) -> Result<Option<String>> {
     let path = TreePath::new(format!("{MODULES}/{}/{name}", kernel.version))?;
     let Some(entry) = kernel.modules.get(&path) else { return Ok(None) };
-    let Kind::File(content) = &entry.kind else { bail!("`{path}` is no file") };
+    let Kind::File(content) = &entry.kind else { bail!("`{path}` is not a file") };
     Ok(Some(String::from_utf8(content.read()?)?))
 }
 

@@ -52,7 +52,7 @@ pub struct Program<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What a base image is made of beside the packages.
+/// What a base image is made of besides the packages.
 #[derive(Debug, Clone, Default)]
 pub struct Recipe<'a> {
     /// The kernel.
@@ -83,7 +83,7 @@ pub struct BaseImage {
 /// Gives the base image, from the store or built.
 ///
 /// # Errors
-/// Packages that can't be had (see [`Packages`]); a kernel that lacks what a node needs; a store
+/// Packages that are not available (see [`Packages`]); a kernel that lacks what a node needs; a store
 /// that can't be written.
 pub fn build(recipe: &Recipe<'_>, packages: &Packages<'_>) -> Result<BaseImage> {
     let store = packages.store();

@@ -37,7 +37,7 @@ use xc_store::tree::{
     self, Blob, Content, Entry, Kind, Modes, TIMESTAMP, Tree, TreePath, add_to_iso, from_directory,
 };
 
-/// Raised when other bytes come of the same key.
+/// Raised when the same key gives different bytes.
 const FORMAT: u64 = 2;
 /// The blob of the action.
 const ISO: &str = "iso";

@@ -11,7 +11,7 @@
 //! lists/, cache/, log/     apt's own
 //! ```
 //!
-//! apt's words are read in the C locale. Errors of the network are told apart from a package that
+//! apt's words are read in the C locale. Errors of the network are distinguished from a package that
 //! is gone, as the way on is another.
 
 use std::path::{Path, PathBuf};
@@ -188,7 +188,7 @@ fn configuration(directory: &Path, architecture: &str) -> String {
         ("Dir::Cache", place("cache")),
         ("Dir::Cache::archives", place("cache/archives")),
         ("Dir::Etc::preferences", place("preferences")),
-        // We lock by ourselves; a user's own apt goes on beside us.
+        // We lock by ourselves; a user's own apt goes on at the same time.
         ("Debug::NoLocking", "1".to_owned()),
         // Dropping root for a download would need a directory that `_apt` may write.
         ("APT::Sandbox::User", String::new()),

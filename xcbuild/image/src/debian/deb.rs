@@ -19,7 +19,7 @@ const CONTROL_MAX: u64 = 1 << 20;
 /// Why a file gives no package.
 #[derive(Debug, thiserror::Error)]
 pub enum DebError {
-    /// It can't be read, or is cut short, or is no `ar` archive.
+    /// It can't be read, or is cut short, or is not an `ar` archive.
     #[error("can't read the package")]
     Read(#[from] io::Error),
     /// Its first member says another format than 2.x.

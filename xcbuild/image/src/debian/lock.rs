@@ -34,7 +34,7 @@ const VERSION: u32 = 1;
 const HEADER: &str = "\
 # The Debian packages that nodes and overlays of this workspace are built from, by digest.
 # Written by xcbuild: `xcbuild lock` shows it, `xcbuild lock --update [PACKAGE]` renews it.
-# Without this file the next build takes what the archive has then, and writes it anew.
+# Without this file the next build takes what the archive has then, and writes it again.
 
 ";
 
@@ -110,7 +110,7 @@ pub(super) struct Question {
 /// Why a lock file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// It is no TOML, or lacks something.
+    /// It is not TOML, or lacks something.
     #[error("it is damaged: {0}")]
     Syntax(String),
     /// Another xcbuild wrote it.

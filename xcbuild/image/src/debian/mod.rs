@@ -9,12 +9,12 @@
 //! |---|---|
 //! | [`lock`](LockFile) | `xcbuild.lock`: what was asked and what exactly was the answer |
 //! | `apt` | the host's `apt-get` with a state of its own |
-//! | `status` | what apt is told is installed already |
+//! | `status` | what apt takes for installed |
 //! | `deb` | the file format |
 //! | [`packages`](Packages) | the way above: lock, resolve, fetch |
 //! | [`unpack`](merged_tree) | package to tree: what is left out, alternatives |
 //!
-//! It is no package manager: nothing is configured, no maintainer script runs, nothing is removed.
+//! It is not a package manager: nothing is configured, no maintainer script runs, nothing is removed.
 //! With everything in the store no apt and no network are needed.
 
 mod alternatives;

@@ -72,7 +72,7 @@ impl<'s> Packages<'s> {
         }
         let lock = LockFile::parse(&text).with_context(|| {
             format!(
-                "can't use the lock file `{}`; remove it to have it made anew",
+                "can't use the lock file `{}`; remove it to have it made again",
                 self.lock_file.display()
             )
         })?;
@@ -146,7 +146,7 @@ impl<'s> Packages<'s> {
         missing.iter().try_for_each(|package| self.take(package, place.path()))
     }
 
-    /// Forgets locked sets so that the next build resolves them anew: those with one of the
+    /// Forgets locked sets so that the next build resolves them again: those with one of the
     /// packages, or all if none are named.
     ///
     /// # Errors
@@ -211,7 +211,7 @@ impl<'s> Packages<'s> {
         let digest = writer.commit()?.digest;
         if digest != package.sha256 {
             bail!(
-                "the archive now has other bytes for {} than the lock file (SHA-256 {digest} for {}); `xcbuild lock --update {}` takes them",
+                "checksum mismatch for {}: the archive now has SHA-256 {digest}, the lock file has {}; `xcbuild lock --update {}` takes the archive's",
                 package.id(),
                 package.sha256,
                 package.name
@@ -246,7 +246,7 @@ fn gone_if_unknown(error: AptError) -> AptError {
 fn question(request: &Request<'_>) -> Result<Question> {
     let all = request.wants.iter().chain(request.without);
     if let Some(bad) = all.into_iter().find(|name| !is_package(name)) {
-        bail!("`{bad}` is no name of a Debian package: give `name` or `name=version`");
+        bail!("`{bad}` is not a name of a Debian package: give `name` or `name=version`");
     }
     let sorted = |names: &[String]| -> Vec<String> {
         names.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
@@ -380,15 +380,15 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_under_the_same_version_are_refused() {
+    fn a_checksum_mismatch_under_the_same_version_are_refused() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store"), &Reporter::silent()).unwrap();
         let packages = Packages::new(&store, &place.path().join("xcbuild.lock"), "amd64");
         let mut package = stored(&store, "one", "bin/one");
-        std::fs::write(place.path().join(&package.file), "other bytes").unwrap();
+        std::fs::write(place.path().join(&package.file), "changed bytes").unwrap();
         package.sha256 = Digest::of(b"locked bytes");
         let error = packages.take(&package, place.path()).unwrap_err().to_string();
-        assert!(error.contains("other bytes for one=1"), "{error}");
+        assert!(error.contains("checksum mismatch for one=1"), "{error}");
         assert!(error.contains("xcbuild lock --update one"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What apt is told is installed: a file in dpkg's format.
+//! What apt takes for installed: a file in dpkg's format.
 //!
 //! The packages of the set below are there with their own control paragraphs, so that versions,
 //! virtual packages and conflicts count. What a node does without, though packages depend on it

@@ -3,7 +3,7 @@
 //! A package's `data.tar` is unpacked once into the store, by a key of the package's digest; trees
 //! refer to ranges of it. Packages are unpacked in parallel.
 //!
-//! Left out of every tree are documentation and translations, which a node has nobody to read to
+//! Left out of every tree are documentation and translations, which no node reads
 //! ([`LEFT_OUT`]); the copyright files stay, as the licences want it. Then the tree is usr-merged,
 //! as the base image is, and alternatives are made.
 

@@ -12,13 +12,13 @@ use xc_sys::exec::Exec;
 /// The packages that have the loaders.
 pub const PACKAGES: &[&str] = &["isolinux", "syslinux-common", "systemd-boot-efi"];
 
-/// What the kernel is told: consoles, and what every node's kernel is.
+/// The kernel's command line: consoles, and what every node's kernel is.
 const KERNEL_LINE: &str = "console=tty0 console=ttyS0 quiet cryptomgr.notests no_timer_check";
 const ISOLINUX: &str = "boot/isolinux/isolinux.bin";
 const EFI_IMAGE: &str = "boot/efi.img";
 /// What a disk's root tree has for booting.
 pub(super) const FILES: &[&str] = &["boot/isolinux", EFI_IMAGE, "boot/vmlinuz", "boot/initramfs"];
-/// What a FAT file system takes beside its files, in KiB, and then some.
+/// What a FAT file system takes besides its files, in KiB, and then some.
 const FAT_SPARE: u64 = 1024;
 /// Loaders look in `/boot/isolinux`, `/isolinux` and `/` for their configuration.
 const ISOLINUX_CONFIGURATION: &str = "SERIAL 0 115200\nDEFAULT xcbuild\nPROMPT 0\nTIMEOUT 0\n\

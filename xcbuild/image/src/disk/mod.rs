@@ -19,7 +19,7 @@
 //! disk one host tool, and the tests need it anyway, to read what is written.)
 
 mod loaders;
-mod look;
+mod probe;
 pub mod qcow2;
 
 use std::fs::File;
@@ -30,7 +30,7 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
 pub use loaders::{Loaders, PACKAGES};
-pub use look::{Format, Look, look};
+pub use probe::{Format, ImageInfo, probe};
 
 use super::base::VOLUME_ID;
 use xc_store::tree::{self, Blob, Tree, TreePath};
@@ -73,7 +73,7 @@ pub fn write(
 ) -> Result<()> {
     let raw = work.join("disk.raw");
     let mut root = root;
-    // Those of a disk that is written anew.
+    // Those of a disk that is written again.
     loaders::FILES
         .iter()
         .try_for_each(|path| TreePath::new(path).map(|path| root.remove(&path)))?;
@@ -155,12 +155,12 @@ fn make_file_system(disk: &Path, start: u64, length: u64) -> Result<()> {
 fn put(done: &Path, to: &Path) -> Result<()> {
     let directory = xc_sys::files::parent(to);
     fs::create_dir_all(directory)?;
-    let beside = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory)?;
-    if fs::rename(done, beside.path()).is_err() {
-        fs::copy(done, beside.path())?;
+    let temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory)?;
+    if fs::rename(done, temporary.path()).is_err() {
+        fs::copy(done, temporary.path())?;
     }
-    fs::set_permissions(beside.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    beside.persist(to).with_context(|| format!("can't write `{}`", to.display()))?;
+    fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    temporary.persist(to).with_context(|| format!("can't write `{}`", to.display()))?;
     Ok(())
 }
 
@@ -168,9 +168,12 @@ fn put(done: &Path, to: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it is none of ours, or can't be read.
-pub fn root(image: &Path, seen: Look, work: &Path) -> Result<Tree> {
+pub fn root(image: &Path, seen: ImageInfo, work: &Path) -> Result<Tree> {
     if !seen.base {
-        bail!("`{}` is no base image of xcbuild's; `xcbuild mkimage` makes one", image.display());
+        bail!(
+            "`{}` is not a base image of xcbuild's; `xcbuild mkimage` makes one",
+            image.display()
+        );
     }
     let raw: PathBuf = match seen.format {
         Format::Raw => image.to_path_buf(),

@@ -13,7 +13,7 @@ pub struct Closure {
     pub libraries: BTreeSet<PathBuf>,
     /// The loaders that the programs ask for.
     pub loaders: BTreeSet<PathBuf>,
-    /// Libraries that nobody has, each with an object that names it.
+    /// Libraries that were not found, each with an object that names it.
     pub missing: BTreeMap<String, PathBuf>,
 }
 
@@ -87,7 +87,7 @@ fn candidate(path: &Path, by: &Object) -> Result<Option<(PathBuf, Object)>, ElfE
     if !path.is_file() {
         return Ok(None);
     }
-    // A file of another machine is passed over, as is one that is no object at all.
+    // A file of another machine is passed over, as is one that is not an object at all.
     let object = Object::read(path)?.filter(|o| o.kind == by.kind);
     Ok(object.map(|object| (path.to_path_buf(), object)))
 }

@@ -7,7 +7,7 @@ use fs_err as fs;
 use goblin::elf::Elf;
 use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH};
 
-/// Why a file is no ELF object that can be used.
+/// Why a file is not an ELF object that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
     /// It can't be read.
@@ -39,7 +39,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// Reads a file; `None` if it is no ELF file at all, such as a script.
+    /// Reads a file; `None` if it is not an ELF file at all, such as a script.
     ///
     /// # Errors
     /// When it can't be read, or is damaged.

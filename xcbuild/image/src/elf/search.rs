@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-/// Where the loader looks without being told.
+/// Where the loader looks by default.
 const BUILT_IN: &[&str] = &["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
 /// Files that include each other deeper than that are a circle.
 const DEPTH_MAX: usize = 8;

@@ -49,7 +49,7 @@ impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let overlays = root.path().join("overlays");
-        let search = Search { places: vec![overlays], current: root.path().to_path_buf() };
+        let search = Search { directories: vec![overlays], current: root.path().to_path_buf() };
         let programs = "/usr/bin:/bin".into();
         let params = Params { search, programs, ..Params::default() };
         let place = Self { root, params, remotes: Vec::new(), recorder: Recorder::default() };
@@ -63,7 +63,7 @@ impl Place {
     }
 
     fn at(&self, path: &str) -> PathBuf {
-        self.params.search.places[0].join("o").join(path)
+        self.params.search.directories[0].join("o").join(path)
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -154,11 +154,11 @@ fn layers_of_another_machine_are_taken_and_explained_as_if_built_here() {
     assert_eq!(b.layer().built, None);
     assert_eq!(a.bytes(), b.bytes());
     b.write("default/etc/x", "y");
-    let told = b.layer().built.map(|reason| reason.to_string());
-    assert_eq!(told.as_deref(), Some("default/etc/x changed"));
+    let reported = b.layer().built.map(|reason| reason.to_string());
+    assert_eq!(reported.as_deref(), Some("default/etc/x changed"));
 }
 
-/// Rows of what a user may do, and whether the layer has to be built again, with the reason told.
+/// Rows of what a user may do, and whether the layer has to be built again, with the reason reported.
 #[test]
 fn keys_change_with_what_counts_and_with_nothing_else() {
     type Do = fn(&mut Place);
@@ -220,7 +220,7 @@ fn keys_change_with_what_counts_and_with_nothing_else() {
         ("group's permissions", |p| p.mode("default/etc/x", 0o664), None),
         ("a comment", |p| p.write("ovl.toml", &format!("# new\n{MANIFEST}")), None),
         ("description", |p| p.write("ovl.toml", &MANIFEST.replace("sample", "other")), None),
-        ("file that nobody copies", |p| p.write("README.md", "x"), None),
+        ("file that is not copied", |p| p.write("README.md", "x"), None),
         ("unrelated variable", |p| p.set(&[("HOME", "/x"), ("TOPOLOGY", "y")]), None),
         ("variant of another overlay", |p| p.set(&[("SETUP", "elsewhere,../o")]), None),
     ];
@@ -228,8 +228,8 @@ fn keys_change_with_what_counts_and_with_nothing_else() {
         let mut place = Place::new();
         place.layer();
         change(&mut place);
-        let told = place.layer().built.map(|reason| reason.to_string());
-        assert_eq!(told.as_deref(), *expected, "{what}");
+        let reported = place.layer().built.map(|reason| reason.to_string());
+        assert_eq!(reported.as_deref(), *expected, "{what}");
         assert_eq!(place.layer().built, None, "{what}, again");
     }
 }
@@ -306,8 +306,8 @@ fn scripts_programs_and_archives_are_taken_and_keyed() {
         let mut place = host_steps();
         place.layer();
         change(&mut place);
-        let told = place.layer().built.map(|reason| reason.to_string());
-        assert_eq!(told.as_deref(), *expected, "{what}");
+        let reported = place.layer().built.map(|reason| reason.to_string());
+        assert_eq!(reported.as_deref(), *expected, "{what}");
     }
 }
 
@@ -373,7 +373,7 @@ fn lost_blobs_are_built_again() {
 fn many_at_once_give_the_same_as_one() {
     let place = Place::new();
     for name in ["p", "q", "r", "s"] {
-        let to = place.params.search.places[0].join(name);
+        let to = place.params.search.directories[0].join(name);
         std::fs::create_dir(&to).unwrap();
         std::fs::write(to.join("ovl.toml"), "description = 'x'").unwrap();
         std::fs::create_dir(to.join("default")).unwrap();

@@ -35,7 +35,7 @@ pub fn first_problem(manifest: &Manifest) -> Option<Problem> {
 
 fn names_of_variables(manifest: &Manifest) -> Option<Problem> {
     let bad = manifest.variables.keys().find(|name| !is_name(name.get_ref()))?;
-    let message = format!("`{}` is no variable's name (letters, digits and _)", bad.get_ref());
+    let message = format!("`{}` is not a variable's name (letters, digits and _)", bad.get_ref());
     Some(Problem::at(bad.span(), message))
 }
 

@@ -1,6 +1,6 @@
 //! `ovl.toml`: what an overlay puts into a node, declared.
 //!
-//! Only the text is looked at here, no file beside it: a manifest that parses says what it wants
+//! Only the text is looked at here, no other file: a manifest that parses says what it wants
 //! without contradicting itself, and whether the machine has it is found out later. Everything is
 //! strict, since a field that is misspelt and ignored is an overlay that lacks something in a node.
 //! Errors carry file and line, and the name that was probably meant.
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use test::Test;
-pub use values::{LocalPath, Mode, NodePath, Owner, Sha256, Word};
+pub use values::{Identifier, LocalPath, Mode, NodePath, Owner, Sha256};
 
 use xc_report::suggest::did_you_mean;
 
@@ -47,12 +47,12 @@ pub struct Manifest {
     pub description: String,
     /// Overlays that have to come before this one; they are added if they are not named.
     #[serde(default)]
-    pub needs: Vec<Word>,
+    pub needs: Vec<Identifier>,
     /// Overlays that can't be in the same ISO.
     #[serde(default)]
-    pub conflicts: Vec<Word>,
+    pub conflicts: Vec<Identifier>,
     /// The topology that the overlay is made for, where it is not for any.
-    pub topology: Option<Word>,
+    pub topology: Option<Identifier>,
     /// How a node shows that the overlay works.
     pub test: Option<Spanned<Test>>,
     /// The variables that templates and trees may name, each with the value it has when unset.
@@ -60,10 +60,10 @@ pub struct Manifest {
     pub variables: BTreeMap<Spanned<String>, String>,
     /// Debian packages, with all they depend on and the base image lacks.
     #[serde(default)]
-    pub packages: Vec<Word>,
+    pub packages: Vec<Identifier>,
     /// Packages that count as installed though a node does without them.
     #[serde(default)]
-    pub without: Vec<Word>,
+    pub without: Vec<Identifier>,
     /// What is left out of packages and archives: paths, with all below them.
     #[serde(default)]
     pub leave_out: Vec<NodePath>,
@@ -72,7 +72,7 @@ pub struct Manifest {
     pub archives: Vec<Archive>,
     /// Programs of the host, with the shared libraries they need.
     #[serde(default)]
-    pub programs: Vec<Word>,
+    pub programs: Vec<Identifier>,
     /// A program in the overlay that makes files.
     pub script: Option<Script>,
     /// Directories whose content is put on `/`, in this order; see [`Manifest::trees`].
@@ -93,7 +93,7 @@ pub struct Manifest {
     pub devices: Vec<Device>,
     /// Kernel modules that a node loads at start.
     #[serde(default)]
-    pub modules: Vec<Word>,
+    pub modules: Vec<Identifier>,
     /// Modes and owners of what the fields above gave.
     #[serde(default)]
     pub attributes: BTreeMap<NodePath, Attributes>,
@@ -129,7 +129,7 @@ pub struct Script {
     pub inputs: Vec<LocalPath>,
     /// The host programs that it needs.
     #[serde(default)]
-    pub programs: Vec<Word>,
+    pub programs: Vec<Identifier>,
     /// The declared variables that it gets.
     #[serde(default)]
     pub variables: Vec<Spanned<String>>,

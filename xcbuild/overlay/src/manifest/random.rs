@@ -1,4 +1,4 @@
-//! Manifests that somebody damaged: read, or refused with a line that they have.
+//! Damaged manifests: read, or refused with a line that they have.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

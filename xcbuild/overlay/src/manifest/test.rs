@@ -23,7 +23,7 @@ pub struct Test {
     pub command: Option<String>,
     /// The nodes that run it.
     #[serde(default = "first_node")]
-    pub nodes: Vec<Where>,
+    pub nodes: Vec<NodeSelector>,
     /// The cases in full.
     #[serde(default, rename = "case")]
     pub cases: Vec<Case>,
@@ -37,7 +37,7 @@ pub struct Case {
     pub name: Spanned<String>,
     /// The nodes; on each it is a test of its own, on all at the same time.
     #[serde(default = "first_node")]
-    pub nodes: Vec<Where>,
+    pub nodes: Vec<NodeSelector>,
     /// The command, for the node's shell.
     pub run: String,
     /// The exit code that it has to have.
@@ -81,7 +81,7 @@ impl Test {
 
 /// Which nodes of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub enum NodeSelector {
     /// All.
     All,
     /// Those of a role.
@@ -90,7 +90,7 @@ pub enum Where {
     Node(NodeId),
 }
 
-impl Where {
+impl NodeSelector {
     /// Whether a node is meant.
     pub fn is(self, node: NodeId) -> bool {
         match self {
@@ -110,7 +110,7 @@ impl Where {
 }
 
 /// As in the manifest.
-impl fmt::Display for Where {
+impl fmt::Display for NodeSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
@@ -120,27 +120,27 @@ impl fmt::Display for Where {
     }
 }
 
-impl<'de> Deserialize<'de> for Where {
+impl<'de> Deserialize<'de> for NodeSelector {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct NumberOrWord;
         impl Visitor<'_> for NumberOrWord {
-            type Value = Where;
+            type Value = NodeSelector;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a node's number, or vms, routers, testers, all")
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Where, E> {
+            fn visit_i64<E: Error>(self, number: i64) -> Result<NodeSelector, E> {
                 self.visit_str(&number.to_string())
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Where, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<NodeSelector, E> {
                 let wrong = || {
                     format!(
-                        "`{text}` is no node: write a number from 1 to 240, vms, routers, testers or all"
+                        "`{text}` is not a node: write a number from 1 to 240, vms, routers, testers or all"
                     )
                 };
-                Where::parse(text).ok_or_else(|| E::custom(wrong()))
+                NodeSelector::parse(text).ok_or_else(|| E::custom(wrong()))
             }
         }
         from.deserialize_any(NumberOrWord)
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for Pattern {
         let wrong = |e: regex::Error| {
             let text = e.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("is no regular expression: {last}")
+            format!("is not a regular expression: {last}")
         };
         let regex = regex::RegexBuilder::new(&text).multi_line(true).build();
         regex.map(Self).map_err(|e| D::Error::custom(format!("`{text}` {}", wrong(e))))
@@ -208,6 +208,6 @@ fn within() -> Seconds {
     Seconds(WITHIN)
 }
 
-fn first_node() -> Vec<Where> {
-    NodeId::new(1).map(Where::Node).into_iter().collect()
+fn first_node() -> Vec<NodeSelector> {
+    NodeId::new(1).map(NodeSelector::Node).into_iter().collect()
 }

@@ -86,12 +86,12 @@ fn errors_have_the_line_and_the_near_name() {
     insta::assert_snapshot!(error("packages = []\n"), @"o/ovl.toml:1: missing field `description`");
     insta::assert_snapshot!(error("description = 'x\n"), @"o/ovl.toml:1: invalid literal string, expected `'`");
     insta::assert_snapshot!(error("description = 'x'\npackages = 'nmap'\n"), @r#"o/ovl.toml:2: invalid type: string "nmap", expected a sequence"#);
-    insta::assert_snapshot!(error("description = 'x'\npackages = [\n'nmap',\n'-o x']\n"), @"o/ovl.toml:2: `-o x` is no name");
+    insta::assert_snapshot!(error("description = 'x'\npackages = [\n'nmap',\n'-o x']\n"), @"o/ovl.toml:2: `-o x` is not a name");
     insta::assert_snapshot!(error("description = 'x'\n[links]\n'bin/x' = 'y'\n"), @"o/ovl.toml:3: `bin/x` is a path in a node: write `/bin/x`");
     insta::assert_snapshot!(error("description = 'x'\n[links]\n'/../x' = 'y'\n"), @"o/ovl.toml:3: `/../x` leads out of its tree by `..`");
     insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntext = ''\nmode = 644\n"), @"o/ovl.toml:5: invalid type: integer `644`, expected a string");
-    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntext = ''\nmode = '0888'\n"), @r#"o/ovl.toml:5: `0888` is no mode: write it in octal, as "0644" or "4755""#);
-    insta::assert_snapshot!(error("description = 'x'\n[attributes]\n'/x' = { owner = 'root' }\n"), @r#"o/ovl.toml:3: `root` is no owner: write two numbers, as "0:42""#);
+    insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntext = ''\nmode = '0888'\n"), @r#"o/ovl.toml:5: `0888` is not a mode: write it in octal, as "0644" or "4755""#);
+    insta::assert_snapshot!(error("description = 'x'\n[attributes]\n'/x' = { owner = 'root' }\n"), @r#"o/ovl.toml:3: `root` is not an owner: write two numbers, as "0:42""#);
     insta::assert_snapshot!(error("description = 'x'\n[[device]]\npath = '/x'\nkind = 'chr'\nmajor = 1\nminor = 1\n"), @"o/ovl.toml:4: unknown variant `chr`, expected `block` or `char`; did you mean `char`?");
     insta::assert_snapshot!(error("description = 'x'\n[[archive]]\nname = 'x.tgz'\nsha256 = 'abc'\n"), @"o/ovl.toml:4: `abc` is not a SHA-256 digest (64 hexadecimal digits)");
     insta::assert_snapshot!(error("description = 'x'\n[script]\nrun = '/bin/sh'\n"), @"o/ovl.toml:3: `/bin/sh` is not a path in the overlay's directory: write it relative to ovl.toml");
@@ -104,7 +104,7 @@ fn contradictions_have_their_line() {
     insta::assert_snapshot!(error("description = 'x'\n[[file]]\npath = '/x'\ntemplate = '''\n${FLAVOR}'''\n[variables]\nFLAVOUR = ''\n"), @"o/ovl.toml:4: the variable `FLAVOR` is not declared under [variables]; did you mean `FLAVOUR`?");
     insta::assert_snapshot!(error("description = 'x'\ntrees = ['a', '${SETPU}']\n"), @"o/ovl.toml:2: the variable `SETPU` is not declared under [variables]; did you mean `SETUP`?");
     insta::assert_snapshot!(error("description = 'x'\ntrees = ['a',\n '../b']\n"), @"o/ovl.toml:3: `../b` is not a directory in the overlay");
-    insta::assert_snapshot!(error("description = 'x'\n[variables]\n'A-B' = ''\n"), @"o/ovl.toml:3: `A-B` is no variable's name (letters, digits and _)");
+    insta::assert_snapshot!(error("description = 'x'\n[variables]\n'A-B' = ''\n"), @"o/ovl.toml:3: `A-B` is not a variable's name (letters, digits and _)");
     insta::assert_snapshot!(error("description = 'x'\n[script]\nrun = 'x'\nvariables = ['HOME']\n"), @"o/ovl.toml:4: the variable `HOME` is not declared under [variables]");
 }
 
@@ -151,11 +151,11 @@ fn tests_that_cannot_be_have_their_line() {
         |fields: &str| error(&format!("description = 'x'\n[[test.case]]\nname = 'a'\n{fields}"));
     insta::assert_snapshot!(error("description = 'x'\n[test]\n"), @"o/ovl.toml:2: [test] has no case: give it `command`, or [[test.case]]");
     insta::assert_snapshot!(error("description = 'x'\n[test]\ncommand = 'x'\nnodes = []\n"), @"o/ovl.toml:2: nodes = [] are no nodes: leave it out for node 1");
-    insta::assert_snapshot!(error("description = 'x'\n[test]\ncommand = 'x'\nnodes = [241]\n"), @"o/ovl.toml:4: `241` is no node: write a number from 1 to 240, vms, routers, testers or all");
-    insta::assert_snapshot!(case("run = 'x'\nnodes = ['routes']\n"), @"o/ovl.toml:5: `routes` is no node: write a number from 1 to 240, vms, routers, testers or all");
+    insta::assert_snapshot!(error("description = 'x'\n[test]\ncommand = 'x'\nnodes = [241]\n"), @"o/ovl.toml:4: `241` is not a node: write a number from 1 to 240, vms, routers, testers or all");
+    insta::assert_snapshot!(case("run = 'x'\nnodes = ['routes']\n"), @"o/ovl.toml:5: `routes` is not a node: write a number from 1 to 240, vms, routers, testers or all");
     insta::assert_snapshot!(case("nodes = [1]\n"), @"o/ovl.toml:2: missing field `run`");
     insta::assert_snapshot!(case("run = 'x'\nexpect = 1\n"), @"o/ovl.toml:5: unknown field `expect`, expected one of `name`, `nodes`, `run`, `exit`, `contains`, `lacks`, `matches`, `within`, `every`, `needs`");
-    insta::assert_snapshot!(case("run = 'x'\nmatches = 'a(b'\n"), @"o/ovl.toml:5: `a(b` is no regular expression: unclosed group");
+    insta::assert_snapshot!(case("run = 'x'\nmatches = 'a(b'\n"), @"o/ovl.toml:5: `a(b` is not a regular expression: unclosed group");
     insta::assert_snapshot!(case("run = 'x'\ncontains = 3\n"), @"o/ovl.toml:5: a text or a list of texts is expected");
     insta::assert_snapshot!(case("run = 'x'\ncontains = ['']\n"), @"o/ovl.toml:5: an empty text is in every output");
     insta::assert_snapshot!(case("run = 'x'\nwithin = 0\n"), @"o/ovl.toml:5: 0 are no seconds: a number from 1 to 86400");
@@ -196,8 +196,8 @@ fn every_field_is_in_the_guide() {
                 format!("[{field}]"),
                 format!(".{field}]"),
             ];
-            let told = forms.iter().any(|form| guide.contains(form));
-            assert!(told, "docs/overlays.md says nothing of `{field}` ({table})");
+            let reported = forms.iter().any(|form| guide.contains(form));
+            assert!(reported, "docs/overlays.md says nothing of `{field}` ({table})");
             count += 1;
         }
     }

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use xc_store::key::Digest;
 use xc_store::tree::TreePath;
 
-/// A path in a node, as a manifest has it: absolute (`/etc/x`), so that nobody has to guess.
+/// A path in a node, as a manifest has it: absolute (`/etc/x`), so that its meaning is plain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodePath(pub TreePath);
 
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for LocalPath {
     }
 }
 
-/// Permission bits, written as text in octal (`"0755"`), so that nobody reads them as decimal.
+/// Permission bits, written as text in octal (`"0755"`), so that they are not read as decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mode(pub u32);
 
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Mode {
         match u32::from_str_radix(&text, 8) {
             Ok(mode) if mode <= 0o7777 => Ok(Self(mode)),
             _ => Err(D::Error::custom(format!(
-                "`{text}` is no mode: write it in octal, as \"0644\" or \"4755\""
+                "`{text}` is not a mode: write it in octal, as \"0644\" or \"4755\""
             ))),
         }
     }
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Owner {
         let text = String::deserialize(from)?;
         let parts =
             text.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
-        let wrong = || format!("`{text}` is no owner: write two numbers, as \"0:42\"");
+        let wrong = || format!("`{text}` is not an owner: write two numbers, as \"0:42\"");
         parts.map(|(uid, gid)| Self { uid, gid }).ok_or_else(|| D::Error::custom(wrong()))
     }
 }
@@ -91,14 +91,14 @@ impl<'de> Deserialize<'de> for Sha256 {
 
 /// A name of an overlay, a package, a module, a program: what can be one word on a command line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Word(pub String);
+pub struct Identifier(pub String);
 
-impl<'de> Deserialize<'de> for Word {
+impl<'de> Deserialize<'de> for Identifier {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.+:/".contains(&b);
         if text.is_empty() || text.starts_with('-') || !text.bytes().all(fits) {
-            return Err(D::Error::custom(format!("`{text}` is no name")));
+            return Err(D::Error::custom(format!("`{text}` is not a name")));
         }
         Ok(Self(text))
     }

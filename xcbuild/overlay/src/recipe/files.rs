@@ -51,7 +51,7 @@ fn content(context: &Context<'_>, file: &File) -> Result<Vec<u8>> {
     } else if let Some(host) = &file.host {
         let host = rendered(host.get_ref())?;
         if !Path::new(&host).is_absolute() {
-            bail!("`{host}` is no absolute path on the host");
+            bail!("`{host}` is not an absolute path on the host");
         }
         Ok(fs::read(host)?)
     } else {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::{Context, Ingredient, Step};
-use crate::manifest::{NodePath, Word};
+use crate::manifest::{Identifier, NodePath};
 use xc_image::base;
 use xc_image::debian::{PackageSet, Packages, Request, merged_tree};
 use xc_store::tree::Tree;
@@ -23,7 +23,7 @@ pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
     if manifest.packages.is_empty() {
         return Ok(None);
     }
-    let names = |words: &[Word]| words.iter().map(|w| w.0.clone()).collect::<Vec<_>>();
+    let names = |words: &[Identifier]| words.iter().map(|w| w.0.clone()).collect::<Vec<_>>();
     let wants = names(&manifest.packages);
     let without = [names(&manifest.without), base::not_installed()].concat();
     let set = over_base(packages, &wants, &without).context("its Debian packages")?;

@@ -14,9 +14,9 @@ use fs_err as fs;
 use super::listing::{digest, ingredients};
 use super::{Context, Ingredient, Step};
 use crate::Params;
-use crate::manifest::{LocalPath, Script, Word};
+use crate::manifest::{Identifier, LocalPath, Script};
 use crate::script::execute;
-use crate::trace::{Scene, Watcher};
+use crate::trace::{RunContext, Watcher};
 use xc_image::elf::{Directories, closure};
 use xc_store::listing::Listing;
 use xc_store::store::Store;
@@ -77,7 +77,7 @@ fn inputs(context: &Context<'_>, given: &LocalPath) -> Result<Vec<Ingredient>> {
 
 /// The programs of the host that it runs, and the libraries that these load.
 fn host_programs(context: &Context<'_>, script: &Script) -> Result<Vec<Ingredient>> {
-    let find = |name: &Word| {
+    let find = |name: &Identifier| {
         let found = find_program(&name.0, &context.params.programs);
         let missing = || anyhow!("its script needs the program `{}`, which is not on PATH", name.0);
         found.ok_or_else(missing)
@@ -121,8 +121,8 @@ impl Filled<'_> {
         for (name, value) in &self.variables {
             exec = exec.env(name, value);
         }
-        let scene = Scene::of(&self.directory, self.params, self.store);
-        let mut watcher = Watcher::new(&scene.places, scene.ignored(work.path()));
+        let context = RunContext::of(&self.directory, self.params, self.store);
+        let mut watcher = Watcher::new(&context.roots, context.ignored(work.path()));
         execute(exec, &script, self.params, watched, &mut watcher)?;
         if watcher.facts.set_id.is_some() {
             return self.fill(false);

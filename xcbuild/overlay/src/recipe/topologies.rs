@@ -8,7 +8,7 @@ use xc_store::key::Digest;
 use xc_store::tree::{Entry, Tree, TreePath};
 use xc_topology::render::{self, RenderedFile};
 
-/// The topology where nobody sets one.
+/// The default topology.
 pub const DEFAULT: &str = "xnet";
 
 struct Rendered {

@@ -32,7 +32,10 @@ pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
             if directory.is_dir() {
                 steps.push(Box::new(Copied::read(&name, context)?));
             } else if !tree.optional {
-                bail!("the tree `{name}` is not there: `{}` is no directory", directory.display());
+                bail!(
+                    "the tree `{name}` is not there: `{}` is not a directory",
+                    directory.display()
+                );
             }
         }
     }

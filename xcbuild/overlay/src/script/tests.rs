@@ -187,8 +187,8 @@ fn reasons_name_what_changed() {
         assert_eq!(place.reason(), None);
         change(&mut place);
         let root = place.dir.path().to_str().unwrap();
-        let told = place.reason().map(|reason| reason.replace(root, "DIR"));
-        assert_eq!(told.as_deref(), Some(*expected));
+        let reported = place.reason().map(|reason| reason.replace(root, "DIR"));
+        assert_eq!(reported.as_deref(), Some(*expected));
         assert_eq!(place.reason(), None, "after: {expected}");
     }
 }
@@ -217,8 +217,8 @@ fn what_is_run_every_time() {
         let _listens = std::os::unix::net::UnixListener::bind(place.at("o/socket")).unwrap();
         let root = place.dir.path().to_str().unwrap();
         for _ in 0..2 {
-            let told = place.reason().map(|reason| reason.replace(root, "DIR"));
-            assert_eq!(told, Some(format!("it is run every time: {expected}")), "{script}");
+            let reported = place.reason().map(|reason| reason.replace(root, "DIR"));
+            assert_eq!(reported, Some(format!("it is run every time: {expected}")), "{script}");
         }
     }
 }

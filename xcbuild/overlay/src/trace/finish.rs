@@ -7,16 +7,16 @@ use std::path::Path;
 use anyhow::Result;
 use rayon::prelude::*;
 
+use super::found::{Found, Meta, Stamp};
 use super::input::{HELPERS, Input, State, Trace, digest_of};
 use super::loader;
-use super::look::{Found, Meta, Stamp};
-use super::record::{Record, Seen};
-use super::scene::{Scene, USER, machine};
+use super::record::{Observed, Record};
+use super::run_context::{RunContext, USER, machine};
 use super::variables::{GENERAL, Mentions};
 use super::watch::{Facts, Watcher};
 use xc_store::key::Digest;
 
-/// A file with a zero in its first bytes is no text.
+/// A file with a zero in its first bytes is not text.
 const HEAD: u64 = 8192;
 
 /// An input, its stamp where it can be trusted, and what its text mentions.
@@ -33,7 +33,7 @@ pub type Traced = (Trace, Vec<Option<Stamp>>);
 /// When the layer can't be read.
 pub fn finish(
     watcher: Watcher<'_>,
-    scene: &Scene,
+    context: &RunContext,
     began: i64,
     layer: &Path,
 ) -> Result<Result<Traced, String>> {
@@ -50,7 +50,7 @@ pub fn finish(
         .map(|(path, seen)| (Path::new(path), seen))
         .filter(|(path, seen)| record.counts(path, seen, || Found::at(path).exists()))
         .collect();
-    let part = |(path, seen): &(&Path, &Seen)| part(path, seen, &record, scene, began);
+    let part = |(path, seen): &(&Path, &Observed)| part(path, seen, &record, context, began);
     let parts: Result<Vec<Part>, String> = counted.par_iter().map(part).collect();
     let mut parts = match parts {
         Ok(parts) => parts,
@@ -59,13 +59,13 @@ pub fn finish(
     parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     let mut mentions = Mentions::default();
     parts.iter_mut().for_each(|(_, _, m)| mentions.join(std::mem::take(m)));
-    let mut trace = Trace { shown: shown(layer, scene)?, ..Trace::of_this_tool() };
+    let mut trace = Trace { shown: shown(layer, context)?, ..Trace::of_this_tool() };
     let mut stamps = Vec::new();
     for (input, stamp, _) in parts {
         trace.inputs.push(input);
         stamps.push(stamp);
     }
-    variables(&mut trace, &facts, &mentions, scene);
+    variables(&mut trace, &facts, &mentions, context);
     trace.helpers = facts.helpers.then_some(HELPERS);
     trace.loader = facts.loader.then(|| loader_answers(&trace));
     Ok(Ok((trace, stamps)))
@@ -77,9 +77,9 @@ fn is_older(path: &Path, began: i64) -> bool {
 
 fn part(
     path: &Path,
-    seen: &Seen,
+    seen: &Observed,
     record: &Record,
-    scene: &Scene,
+    context: &RunContext,
     began: i64,
 ) -> Result<Part, String> {
     let mut mentions = Mentions::default();
@@ -88,18 +88,18 @@ fn part(
             let state = content(path, *first, began)?;
             // What it copied and then ran is no longer only data.
             if !seen.data || record.ran_own {
-                mention(path, scene, &mut mentions);
+                mention(path, context, &mut mentions);
             }
             (state, Some(first.stamp))
         }
         (Found::Directory(first), Some(names)) => {
             (State::listing(first.mode, first.owner, names), Some(first.stamp))
         }
-        (first, _) => (State::of(first, &scene.places), None),
+        (first, _) => (State::of(first, &context.roots), None),
     };
     // A stamp of the run's own time may be that of a later change, too.
     let stamp = stamp.filter(|s| s.changed < began);
-    Ok((Input { path: scene.places.name(path), state }, stamp, mentions))
+    Ok((Input { path: context.roots.name(path), state }, stamp, mentions))
 }
 
 fn content(path: &Path, first: Meta, began: i64) -> Result<State, String> {
@@ -120,30 +120,30 @@ fn content(path: &Path, first: Meta, began: i64) -> Result<State, String> {
 }
 
 /// Adds what a file mentions: any text, and programs that are the user's own.
-fn mention(path: &Path, scene: &Scene, mentions: &mut Mentions) {
+fn mention(path: &Path, context: &RunContext, mentions: &mut Mentions) {
     let Ok(mut file) = std::fs::File::open(path) else { return };
     let mut bytes = Vec::new();
-    let passes = |word: &str| scene.is_variable(word);
+    let passes = |word: &str| context.is_variable(word);
     if file.by_ref().take(HEAD).read_to_end(&mut bytes).is_err() {
         return;
     }
     let is_text = memchr::memchr(0, &bytes).is_none();
-    let is_own = scene.places.name(path).starts_with('$');
+    let is_own = context.roots.name(path).starts_with('$');
     if (is_text || is_own) && file.read_to_end(&mut bytes).is_ok() {
         mentions.add(&bytes, passes);
     }
 }
 
-fn variables(trace: &mut Trace, facts: &Facts, mentions: &Mentions, scene: &Scene) {
+fn variables(trace: &mut Trace, facts: &Facts, mentions: &Mentions, context: &RunContext) {
     let all = facts.all_variables.as_ref().or(mentions.all.as_ref());
     if let Some(why) = all {
         tracing::debug!("all variables count, because of {why}");
     }
     trace.all_variables = all.is_some();
     let named = mentions.names.iter().map(String::as_str).filter(|_| all.is_none());
-    let every = scene.names().filter(|_| all.is_some());
+    let every = context.names().filter(|_| all.is_some());
     for name in GENERAL.iter().copied().chain(named).chain(every) {
-        trace.variables.insert(name.to_owned(), scene.variable(name));
+        trace.variables.insert(name.to_owned(), context.variable(name));
     }
     if facts.machine || (facts.machine_of_shell && mentions.machine) {
         trace.machine = Some(machine());
@@ -159,15 +159,15 @@ pub fn loader_answers(trace: &Trace) -> Digest {
     answers.map_or_else(|| Digest::of(&cache), |text| Digest::of(text.as_bytes()))
 }
 
-/// The places and the user, where their texts show in a layer.
-fn shown(layer: &Path, scene: &Scene) -> Result<BTreeMap<String, String>> {
+/// The roots and the user, where their texts show in a layer.
+fn shown(layer: &Path, context: &RunContext) -> Result<BTreeMap<String, String>> {
     let mut needles: Vec<(&str, &[u8])> = Vec::new();
-    for (name, texts) in scene.places.shown() {
+    for (name, texts) in context.roots.shown() {
         needles.extend(texts.into_iter().map(|text| (name, text)));
     }
-    needles.extend(scene.user().map(|user| (USER, user.as_bytes())));
+    needles.extend(context.user().map(|user| (USER, user.as_bytes())));
     let found = search(layer, &needles)?;
-    let value = |name: &str| Some((name.to_owned(), scene.shown(name)?));
+    let value = |name: &str| Some((name.to_owned(), context.shown(name)?));
     Ok(found.into_iter().filter_map(value).collect())
 }
 

@@ -18,9 +18,9 @@ use fs_err as fs;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::found::Stamp;
 use super::input::{Trace, digest_of};
-use super::look::Stamp;
-use super::scene::Scene;
+use super::run_context::RunContext;
 use super::verify::{Compared, compare};
 use crate::find::SCRIPT_NAME;
 use crate::reason::Reason;
@@ -63,7 +63,7 @@ impl<'a> History<'a> {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub fn find(&self, scene: &Scene) -> Result<Lookup<BlobRef, Reason>> {
+    pub fn find(&self, context: &RunContext) -> Result<Lookup<BlobRef, Reason>> {
         let kept = self.kept();
         let mut nearest: Option<Compared> = None;
         for key in &kept.traces {
@@ -74,7 +74,7 @@ impl<'a> History<'a> {
                 continue;
             };
             let stamps = self.stamps(key);
-            let compared = compare(&trace, &stamps, scene);
+            let compared = compare(&trace, &stamps, context);
             if compared.changes.is_empty() {
                 if compared.stamps != stamps {
                     // A store that can't be written only makes the next look longer.
@@ -106,17 +106,17 @@ impl<'a> History<'a> {
     ///
     /// # Errors
     /// When the store can't be read or written.
-    pub fn fetch(&self, scene: &Scene) -> Result<Option<BlobRef>> {
+    pub fn fetch(&self, context: &RunContext) -> Result<Option<BlobRef>> {
         if !self.store.has_remotes() {
             return Ok(None);
         }
         let Some(key) = self.shared_key() else { return Ok(None) };
         for candidate in self.store.candidates(&key)? {
             let Some(bytes) = candidate.read(self.store, TRACE)? else { continue };
-            // Whose key is another's is not the trace that it says it is.
+            // A record under the key of another trace is not believed.
             let trace = serde_json::from_slice::<Trace>(&bytes).ok();
             let Some(trace) = trace.filter(|t| t.key() == candidate.key) else { continue };
-            let compared = compare(&trace, &[], scene);
+            let compared = compare(&trace, &[], context);
             let layer = candidate.action.blobs.get(LAYER).copied();
             if compared.changes.is_empty() && layer.is_some() && candidate.take(self.store)? {
                 self.remember(candidate.key, &compared.stamps)?;
@@ -183,7 +183,7 @@ impl<'a> History<'a> {
         self.store.local().set(Fact::Stamps, trace, &stamps)
     }
 
-    /// A blob of an action. What can't be read any more is no reason to fail: the script is run.
+    /// A blob of an action. What can't be read any more does not make a build fail: the script is run.
     fn read<T: DeserializeOwned>(&self, action: &Action, name: &str) -> Result<Option<T>> {
         let Some(blob) = action.blobs.get(name) else { return Ok(None) };
         let Some(path) = self.store.blob(&blob.digest)? else { return Ok(None) };

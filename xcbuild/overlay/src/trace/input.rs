@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::look::{Found, Stamp, names};
-use super::places::Places;
+use super::found::{Found, Stamp, names};
+use super::path_roots::PathRoots;
 use xc_store::key::{Digest, Key, KeyBuilder};
 
 /// Raised when traces come to mean something else.
@@ -28,7 +28,7 @@ pub enum State {
     Directory { mode: u32, owner: (u32, u32) },
     /// A directory with those names.
     Listing { mode: u32, owner: (u32, u32), digest: Digest, count: usize },
-    /// A link with that text, places by name.
+    /// A link with that text, roots by name.
     Link(String),
     /// A device, pipe or socket.
     Other { mode: u32 },
@@ -52,11 +52,11 @@ pub struct Trace {
     pub helpers: Option<u64>,
     /// Paths, in order.
     pub inputs: Vec<Input>,
-    /// Variables, with places by name; those that were looked for and not set have none.
+    /// Variables, with roots by name; those that were looked for and not set have none.
     pub variables: BTreeMap<String, Option<String>>,
     /// Whether all variables count, those too that are not set yet.
     pub all_variables: bool,
-    /// Places and users whose names show in the result, with their values.
+    /// PathRoots and users whose names show in the result, with their values.
     pub shown: BTreeMap<String, String>,
     /// The machine's names, if they were asked for.
     pub machine: Option<String>,
@@ -122,7 +122,7 @@ impl State {
         &self,
         path: &Path,
         known: Option<&Stamp>,
-        places: &Places,
+        roots: &PathRoots,
     ) -> (Self, Option<Stamp>) {
         let found = Found::at(path);
         let (mode, owner, stamp) = match &found {
@@ -147,18 +147,18 @@ impl State {
                 Ok(names) => Self::listing(mode, owner, &names),
                 Err(_) => Self::Missing,
             },
-            _ => Self::of(&found, places),
+            _ => Self::of(&found, roots),
         };
         (state, stamp)
     }
 
     /// What is at a path, without content and names.
-    pub fn of(found: &Found, places: &Places) -> Self {
+    pub fn of(found: &Found, roots: &PathRoots) -> Self {
         match found {
             Found::Missing => Self::Missing,
             Found::File(m) => Self::File { mode: m.mode, owner: m.owner, size: m.stamp.size },
             Found::Directory(m) => Self::Directory { mode: m.mode, owner: m.owner },
-            Found::Link(target) if target.is_absolute() => Self::Link(places.name(target)),
+            Found::Link(target) if target.is_absolute() => Self::Link(roots.name(target)),
             Found::Link(target) => Self::Link(target.to_string_lossy().into_owned()),
             Found::Other(m) => Self::Other { mode: m.mode },
         }

@@ -21,7 +21,7 @@
 //! | a link followed or read | its text | each on the way, so that none can be turned elsewhere |
 //! | nothing there | that nothing is there | `which nmap` |
 //! | the loader's cache, read by the loader | what it says of the libraries that were looked for | else any new package on the host would rebuild all |
-//! | the machine's names (uname) | those names | not if only a shell asked at its start, and nobody uses its variable |
+//! | the machine's names (uname) | those names | not if only a shell asked at its start, and its variable is not used |
 //! | variables whose names occur in what was read | value, or that it is unset | all, where names may be put together ([`variables`]) |
 //!
 //! # What is not
@@ -29,7 +29,7 @@
 //! - What the script made itself, and what lies in its working directory.
 //! - Times, inodes, umask; the user: our own ids count as root's, as in layers. The locale is none,
 //!   the time zone UTC.
-//! - Where the overlay, the home, the archive … are: [`places`] go by name. But a place whose path
+//! - Where the overlay, the home, the archive … are: [`path_roots`] go by name. But a place whose path
 //!   shows in the result (a compiler's debug information) counts with its path.
 //! - `/proc`, `/sys` and `/dev`, but for the machine's names and versions.
 //! - The time, processor features, random numbers of the kernel (getrandom): no call tells of them.
@@ -39,17 +39,18 @@
 //!
 //! Scripts that use the network, talk to another program of the host, read random devices, call
 //! `xcbuild` for more than its helpers, change their root or namespace, read a file that changes
-//! meanwhile; and all where the kernel refuses to watch. The reason is told.
+//! meanwhile; and all where the kernel refuses to watch. The reason is reported.
 
 mod finish;
+mod found;
 mod history;
 mod input;
 mod loader;
-mod look;
-mod places;
+mod path_resolver;
+mod path_roots;
 mod programs;
 mod record;
-mod scene;
+mod run_context;
 mod variables;
 mod verify;
 mod watch;
@@ -57,6 +58,6 @@ mod watch;
 pub use finish::{finish, shows};
 pub use history::History;
 pub use input::Trace;
-pub use scene::Scene;
+pub use run_context::RunContext;
 pub use verify::{exact_time, file_time};
 pub use watch::Watcher;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::look::Meta;
+use super::found::Meta;
 
 /// Shells by their names.
 const SHELLS: &[&str] = &["ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"];
@@ -60,7 +60,7 @@ pub fn is_shell(program: &Path) -> bool {
 }
 
 /// Whether a program reads random bytes at its start, for the order of its hashes, as others do by
-/// getrandom(2), of which nobody is told.
+/// getrandom(2), which no call shows.
 pub fn seeds_itself(program: &Path) -> bool {
     name(program).starts_with("perl")
 }

@@ -1,4 +1,4 @@
-//! From what a script asked of the file tree to what it depends on. Pure: it is told what was where
+//! From what a script asked of the file tree to what it depends on. Pure: it gets what was where
 //! at the moment of each call, and looks at nothing itself.
 //!
 //! The *first* look at a path counts: that is what a later build compares. If the script changed it
@@ -12,29 +12,30 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::look::{Found, Resolved, is_in};
+use super::found::Found;
+use super::path_resolver::{Resolved, is_in};
 
 /// Directories for things that go away, where scripts make files with names of their own.
 const SCRATCH: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
 
 /// What is done with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Use {
+pub enum Access {
     /// Asked what it is.
-    Look,
+    Stat,
     /// Read; `data` if by a program to which it can only be data.
     Read { data: bool },
     /// Listed, with the names that were there.
     List(Vec<Vec<u8>>),
     /// Made: a file, directory, link or name.
-    Make,
-    /// Emptied and written anew.
+    Create,
+    /// Emptied and written again.
     Replace,
 }
 
 /// What is known of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observed {
     /// What was there first.
     pub first: Found,
     /// Whether its content counts.
@@ -51,7 +52,7 @@ pub struct Seen {
 #[derive(Debug, Default)]
 pub struct Record {
     /// By path without links. A script looks thousands of times: texts compare faster than paths.
-    pub seen: BTreeMap<OsString, Seen>,
+    pub seen: BTreeMap<OsString, Observed>,
     /// What the script made where nothing was: its own, with all below.
     own: HashSet<Vec<u8>>,
     /// What it wrote over.
@@ -70,7 +71,7 @@ impl Record {
 
     /// Whether a path that was seen counts after the run: what was not there and was made by the
     /// script counts only if it was left there, and not among what goes away by itself.
-    pub fn counts(&self, path: &Path, seen: &Seen, is_left: impl FnOnce() -> bool) -> bool {
+    pub fn counts(&self, path: &Path, seen: &Observed, is_left: impl FnOnce() -> bool) -> bool {
         !seen.made || (!self.is_scratch(path) && is_left())
     }
 
@@ -96,37 +97,37 @@ impl Record {
     }
 
     /// Takes note of a call.
-    pub fn note(&mut self, at: &Resolved, used: Use) {
+    pub fn note(&mut self, at: &Resolved, used: Access) {
         self.note_links(at);
         if self.is_own(&at.path) {
             return;
         }
         match used {
-            Use::Look => {
+            Access::Stat => {
                 self.first(&at.path, &at.found);
             }
-            Use::Read { data } => {
+            Access::Read { data } => {
                 let seen = self.first(&at.path, &at.found);
                 if matches!(at.found, Found::File(_)) {
                     seen.data = data && (seen.data || !seen.read);
                     seen.read = true;
                 }
             }
-            Use::List(names) => {
+            Access::List(names) => {
                 let seen = self.first(&at.path, &at.found);
                 seen.names.get_or_insert(names);
             }
-            Use::Make if at.found.exists() => {
+            Access::Create if at.found.exists() => {
                 // `mkdir -p /tmp/$USER` wants it to be there, and does not care why it is.
                 if !self.is_scratch(&at.path) {
                     self.first(&at.path, &at.found);
                 }
             }
-            Use::Make => {
+            Access::Create => {
                 self.first(&at.path, &at.found).made = true;
                 self.own.insert(at.path.as_os_str().as_bytes().to_vec());
             }
-            Use::Replace if at.found.exists() => {
+            Access::Replace if at.found.exists() => {
                 let is_read = self.seen(&at.path).is_some_and(|seen| seen.read);
                 self.first(&at.path, &at.found);
                 self.replaced.insert(at.path.clone());
@@ -135,17 +136,17 @@ impl Record {
                     self.own.insert(at.path.as_os_str().as_bytes().to_vec());
                 }
             }
-            Use::Replace => self.note(at, Use::Make),
+            Access::Replace => self.note(at, Access::Create),
         }
     }
 
     /// What is known of a path.
-    pub fn seen(&self, path: &Path) -> Option<&Seen> {
+    pub fn seen(&self, path: &Path) -> Option<&Observed> {
         self.seen.get(path.as_os_str())
     }
 
-    fn first(&mut self, path: &Path, found: &Found) -> &mut Seen {
-        self.seen.entry(path.into()).or_insert_with(|| Seen {
+    fn first(&mut self, path: &Path, found: &Found) -> &mut Observed {
+        self.seen.entry(path.into()).or_insert_with(|| Observed {
             first: found.clone(),
             read: false,
             data: false,
@@ -159,16 +160,17 @@ impl Record {
 mod tests {
     use std::path::Path;
 
-    use super::super::look::{Found, Meta, Resolved, Stamp};
-    use super::{Record, Use};
+    use super::super::found::{Found, Meta, Stamp};
+    use super::super::path_resolver::Resolved;
+    use super::{Access, Record};
 
     const META: Meta = Meta {
         mode: 0o644,
         owner: (0, 0),
         stamp: Stamp { inode: 1, size: 2, modified: 3, changed: 4 },
     };
-    const READ: Use = Use::Read { data: false };
-    const DATA: Use = Use::Read { data: true };
+    const READ: Access = Access::Read { data: false };
+    const DATA: Access = Access::Read { data: true };
 
     fn at(path: &str, found: Found) -> Resolved {
         Resolved { links: Vec::new(), path: path.into(), found }
@@ -187,7 +189,7 @@ mod tests {
     }
 
     /// What counts after the run, if of all that was made only these are left.
-    fn counted(notes: &[(Resolved, Use)], left: &[&str]) -> Vec<String> {
+    fn counted(notes: &[(Resolved, Access)], left: &[&str]) -> Vec<String> {
         let mut record = Record::default();
         for (at, used) in notes {
             record.note(at, used.clone());
@@ -213,12 +215,12 @@ mod tests {
 
     #[test]
     fn what_counts_of_what_is_done() {
-        type Row<'a> = (&'a str, Vec<(Resolved, Use)>, &'a [&'a str], &'a [&'a str]);
+        type Row<'a> = (&'a str, Vec<(Resolved, Access)>, &'a [&'a str], &'a [&'a str]);
         let rows: &[Row<'_>] = &[
             ("read", vec![(file("/a"), READ)], &[], &["/a read"]),
             (
                 "asked, then read",
-                vec![(file("/a"), Use::Look), (file("/a"), READ)],
+                vec![(file("/a"), Access::Stat), (file("/a"), READ)],
                 &[],
                 &["/a read"],
             ),
@@ -226,14 +228,14 @@ mod tests {
             ("copied and run", vec![(file("/a"), DATA), (file("/a"), READ)], &[], &["/a read"]),
             ("run and copied", vec![(file("/a"), READ), (file("/a"), DATA)], &[], &["/a read"]),
             ("missing", vec![(missing("/a"), READ)], &[], &["/a missing"]),
-            ("asked only", vec![(file("/a"), Use::Look)], &[], &["/a file"]),
-            ("listed", vec![(directory("/d"), Use::List(vec![]))], &[], &["/d listed"]),
-            ("its own", vec![(missing("/a"), Use::Make), (file("/a"), READ)], &[], &[]),
+            ("asked only", vec![(file("/a"), Access::Stat)], &[], &["/a file"]),
+            ("listed", vec![(directory("/d"), Access::List(vec![]))], &[], &["/d listed"]),
+            ("its own", vec![(missing("/a"), Access::Create), (file("/a"), READ)], &[], &[]),
             (
                 "in its own directory",
                 vec![
-                    (missing("/d"), Use::Make),
-                    (missing("/d/x"), Use::Look),
+                    (missing("/d"), Access::Create),
+                    (missing("/d/x"), Access::Stat),
                     (file("/d/x"), READ),
                 ],
                 &[],
@@ -241,32 +243,42 @@ mod tests {
             ),
             (
                 "looked for, then made and removed",
-                vec![(missing("/a"), Use::Look), (missing("/a"), Use::Make)],
+                vec![(missing("/a"), Access::Stat), (missing("/a"), Access::Create)],
                 &[],
                 &[],
             ),
-            ("made and left", vec![(missing("/o/a"), Use::Make)], &["/o/a"], &["/o/a missing"]),
-            ("made and left in /tmp", vec![(missing("/tmp/a"), Use::Make)], &["/tmp/a"], &[]),
+            (
+                "made and left",
+                vec![(missing("/o/a"), Access::Create)],
+                &["/o/a"],
+                &["/o/a missing"],
+            ),
+            ("made and left in /tmp", vec![(missing("/tmp/a"), Access::Create)], &["/tmp/a"], &[]),
             (
                 "mkdir -p of what is there",
-                vec![(directory("/tmp/u"), Use::Make), (directory("/o/d"), Use::Make)],
+                vec![(directory("/tmp/u"), Access::Create), (directory("/o/d"), Access::Create)],
                 &[],
                 &["/o/d directory"],
             ),
-            ("somebody's file in /tmp", vec![(file("/tmp/u/x"), READ)], &[], &["/tmp/u/x read"]),
+            (
+                "another user's file in /tmp",
+                vec![(file("/tmp/u/x"), READ)],
+                &[],
+                &["/tmp/u/x read"],
+            ),
             (
                 "written over, then read",
-                vec![(file("/a"), Use::Replace), (file("/a"), READ)],
+                vec![(file("/a"), Access::Replace), (file("/a"), READ)],
                 &[],
                 &["/a file"],
             ),
             (
                 "read, then written over",
-                vec![(file("/a"), READ), (file("/a"), Use::Replace)],
+                vec![(file("/a"), READ), (file("/a"), Access::Replace)],
                 &[],
                 &["/a read"],
             ),
-            ("replaced where nothing was", vec![(missing("/a"), Use::Replace)], &[], &[]),
+            ("replaced where nothing was", vec![(missing("/a"), Access::Replace)], &[], &[]),
         ];
         for (what, notes, left, expected) in rows {
             assert_eq!(counted(notes, left), *expected, "{what}");
@@ -281,7 +293,7 @@ mod tests {
             found: Found::File(META),
         };
         assert_eq!(counted(&[(through("/l"), READ)], &[]), ["/a/x read", "/l link"]);
-        let own = [(missing("/l"), Use::Make), (through("/l"), READ)];
+        let own = [(missing("/l"), Access::Create), (through("/l"), READ)];
         assert_eq!(counted(&own, &[]), ["/a/x read"]);
     }
 }

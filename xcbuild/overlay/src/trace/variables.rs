@@ -28,7 +28,7 @@ const DUMPS: &[&str] = &[
 ];
 /// Words that do so where no argument follows.
 const BARE: &[&str] = &["env", "export", "set", "readonly"];
-/// More names than this are no longer told apart: all variables count.
+/// More names than this are no longer distinguished: all variables count.
 const NAMES_MAX: usize = 512;
 
 /// What texts say of variables.

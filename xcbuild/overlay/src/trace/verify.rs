@@ -4,9 +4,9 @@ use rayon::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::finish::loader_answers;
+use super::found::{Stamp, nanoseconds};
 use super::input::{HELPERS, Input, State, Trace};
-use super::look::{Stamp, nanoseconds};
-use super::scene::{Scene, machine};
+use super::run_context::{RunContext, machine};
 use crate::reason::{Change, How};
 
 /// What a comparison found.
@@ -30,12 +30,12 @@ pub fn exact_time() -> i64 {
 }
 
 /// Compares a trace with the machine as it is.
-pub fn compare(trace: &Trace, stamps: &[Option<Stamp>], scene: &Scene) -> Compared {
+pub fn compare(trace: &Trace, stamps: &[Option<Stamp>], context: &RunContext) -> Compared {
     let mut changes = tools(trace);
-    changes.extend(variables(trace, scene));
+    changes.extend(variables(trace, context));
     let now = file_time();
     let known = |at: usize| stamps.get(at).and_then(Option::as_ref);
-    let one = |(at, input): (usize, &Input)| input_now(input, known(at), scene, now);
+    let one = |(at, input): (usize, &Input)| input_now(input, known(at), context, now);
     let inputs: Vec<_> = trace.inputs.par_iter().enumerate().with_min_len(64).map(one).collect();
     let mut stamps = Vec::with_capacity(inputs.len());
     for (change, stamp) in inputs {
@@ -63,7 +63,7 @@ fn tools(trace: &Trace) -> Vec<Change> {
     tool.into_iter().chain(helpers).map(change).collect()
 }
 
-fn variables(trace: &Trace, scene: &Scene) -> Vec<Change> {
+fn variables(trace: &Trace, context: &RunContext) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut one = |what: String, old: Option<&str>, new: Option<&str>| {
         if old != new {
@@ -72,13 +72,14 @@ fn variables(trace: &Trace, scene: &Scene) -> Vec<Change> {
         }
     };
     for (name, old) in &trace.variables {
-        one(format!("variable {name}"), old.as_deref(), scene.variable(name).as_deref());
+        one(format!("variable {name}"), old.as_deref(), context.variable(name).as_deref());
     }
-    for name in scene.names().filter(|n| trace.all_variables && !trace.variables.contains_key(*n)) {
-        one(format!("variable {name}"), None, scene.variable(name).as_deref());
+    for name in context.names().filter(|n| trace.all_variables && !trace.variables.contains_key(*n))
+    {
+        one(format!("variable {name}"), None, context.variable(name).as_deref());
     }
     for (name, old) in &trace.shown {
-        one(format!("place {name}"), Some(old), scene.shown(name).as_deref());
+        one(format!("place {name}"), Some(old), context.shown(name).as_deref());
     }
     changes
 }
@@ -86,23 +87,23 @@ fn variables(trace: &Trace, scene: &Scene) -> Vec<Change> {
 fn input_now(
     input: &Input,
     known: Option<&Stamp>,
-    scene: &Scene,
+    context: &RunContext,
     now: i64,
 ) -> (Option<Change>, Option<Stamp>) {
-    let (state, stamp) = match scene.places.path(&input.path) {
-        Some(path) => input.state.now(&path, known, &scene.places),
+    let (state, stamp) = match context.roots.path(&input.path) {
+        Some(path) => input.state.now(&path, known, &context.roots),
         None => (State::Missing, None),
     };
     // One of this very moment may be that of a later change, too; those of /proc always are.
     let keeps = !input.path.starts_with("/proc/")
         && matches!(state, State::Content { .. } | State::Listing { .. });
     let stamp = stamp.filter(|s| keeps && s.changed < now);
-    let change = (state != input.state).then(|| change(input, &state, scene));
+    let change = (state != input.state).then(|| change(input, &state, context));
     (change, stamp)
 }
 
-fn change(input: &Input, now: &State, scene: &Scene) -> Change {
-    let what = scene.label(&input.path);
+fn change(input: &Input, now: &State, context: &RunContext) -> Change {
+    let what = context.label(&input.path);
     let text = |mode: &u32| format!("mode {mode:04o}");
     let (what, how) = match (&input.state, now) {
         (State::Missing, _) => (what, How::Appeared),
@@ -134,7 +135,7 @@ fn change(input: &Input, now: &State, scene: &Scene) -> Change {
 #[cfg(test)]
 mod tests {
     use super::super::input::{HELPERS, Trace};
-    use super::super::scene::{Scene, machine};
+    use super::super::run_context::{RunContext, machine};
     use super::compare;
     use crate::Params;
     use crate::reason::Reason;
@@ -149,7 +150,7 @@ mod tests {
         let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
         let variables = [("USER", "ann"), ("__a", "1")].map(|(n, v)| (n.into(), v.into()));
         let params = Params { script_environment: variables.into(), ..Params::default() };
-        let scene = Scene::of(dir.path(), &params, &store);
+        let context = RunContext::of(dir.path(), &params, &store);
         let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
         let right = Trace::of_this_tool();
         let tool = right.tool.clone();
@@ -179,12 +180,12 @@ mod tests {
             ),
         ];
         for (trace, expected) in rows {
-            let compared = compare(&trace, &[], &scene);
-            let told = match compared.changes.is_empty() {
+            let compared = compare(&trace, &[], &context);
+            let reported = match compared.changes.is_empty() {
                 true => String::new(),
                 false => Reason::Changed(compared.changes).to_string(),
             };
-            assert_eq!(told, expected);
+            assert_eq!(reported, expected);
         }
     }
 }

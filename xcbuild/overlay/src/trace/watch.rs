@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::found::{Found, names};
 use super::loader;
-use super::look::{Eye, Found, Resolved, is_in, names};
-use super::places::Places;
+use super::path_resolver::{PathResolver, Resolved, is_in};
+use super::path_roots::PathRoots;
 use super::programs;
-use super::record::{Record, Seen, Use};
+use super::record::{Access, Observed, Record};
 use xc_sys::trace::{Call, Flow, OpenFlags, Task};
 
 /// Files of `/proc` that say something of the machine which stays; all others are of processes, or
@@ -28,7 +29,7 @@ const RANDOM: &[&str] = &["/dev/random", "/dev/urandom", "/dev/hwrng"];
 /// Sockets that the C library tries by itself, whose answers are also in files.
 const OF_LIBC: &[&str] = &["/run/nscd", "/run/systemd/userdb", "/run/systemd/journal", "/dev/log"];
 
-/// What a run did, beside what it asked of the file tree.
+/// What a run did, besides what it asked of the file tree.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// Why its result can't be used again, if so.
@@ -64,9 +65,9 @@ pub struct Ignored {
 
 /// Watches one run.
 pub struct Watcher<'a> {
-    places: &'a Places,
+    roots: &'a PathRoots,
     ignored: Ignored,
-    eye: Eye,
+    resolver: PathResolver,
     /// What was asked.
     pub record: Record,
     /// What else was done.
@@ -75,15 +76,15 @@ pub struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     /// A watcher that has seen nothing yet.
-    pub fn new(places: &'a Places, ignored: Ignored) -> Self {
-        let record = Record::new(places.roots());
-        Self { places, ignored, eye: Eye::default(), record, facts: Facts::default() }
+    pub fn new(roots: &'a PathRoots, ignored: Ignored) -> Self {
+        let record = Record::new(roots.roots());
+        Self { roots, ignored, resolver: PathResolver::default(), record, facts: Facts::default() }
     }
 
     /// What was read or listed below a directory, and not below any of those: relative paths.
     pub fn read_below(&self, directory: &Path, but: &[PathBuf]) -> Vec<String> {
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
-        let is_read = |(path, seen): &(&Path, &Seen)| {
+        let is_read = |(path, seen): &(&Path, &Observed)| {
             (seen.read || seen.names.is_some()) && !but.iter().any(|b| path.starts_with(b))
         };
         let all = self.record.seen.iter().map(|(path, seen)| (Path::new(path), seen));
@@ -102,24 +103,24 @@ impl<'a> Watcher<'a> {
         }
         match call {
             Call::Open(path, how) => self.open(task, &path, how),
-            Call::Stat { path, follow } => self.note(&path, follow, Use::Look),
+            Call::Stat { path, follow } => self.note(&path, follow, Access::Stat),
             Call::List(path) => self.list(path),
             Call::Execute { path, arguments } => return self.execute(&path, &arguments),
-            Call::Create(path) => self.note(&path, false, Use::Make),
+            Call::Create(path) => self.note(&path, false, Access::Create),
             Call::Link { from, to } => {
-                self.note(&from, false, Use::Read { data: true });
-                self.note(&to, false, Use::Make);
+                self.note(&from, false, Access::Read { data: true });
+                self.note(&to, false, Access::Create);
             }
             Call::Rename { from, to } => {
-                self.note(&from, false, Use::Look);
-                self.note(&to, false, Use::Replace);
-                self.eye.forget(&from);
-                self.eye.forget(&to);
+                self.note(&from, false, Access::Stat);
+                self.note(&to, false, Access::Replace);
+                self.resolver.forget(&from);
+                self.resolver.forget(&to);
             }
             Call::Remove(path) => {
-                self.note(&path, false, Use::Look);
-                let at = self.eye.resolve(&path, false, self.places);
-                self.eye.forget(&at.path);
+                self.note(&path, false, Access::Stat);
+                let at = self.resolver.resolve(&path, false, self.roots);
+                self.resolver.forget(&at.path);
             }
             Call::Connect(path) => self.connect(path.as_deref()),
             Call::Network => self.always("it uses the network"),
@@ -137,24 +138,24 @@ impl<'a> Watcher<'a> {
     }
 
     fn resolve(&mut self, path: &Path, follow: bool) -> Resolved {
-        let mut at = self.eye.resolve(path, follow, self.places);
+        let mut at = self.resolver.resolve(path, follow, self.roots);
         let mut links = std::mem::take(&mut at.links);
         links.retain(|(link, _)| !self.is_ignored(link));
         Resolved { links, ..at }
     }
 
-    fn note(&mut self, path: &Path, follow: bool, used: Use) {
+    fn note(&mut self, path: &Path, follow: bool, used: Access) {
         let at = self.resolve(path, follow);
         self.note_at(&at, used);
     }
 
-    fn note_at(&mut self, at: &Resolved, used: Use) {
+    fn note_at(&mut self, at: &Resolved, used: Access) {
         if self.is_ignored(&at.path) {
             // The links that led there may count all the same.
             return self.record.note_links(at);
         }
         let is_directory = matches!(at.found, Found::Directory(_));
-        if is_directory && used == Use::Look && self.places.is_on_the_way(&at.path) {
+        if is_directory && used == Access::Stat && self.roots.is_on_the_way(&at.path) {
             return self.record.note_links(at);
         }
         self.record.note(at, used);
@@ -182,7 +183,7 @@ impl<'a> Watcher<'a> {
         }
         let is_directory = matches!(at.found, Found::Directory(_));
         if how.read && !is_directory && !self.record.ran_own && self.is_made(&at.path) {
-            // A shell may run it, and who is no shell may pass it on to one. (A directory says no
+            // A shell may run it, and who is not a shell may pass it on to one. (A directory says no
             // more than names, which is what `*` wants of it.)
             self.record.ran_own = !programs::only_copies(&program(task));
         }
@@ -199,15 +200,15 @@ impl<'a> Watcher<'a> {
         }
         let writes = how.write && !how.path_only;
         let used = match &at.found {
-            Found::Missing if how.create && !how.directory => Use::Make,
-            Found::File(_) if writes && how.truncate => Use::Replace,
-            Found::File(_) if how.path_only => Use::Look,
-            Found::File(_) => Use::Read { data: !writes && self.is_data(task, &at.path) },
+            Found::Missing if how.create && !how.directory => Access::Create,
+            Found::File(_) if writes && how.truncate => Access::Replace,
+            Found::File(_) if how.path_only => Access::Stat,
+            Found::File(_) => Access::Read { data: !writes && self.is_data(task, &at.path) },
             Found::Other(_) if !self.is_ignored(&at.path) && !self.record.is_own(&at.path) => {
-                self.always(format!("it reads `{}`, which is no file", at.path.display()));
-                Use::Look
+                self.always(format!("it reads `{}`, which is not a file", at.path.display()));
+                Access::Stat
             }
-            _ => Use::Look,
+            _ => Access::Stat,
         };
         self.note_at(&at, used);
     }
@@ -224,7 +225,7 @@ impl<'a> Watcher<'a> {
             return;
         }
         // One that can't be listed by us was not listed by the script either.
-        let used = names(&path).map_or(Use::Look, Use::List);
+        let used = names(&path).map_or(Access::Stat, Access::List);
         let at = Resolved { links: Vec::new(), found: Found::at(&path), path };
         self.record.note(&at, used);
     }
@@ -254,7 +255,7 @@ impl<'a> Watcher<'a> {
                 self.facts.set_id = Some(at.path.clone());
                 return Flow::End;
             }
-            self.note_at(&at, Use::Read { data: false });
+            self.note_at(&at, Access::Read { data: false });
             let Some(next) = programs::interpreter(&at.path) else { break };
             at = self.resolve(&next, true);
         }

@@ -57,11 +57,11 @@ pub fn make(settings: &Settings, store: &Store) -> Result<BaseImage> {
 /// An image of the user's is never overwritten.
 ///
 /// # Errors
-/// When there is a file at the path that is no base image of ours.
+/// When there is a file at the path that is not a base image of ours.
 pub fn spare_own(image: &Path) -> Result<()> {
-    if image.metadata().is_ok_and(|m| m.len() > 0) && !disk::look(image)?.base {
+    if image.metadata().is_ok_and(|m| m.len() > 0) && !disk::probe(image)?.base {
         bail!(
-            "`{}` is there already and is no base image of xcbuild's; remove it, or choose another name (--image=)",
+            "`{}` is there already and is not a base image of xcbuild's; remove it, or choose another name (--image=)",
             image.display()
         );
     }
@@ -89,6 +89,6 @@ fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> 
 }
 
 fn place(from: &Path, to: &Path) -> Result<()> {
-    publish::place(from, to)
+    publish::link_or_copy(from, to)
         .with_context(|| format!("can't put the base image at `{}`", to.display()))
 }

@@ -18,7 +18,7 @@ use xc_iso::read::{Kind, Reader};
 use crate::settings::{Places, Settings};
 use crate::ui;
 use xc_cluster::start::BootParams;
-use xc_image::disk::{self, Format, Look};
+use xc_image::disk::{self, Format, ImageInfo};
 use xc_vm::command::{Boot, Disk};
 
 /// What makes the base image.
@@ -34,7 +34,7 @@ const OWN_ROOT: &str = "xc.root=vda";
 /// When an image is not there, or the cdrom is of no use to it.
 pub fn of(settings: &Settings) -> Result<BootParams> {
     let image = readable(&settings.places.image, "base image", HINT)?;
-    let seen = disk::look(&image)?;
+    let seen = disk::probe(&image)?;
     let mut start =
         if seen.base { ours(settings, &image, seen)? } else { own(settings, &image, seen)? };
     let cdrom = &settings.places.cdrom;
@@ -61,10 +61,10 @@ pub fn of(settings: &Settings) -> Result<BootParams> {
 /// When it can't be read.
 pub fn is_own(settings: &Settings) -> Result<bool> {
     let image = &settings.places.image;
-    Ok(image.exists() && !disk::look(image)?.base)
+    Ok(image.exists() && !disk::probe(image)?.base)
 }
 
-fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
+fn ours(settings: &Settings, image: &Path, seen: ImageInfo) -> Result<BootParams> {
     let places = &settings.places;
     // An ISO is read by all nodes; a disk may have room that each writes to.
     let scratch = seen.format != Format::Raw || seen.boots;
@@ -76,7 +76,7 @@ fn ours(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
     Ok(BootParams { boot, append: String::new(), reports_ready: true })
 }
 
-fn own(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
+fn own(settings: &Settings, image: &Path, seen: ImageInfo) -> Result<BootParams> {
     let places = &settings.places;
     // `env` gives our own kernel as well: who exports all that it prints has chosen none.
     let kernel_is_own = settings.is_set(&Places::kernel) && places.kernel != places.own_kernel();
@@ -93,7 +93,7 @@ fn own(settings: &Settings, image: &Path, seen: Look) -> Result<BootParams> {
     Ok(BootParams { boot, append: append.into(), reports_ready: false })
 }
 
-fn base(image: &Path, seen: Look, scratch: bool) -> Disk {
+fn base(image: &Path, seen: ImageInfo, scratch: bool) -> Disk {
     let format = seen.format.name().to_owned();
     Disk { name: "base".into(), path: image.into(), format, scratch }
 }

@@ -109,7 +109,7 @@ fn in_store(verb: &Subcommand, root: &Path) -> Result<()> {
             }
             ui::status("Checked", format_args!("{} damaged files", damaged.len()));
             if !damaged.is_empty() {
-                bail!("the store had damaged files; the next build makes them anew");
+                bail!("the store had damaged files; the next build makes them again");
             }
         }
         Subcommand::Clear => {

@@ -40,7 +40,7 @@ impl Verb for Arguments {
         };
         let built = base::make(&settings, &store)?;
         match format {
-            None => publish::place(&built.iso, image)?,
+            None => publish::link_or_copy(&built.iso, image)?,
             Some(format) => {
                 let root = tree::from_iso(&Blob::open(&built.iso)?)?;
                 let loaders = wanted.bootable.then(|| loaders(&settings, &store)).transpose()?;

@@ -47,7 +47,7 @@ impl Verb for Arguments {
         if !image.exists() {
             base::build(&settings, &store)?;
         }
-        let (seen, work) = (disk::look(image)?, store.work_directory()?);
+        let (seen, work) = (disk::probe(image)?, store.work_directory()?);
         let mut root = disk::root(image, seen, work.path())?;
         let params = cdrom::params(&settings, &store)?;
         let built = layers(&plan(&params.search, &self.overlays)?, &params, &store)?;

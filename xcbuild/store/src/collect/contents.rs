@@ -114,7 +114,7 @@ fn is_named_by_digest(path: &Path) -> bool {
 }
 
 /// When a blob got its name in the store or another one: its time of modification is the store's
-/// mark that nobody wrote to it.
+/// mark that it was not written to.
 fn changed(metadata: &std::fs::Metadata) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0))
 }

@@ -79,7 +79,7 @@ fn damaged_blobs_are_moved_and_no_longer_hit() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let time = std::fs::metadata(&path).unwrap().modified().unwrap();
     std::fs::write(&path, [9; 100]).unwrap();
-    // As a disk does that goes bad: nobody wrote to the file.
+    // As a disk does that goes bad: the file was not written to.
     std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
     assert!(store.action(&key("old")).unwrap().is_some());
     assert_eq!(verify(dir.path()).unwrap().len(), 1);

@@ -14,7 +14,7 @@
 //!
 //! What it can't see: a file that is written by way of a memory mapping that was dirty before it was
 //! read, until the kernel writes it out; raw writes to the disk below a file system. It sees all that
-//! `git` and `make` see, and `touch -d` does not deceive it, since nobody sets a time of change.
+//! `git` and `make` see, and `touch -d` does not deceive it, since no call sets a time of change.
 
 mod index;
 mod walk;

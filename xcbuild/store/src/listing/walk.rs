@@ -21,7 +21,7 @@ const LOCAL: &[u32] = &[
     0xca45_1a4e, // bcachefs
 ];
 
-/// What the kernel says of a file: equal as long as nobody changed it.
+/// What the kernel says of a file: equal as long as it is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
     /// Kind and permissions.
@@ -142,13 +142,13 @@ pub fn walk(root: &Path) -> io::Result<Vec<Found>> {
 /// A file by its path, or what its links lead to.
 ///
 /// # Errors
-/// When it is not there, or is no file.
+/// When it is not there, or is not a file.
 pub fn look(path: &Path) -> io::Result<Found> {
     let look = || {
         let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
         if FoundKind::of(FileType::from_raw_mode(stat.st_mode)) != Some(FoundKind::File) {
-            return Err(io::Error::other("it is no file"));
+            return Err(io::Error::other("it is not a file"));
         }
         Ok((Stat::new(&stat), is_local(&file)?))
     };

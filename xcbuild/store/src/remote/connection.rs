@@ -160,7 +160,7 @@ impl Connection {
 }
 
 impl Candidate<'_> {
-    /// The bytes of one of its blobs, taken into the store; `None` if they can't be had.
+    /// The bytes of one of its blobs, taken into the store; `None` if they are not available.
     ///
     /// # Errors
     /// When the store can't be read or written.

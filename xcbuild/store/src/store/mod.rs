@@ -116,7 +116,7 @@ impl Store {
         )
     }
 
-    /// Who is told what happens.
+    /// What happens is reported to this.
     pub fn reporter(&self) -> &Reporter {
         &self.reporter
     }
@@ -134,7 +134,7 @@ impl Store {
     /// What the recipe of that key gave, if it was recorded and all its blobs are there.
     ///
     /// # Errors
-    /// When the store can't be read. A damaged record is no error: the recipe is run again.
+    /// When the store can't be read. A damaged record is not an error: the recipe is run again.
     pub fn action(&self, key: &Key) -> Result<Option<Action>> {
         let path = self.layout.record(key);
         let bytes = match fs::read(&path) {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_refused_with_a_way_out() {
+    fn other_formats_are_refused_with_a_hint() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("format"), "xcbuild-store 0\n").unwrap();
         let e = Store::open(dir.path(), &Reporter::silent()).unwrap_err().to_string();

@@ -29,7 +29,7 @@ pub use merge::{Conflict, merge, usr_merge};
 pub use path::{PathError, TreePath};
 pub use tar::{Archive, Member, SPARSE_MAX, TIMESTAMP, TarError, from_tar, write_tar};
 
-/// Permission bits of a directory that nobody described.
+/// Permission bits of a directory without an entry of its own.
 pub const DIRECTORY_MODE: u32 = 0o755;
 
 /// One name in a tree.
@@ -114,7 +114,7 @@ impl Tree {
 
     /// Puts an entry in, in place of one that had the path; missing parents are made, mode 0755.
     ///
-    /// What stood below a path that stops being a directory goes. A parent that is no directory is
+    /// What stood below a path that stops being a directory goes. A parent that is not a directory is
     /// replaced by one: the later entry wins, as when a tar is unpacked.
     pub fn insert(&mut self, path: TreePath, entry: Entry) {
         self.make_parents(&path);

@@ -10,7 +10,7 @@ use crate::cli::cluster::topology_file;
 use crate::settings::{BuildSettings, ClusterSettings, Settings};
 use crate::ui;
 use xc_cluster::ClusterName;
-use xc_overlay::manifest::test::{Case, Where};
+use xc_overlay::manifest::test::{Case, NodeSelector};
 use xc_overlay::plan::Planned;
 use xc_topology::Topology;
 use xc_topology::address::Role;
@@ -132,9 +132,9 @@ fn with_counts(mut settings: Settings, topology: &Topology, cases: &[&Case]) -> 
         (&ClusterSettings::routers, Role::Router),
         (&ClusterSettings::testers, Role::Tester),
     ] {
-        let needed = |place: &Where| match place {
-            Where::Node(node) if node.role() == role => 1 + node.number() - role.first(),
-            Where::Role(of) if *of == role => 1,
+        let needed = |place: &NodeSelector| match place {
+            NodeSelector::Node(node) if node.role() == role => 1 + node.number() - role.first(),
+            NodeSelector::Role(of) if *of == role => 1,
             _ => 0,
         };
         let needed = cases.iter().flat_map(|c| &c.nodes).map(needed).max().unwrap_or(0);

@@ -13,7 +13,7 @@ use crate::tree::{Blob, Pieces};
 
 /// The longest name or list of attributes of an entry, in bytes.
 const LONG_MAX: u64 = 1 << 20;
-/// More names than that are a bomb: the tree of a whole distribution has a tenth.
+/// More names than that are a decompression bomb: the tree of a whole distribution has a tenth.
 const ENTRIES_MAX: u64 = 2_000_000;
 
 /// Types of members, as POSIX and GNU tar have them.

@@ -9,7 +9,7 @@ use super::pax::{Records, decimal, padded};
 use crate::tree::Pieces;
 use xc_iso::Extent;
 
-/// More pieces than that are a bomb: each takes more than its bytes in memory.
+/// More pieces than that are a decompression bomb: each takes more than its bytes in memory.
 const PIECES_MAX: usize = 1 << 20;
 
 /// The map of a sparse file.

@@ -41,7 +41,7 @@ impl Format {
 
 /// What an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct ImageInfo {
     /// Its format.
     pub format: Format,
     /// Whether it is a base image of ours.
@@ -52,11 +52,11 @@ pub struct Look {
     pub size: u64,
 }
 
-/// Looks at an image.
+/// Finds out what an image is.
 ///
 /// # Errors
 /// When it can't be read. A qcow2 disk that can't be looked into boots by itself and is not ours.
-pub fn look(path: &Path) -> Result<Look> {
+pub fn probe(path: &Path) -> Result<ImageInfo> {
     let file = fs::File::open(path)?.into_parts().0;
     let mut magic = [0; 4];
     let qcow2 = file.read_exact_at(&mut magic, 0).is_ok() && magic == *MAGIC;
@@ -67,7 +67,7 @@ pub fn look(path: &Path) -> Result<Look> {
         }
         .or_else(|e| match e.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::Other => {
-                Ok(Look { format: Format::Qcow2, base: false, boots: true, size: 0 })
+                Ok(ImageInfo { format: Format::Qcow2, base: false, boots: true, size: 0 })
             }
             _ => Err(e),
         })
@@ -77,10 +77,10 @@ pub fn look(path: &Path) -> Result<Look> {
     seen.with_context(|| format!("can't read the image `{}`", path.display()))
 }
 
-fn within<I: Input>(disk: &I, format: Format) -> io::Result<Look> {
+fn within<I: Input>(disk: &I, format: Format) -> io::Result<ImageInfo> {
     let size = disk.size()?;
     let read = |at: u64, bytes: &mut [u8]| match disk.read_exact_at(bytes, at) {
-        // A short file is no disk of either kind.
+        // A short file is not a disk of either kind.
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         other => other.map(|()| true),
     };
@@ -89,5 +89,5 @@ fn within<I: Input>(disk: &I, format: Format) -> io::Result<Look> {
     let mut signature = [0; 2];
     let signed = read(SIGNATURE_AT, &mut signature)?;
     let base = has_id && String::from_utf8_lossy(&id).trim_end() == VOLUME_ID;
-    Ok(Look { format, base, boots: signed && signature == SIGNATURE, size })
+    Ok(ImageInfo { format, base, boots: signed && signature == SIGNATURE, size })
 }

@@ -2,7 +2,7 @@
 //! the same records.
 //!
 //! A place is a directory with a name (`OVERLAY`, `HOME`, `ARCHIVE` …). What is in it is written
-//! `$NAME/rest`; where places lie in each other, the innermost counts. How one comes to a place (the
+//! `$NAME/rest`; where roots lie in each other, the innermost counts. How one comes to a place (the
 //! directories above it, links among them) is of no account.
 
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// A directory with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct PathRoot {
     name: String,
     /// As the script sees it.
     given: PathBuf,
@@ -19,26 +19,27 @@ struct Place {
     real: PathBuf,
 }
 
-/// The places of one run, the innermost first.
+/// The roots of one run, the innermost first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places(Vec<Place>);
+pub struct PathRoots(Vec<PathRoot>);
 
-impl Places {
-    /// Places by name; of those that are one directory, the first counts.
+impl PathRoots {
+    /// PathRoots by name; of those that are one directory, the first counts.
     pub fn new(list: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
         let place = |(name, given): (String, PathBuf)| {
             let real = given.canonicalize().unwrap_or_else(|_| given.clone());
-            Place { name, given, real }
+            PathRoot { name, given, real }
         };
-        let fits = |p: &Place| p.given.is_absolute() && p.given.parent().is_some();
-        let mut places: Vec<Place> = list.into_iter().map(place).filter(fits).collect();
-        places.sort_by_key(|p| std::cmp::Reverse(p.real.components().count()));
-        Self(places)
+        let fits = |p: &PathRoot| p.given.is_absolute() && p.given.parent().is_some();
+        let mut roots: Vec<PathRoot> = list.into_iter().map(place).filter(fits).collect();
+        roots.sort_by_key(|p| std::cmp::Reverse(p.real.components().count()));
+        Self(roots)
     }
 
     /// The name of a path without links.
     pub fn name(&self, path: &Path) -> String {
-        let below = |p: &Place| path.strip_prefix(&p.real).ok().map(|rest| (p.name.clone(), rest));
+        let below =
+            |p: &PathRoot| path.strip_prefix(&p.real).ok().map(|rest| (p.name.clone(), rest));
         match self.0.iter().find_map(below) {
             Some((name, rest)) if rest == Path::new("") => format!("${name}"),
             Some((name, rest)) => format!("${name}/{}", escaped(rest)),
@@ -56,7 +57,7 @@ impl Places {
 
     /// Where a walk along a path starts: at the place that it leads through, and what is left to go.
     pub fn start<'a>(&self, path: &'a Path) -> (PathBuf, &'a Path) {
-        let through = |p: &Place| {
+        let through = |p: &PathRoot| {
             let rest = path.strip_prefix(&p.given).or_else(|_| path.strip_prefix(&p.real)).ok()?;
             Some((p.real.clone(), rest))
         };
@@ -75,11 +76,11 @@ impl Places {
         self.0.iter().any(|p| p.real.starts_with(path) || p.given.starts_with(path))
     }
 
-    /// A variable's value with places by name: a path, or several with colons between them.
+    /// A variable's value with roots by name: a path, or several with colons between them.
     pub fn value(&self, text: &str) -> String {
         let part = |part: &str| {
             let path = Path::new(part);
-            let named = |p: &Place| {
+            let named = |p: &PathRoot| {
                 let rest =
                     path.strip_prefix(&p.given).or_else(|_| path.strip_prefix(&p.real)).ok()?;
                 let rest = rest.to_string_lossy();
@@ -151,10 +152,10 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
-    use super::Places;
+    use super::PathRoots;
 
-    fn places() -> Places {
-        Places::new([
+    fn roots() -> PathRoots {
+        PathRoots::new([
             ("HOME".into(), "/nowhere/h".into()),
             ("OVERLAY".into(), "/nowhere/h/ovl/o".into()),
             ("WORK".into(), "/nowhere/w".into()),
@@ -172,10 +173,10 @@ mod tests {
             (Path::new("/nowhere/hx"), "/nowhere/hx"),
             (odd, r"$WORK/a\\x\xff"),
         ] {
-            assert_eq!(places().name(path), name);
-            assert_eq!(places().path(name).as_deref(), Some(path), "{name}");
+            assert_eq!(roots().name(path), name);
+            assert_eq!(roots().path(name).as_deref(), Some(path), "{name}");
         }
-        assert_eq!(places().path("$GONE/x"), None);
+        assert_eq!(roots().path("$GONE/x"), None);
     }
 
     #[test]
@@ -186,18 +187,18 @@ mod tests {
             ("a,b", "a,b"),
             ("", ""),
         ] {
-            assert_eq!(places().value(value), expected);
+            assert_eq!(roots().value(value), expected);
         }
     }
 
     #[test]
     fn walks_start_at_the_place() {
-        let places = places();
-        let (start, rest) = places.start(Path::new("/nowhere/h/ovl/o/a/b"));
+        let roots = roots();
+        let (start, rest) = roots.start(Path::new("/nowhere/h/ovl/o/a/b"));
         assert_eq!((start.as_path(), rest), (Path::new("/nowhere/h/ovl/o"), Path::new("a/b")));
-        let (start, rest) = places.start(Path::new("/etc/x"));
+        let (start, rest) = roots.start(Path::new("/etc/x"));
         assert_eq!((start.as_path(), rest), (Path::new("/"), Path::new("etc/x")));
-        assert!(places.is_on_the_way(Path::new("/nowhere")));
-        assert!(!places.is_on_the_way(Path::new("/nowhere/h/ovl/o/x")));
+        assert!(roots.is_on_the_way(Path::new("/nowhere")));
+        assert!(!roots.is_on_the_way(Path::new("/nowhere/h/ovl/o/x")));
     }
 }

@@ -1,111 +1,15 @@
-//! What is at a path, and by which links one comes there.
+//! Where a path leads, and through which links.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::OnceLock;
 
-use super::places::Places;
+use super::found::Found;
+use super::path_roots::PathRoots;
 
 /// How many links the kernel follows in one path.
 const LINKS_MAX: usize = 40;
-/// The bits of a mode that chmod(1) sets.
-const PERMISSIONS: u32 = 0o7777;
-
-/// What a file is, but for its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meta {
-    /// Permissions and set-id bits.
-    pub mode: u32,
-    /// User and group; those of this process count as root's, as in a layer.
-    pub owner: (u32, u32),
-    /// What changes when anything is written: inode, size, times of change in nanoseconds.
-    pub stamp: Stamp,
-}
-
-/// What changes when a file is written; remembered so that its content need not be read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Stamp {
-    /// Inode.
-    pub inode: u64,
-    /// Bytes.
-    pub size: u64,
-    /// Time of the content's change, nanoseconds since 1970.
-    pub modified: i64,
-    /// Time of any change, nanoseconds since 1970; nobody can set it.
-    pub changed: i64,
-}
-
-/// What is at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// Nothing, or nothing that we may see.
-    Missing,
-    /// A regular file.
-    File(Meta),
-    /// A directory.
-    Directory(Meta),
-    /// A symbolic link, with its text.
-    Link(PathBuf),
-    /// A device, pipe or socket.
-    Other(Meta),
-}
-
-impl Found {
-    /// What is at a path itself, without following a link there.
-    pub fn at(path: &Path) -> Self {
-        let Ok(meta) = std::fs::symlink_metadata(path) else { return Self::Missing };
-        let kind = meta.file_type();
-        if kind.is_symlink() {
-            return std::fs::read_link(path).map_or(Self::Missing, Self::Link);
-        }
-        let found = Meta::of(&meta);
-        if kind.is_file() {
-            Self::File(found)
-        } else if kind.is_dir() {
-            Self::Directory(found)
-        } else {
-            Self::Other(found)
-        }
-    }
-
-    /// Whether something is there.
-    pub fn exists(&self) -> bool {
-        *self != Self::Missing
-    }
-}
-
-impl Meta {
-    fn of(meta: &std::fs::Metadata) -> Self {
-        let (uid, gid) = own_ids();
-        let own = |id: u32, ours: u32| if id == ours { 0 } else { id };
-        Self {
-            mode: meta.mode() & PERMISSIONS,
-            owner: (own(meta.uid(), uid), own(meta.gid(), gid)),
-            stamp: Stamp {
-                inode: meta.ino(),
-                size: meta.len(),
-                modified: nanoseconds(meta.mtime(), meta.mtime_nsec()),
-                changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
-            },
-        }
-    }
-}
-
-/// Our user and group. The kernel is asked once: a look at a file is made for every call of a script.
-fn own_ids() -> (u32, u32) {
-    static IDS: OnceLock<(u32, u32)> = OnceLock::new();
-    *IDS.get_or_init(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()))
-}
-
-/// Times as file systems have them, in one number.
-pub fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
-}
-
 /// Where a path leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -120,19 +24,19 @@ pub struct Resolved {
 
 /// Follows paths, and remembers the directories it went through.
 #[derive(Debug, Default)]
-pub struct Eye {
+pub struct PathResolver {
     /// Directories as they were named, letter by letter, and as they are.
     known: HashMap<OsString, PathBuf>,
     /// Links and directories that walks went through.
     walked: HashSet<PathBuf>,
 }
 
-impl Eye {
+impl PathResolver {
     /// Follows a path to its end; `follow` a link at the end as well.
-    pub fn resolve(&mut self, path: &Path, follow: bool, places: &Places) -> Resolved {
+    pub fn resolve(&mut self, path: &Path, follow: bool, roots: &PathRoots) -> Resolved {
         let follow = follow || path.as_os_str().as_bytes().ends_with(b"/");
         let Some((directory, name)) = split(path) else {
-            return self.walk(path, follow, places);
+            return self.walk(path, follow, roots);
         };
         if let Some(real) = self.known.get(directory) {
             let path = real.join(name);
@@ -141,7 +45,7 @@ impl Eye {
                 return Resolved { links: Vec::new(), path, found };
             }
         }
-        let resolved = self.walk(path, follow, places);
+        let resolved = self.walk(path, follow, roots);
         // A link at the end leads elsewhere: only what was no link shows where the directory is.
         if resolved.path.file_name() == Some(name) && resolved.found.exists() {
             let real = resolved.path.parent().unwrap_or(Path::new("/"));
@@ -160,8 +64,8 @@ impl Eye {
         }
     }
 
-    fn walk(&mut self, path: &Path, follow: bool, places: &Places) -> Resolved {
-        let (mut at, rest) = places.start(path);
+    fn walk(&mut self, path: &Path, follow: bool, roots: &PathRoots) -> Resolved {
+        let (mut at, rest) = roots.start(path);
         let mut left: VecDeque<OsString> = parts(rest).collect();
         let mut links = Vec::new();
         let mut found = None;
@@ -195,7 +99,7 @@ impl Eye {
                     found = Some(Found::Directory(meta));
                 }
                 other if left.is_empty() => found = Some(other),
-                // Nothing is below what is no directory.
+                // Nothing is below what is not a directory.
                 _ => {
                     at.extend(left.drain(..));
                     found = Some(Found::Missing);
@@ -238,39 +142,14 @@ fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     })
 }
 
-/// The names in a directory with their kinds, in order: what a listing shows.
-///
-/// # Errors
-/// When it can't be read.
-pub fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let letter = if kind.is_dir() {
-            b'd'
-        } else if kind.is_symlink() {
-            b'l'
-        } else if kind.is_file() {
-            b'f'
-        } else {
-            b'o'
-        };
-        let mut name = vec![letter];
-        name.extend(entry.file_name().as_bytes());
-        names.push(name);
-    }
-    names.sort();
-    Ok(names)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
     use std::path::Path;
 
-    use super::{Eye, Found, Places, is_in, names, split};
+    use super::super::found::names;
+    use super::{Found, PathResolver, PathRoots, is_in, split};
 
     #[test]
     fn links_are_followed_one_by_one_and_forgotten_when_removed() {
@@ -281,22 +160,25 @@ mod tests {
         std::fs::write(root.join("a/b/f"), "x").unwrap();
         symlink("a", root.join("l")).unwrap();
         symlink("../l/b/f", root.join("c/m")).unwrap();
-        let places = Places::new([("P".into(), root.clone())]);
-        let mut eye = Eye::default();
-        let found = eye.resolve(&root.join("c/m"), true, &places);
+        let roots = PathRoots::new([("P".into(), root.clone())]);
+        let mut resolver = PathResolver::default();
+        let found = resolver.resolve(&root.join("c/m"), true, &roots);
         assert_eq!(found.path, root.join("a/b/f"));
-        let links: Vec<_> = found.links.iter().map(|(l, t)| (places.name(l), t.to_str())).collect();
+        let links: Vec<_> = found.links.iter().map(|(l, t)| (roots.name(l), t.to_str())).collect();
         assert_eq!(links, [("$P/c/m".into(), Some("../l/b/f")), ("$P/l".into(), Some("a"))]);
-        let kept = eye.resolve(&root.join("c/m"), false, &places);
+        let kept = resolver.resolve(&root.join("c/m"), false, &roots);
         assert_eq!(kept.found, Found::Link("../l/b/f".into()));
 
         for _ in 0..2 {
-            assert_eq!(eye.resolve(&root.join("l/b/f"), true, &places).path, root.join("a/b/f"));
+            assert_eq!(
+                resolver.resolve(&root.join("l/b/f"), true, &roots).path,
+                root.join("a/b/f")
+            );
         }
         std::fs::remove_file(root.join("l")).unwrap();
         symlink("c", root.join("l")).unwrap();
-        eye.forget(&root.join("l"));
-        let found = eye.resolve(&root.join("l/b/f"), true, &places);
+        resolver.forget(&root.join("l"));
+        let found = resolver.resolve(&root.join("l/b/f"), true, &roots);
         assert_eq!((found.path, found.found), (root.join("c/b/f"), Found::Missing));
     }
 
@@ -306,15 +188,15 @@ mod tests {
         let root = dir.path().canonicalize().unwrap();
         symlink("o", root.join("o")).unwrap();
         std::fs::write(root.join("f"), "").unwrap();
-        let places = Places::default();
-        let mut eye = Eye::default();
-        let mut look = |p: &str| eye.resolve(&root.join(p), true, &places).found;
+        let roots = PathRoots::default();
+        let mut resolver = PathResolver::default();
+        let mut look = |p: &str| resolver.resolve(&root.join(p), true, &roots).found;
         assert!(matches!(look("o"), Found::Link(_)));
         assert_eq!(look("f/x/y"), Found::Missing);
         assert!(matches!(look("none/../f"), Found::Missing));
         assert!(matches!(look("./../"), Found::Directory(_)));
         symlink("/dev/stderr", root.join("e")).unwrap();
-        let of_script = eye.resolve(&root.join("e"), true, &places);
+        let of_script = resolver.resolve(&root.join("e"), true, &roots);
         assert_eq!(of_script.path, Path::new("/proc/self/fd/2"), "and not what we have there");
     }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::places::Places;
+use super::path_roots::PathRoots;
 use super::variables::GENERAL;
 use super::watch::Ignored;
 use crate::Params;
 use crate::params::is_passed;
 use xc_store::store::{Directory, Store, StoreLayout};
 
-/// Variables that are places, besides those of the search path.
+/// Variables that are roots, besides those of the search path.
 const PLACES: &[&str] =
     &["ARCHIVE", "KERNELDIR", "GOPATH", "DISKIM", "XCLUSTER_HOME", "XCLUSTER_WORKSPACE", "HOME"];
 /// Variables that a script gets and that decide nothing: its own directory, and the program whose
@@ -21,9 +21,9 @@ pub const USER: &str = "USER";
 
 /// One overlay's script on this machine, for this user.
 #[derive(Debug)]
-pub struct Scene {
+pub struct RunContext {
     /// Directories by name.
-    pub places: Places,
+    pub roots: PathRoots,
     /// The variables of the script, but for those that decide nothing.
     variables: BTreeMap<String, String>,
     store: PathBuf,
@@ -31,13 +31,13 @@ pub struct Scene {
     program: Option<PathBuf>,
 }
 
-impl Scene {
-    /// The scene of an overlay.
+impl RunContext {
+    /// The context of an overlay.
     pub fn of(directory: &Path, params: &Params, store: &Store) -> Self {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let carried = store.directory(Directory::Embedded);
         let mut list = vec![("OVERLAY".to_owned(), directory.to_path_buf())];
-        for (at, place) in params.search.places.iter().enumerate() {
+        for (at, place) in params.search.directories.iter().enumerate() {
             let ours = place.starts_with(&carried);
             let name = if ours { "CARRIED".to_owned() } else { format!("OVLPATH.{at}") };
             list.push((name, place.clone()));
@@ -49,7 +49,7 @@ impl Scene {
         variables.insert("PATH".into(), params.programs.to_string_lossy().into_owned());
         variables.retain(|name, _| !OURS.contains(&name.as_str()));
         Self {
-            places: Places::new(list),
+            roots: PathRoots::new(list),
             variables,
             store: real(store.layout().root()),
             carried: real(&carried),
@@ -61,7 +61,7 @@ impl Scene {
     pub fn ignored(&self, work: &Path) -> Ignored {
         let work = work.canonicalize().unwrap_or_else(|_| work.to_path_buf());
         let store = StoreLayout::new(&self.store);
-        let mut but = self.places.roots();
+        let mut but = self.roots.roots();
         but.retain(|place| place.starts_with(&self.store));
         but.push(self.carried.clone());
         Ignored {
@@ -75,11 +75,11 @@ impl Scene {
         }
     }
 
-    /// A variable as it counts: with places by name.
+    /// A variable as it counts: with roots by name.
     pub fn variable(&self, name: &str) -> Option<String> {
         let value = self.variables.get(name)?;
         // Whose name it is counts only where it shows.
-        Some(if name == USER { format!("${USER}") } else { self.places.value(value) })
+        Some(if name == USER { format!("${USER}") } else { self.roots.value(value) })
     }
 
     /// The names of all variables.
@@ -100,13 +100,13 @@ impl Scene {
 
     /// The value of what shows in results: a place's path, or the user's name.
     pub fn shown(&self, name: &str) -> Option<String> {
-        if name == USER { self.user().map(ToOwned::to_owned) } else { self.places.given(name) }
+        if name == USER { self.user().map(ToOwned::to_owned) } else { self.roots.given(name) }
     }
 
     /// A path of a trace for people: in the overlay relative, else absolute.
     pub fn label(&self, path: &str) -> String {
         let local = path.strip_prefix("$OVERLAY/").map(ToOwned::to_owned);
-        let full = || self.places.path(path).map(|p| p.display().to_string());
+        let full = || self.roots.path(path).map(|p| p.display().to_string());
         local.or_else(full).unwrap_or_else(|| path.to_owned())
     }
 }
