@@ -14,12 +14,14 @@
 //! apt's words are read in the C locale. Errors of the network are distinguished from a package that
 //! is gone, as the way on is another.
 
+mod answers;
+
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use self::answers::{out_of_space, parse_uris, quoted_after, unreachable, versions_not_found};
 use super::lock::Package;
-use xc_store::key::Digest;
 use xc_sys::exec::{Exec, ExecError};
 
 /// Why apt gave no packages.
@@ -225,122 +227,5 @@ fn preferences(pins: &[&Package]) -> String {
     pins.iter().map(pin).collect()
 }
 
-/// Reads `--print-uris`: lines of `'URI' file size SHA256:digest`. The address is left out.
-fn parse_uris(answer: &str) -> Result<Vec<Package>, AptError> {
-    let lines = answer.lines().filter(|l| l.starts_with('\''));
-    lines.map(|l| parse_uri(l).ok_or_else(|| AptError::Answer(without_address(l)))).collect()
-}
-
-fn parse_uri(line: &str) -> Option<Package> {
-    let (_, rest) = line.rsplit_once("' ")?;
-    let mut words = rest.split(' ');
-    let (file, size, hash) = (words.next()?, words.next()?, words.next()?);
-    // name_version_architecture.deb; a colon in the version is written %3a.
-    let mut parts = file.strip_suffix(".deb")?.split('_');
-    let (name, version, architecture) = (parts.next()?, parts.next()?, parts.next()?);
-    let digest: Digest = hash.strip_prefix("SHA256:")?.parse().ok()?;
-    Some(Package {
-        name: name.to_owned(),
-        version: version.replace("%3a", ":"),
-        architecture: architecture.to_owned(),
-        file: file.to_owned(),
-        size: size.parse().ok()?,
-        sha256: digest,
-    })
-}
-
-fn without_address(line: &str) -> String {
-    line.rsplit_once("' ").map_or(line, |(_, rest)| rest).to_owned()
-}
-
-/// The words (without quotes) that follow a beginning, one per line that has it.
-fn quoted_after<'w>(words: &'w str, start: &'static str) -> impl Iterator<Item = &'w str> {
-    let named = move |l: &'w str| l.strip_prefix(start)?.split_whitespace().next();
-    words.lines().filter_map(named).map(|name| name.trim_matches('\''))
-}
-
-/// The packages of lines like `E: Version '9' for 'jq' was not found`.
-fn versions_not_found(words: &str) -> Vec<String> {
-    let parse = |line: &str| {
-        let rest = line.strip_prefix("E: Version '")?;
-        let (version, rest) = rest.split_once("' for '")?;
-        let (name, _) = rest.split_once("' was not found")?;
-        Some(format!("{name}={version}"))
-    };
-    words.lines().filter_map(parse).collect()
-}
-
-fn unreachable(words: &str) -> bool {
-    const SIGNS: &[&str] = &[
-        "Temporary failure resolving",
-        "Could not resolve",
-        "Could not connect",
-        "Cannot initiate the connection",
-        "Connection failed",
-        "Connection timed out",
-        "Unable to connect",
-        "Network is unreachable",
-    ];
-    SIGNS.iter().any(|sign| words.contains(sign))
-}
-
-fn out_of_space(words: &str) -> bool {
-    words.contains("enough free space") || words.contains("No space left on device")
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{configuration, parse_uris, preferences, unreachable, versions_not_found};
-
-    const HASH: &str = "44ac9aaae0105bca66ea4d457852bf97020ccab33d5c088b0e5c8668891290a0";
-
-    #[test]
-    fn answers_are_read_without_their_address() {
-        let answer = format!(
-            "Reading…\n'http://archive.example/pool/b/busybox_1%3a1.35.0-4+b1_amd64.deb' \
-             busybox_1%3a1.35.0-4+b1_amd64.deb 928188 SHA256:{HASH}\n"
-        );
-        let packages = parse_uris(&answer).unwrap();
-        assert_eq!(packages[0].id(), "busybox=1:1.35.0-4+b1");
-        assert_eq!(packages[0].architecture, "amd64");
-        assert_eq!((packages.len(), packages[0].size), (1, 928_188));
-        let md5 = "'http://archive.example/x' x_1_all.deb 1 MD5Sum:00\n";
-        let error = parse_uris(md5).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"can't read apt's answer: `x_1_all.deb 1 MD5Sum:00`");
-    }
-
-    #[test]
-    fn apt_is_told_to_stay_in_its_directory() {
-        let text = configuration(Path::new("/s/apt"), "amd64");
-        let outside = |l: &&str| l.starts_with("Dir::") && !l.contains("\"/s/apt/");
-        assert_eq!(text.lines().filter(outside).count(), 0, "{text}");
-        for line in [
-            "Dir::State::status \"/s/apt/status\";",
-            "APT::Sandbox::User \"\";",
-            "Acquire::ForceHash \"SHA256\";",
-            "#clear APT::Architectures;",
-            "APT::Architectures { \"amd64\"; };",
-            "#clear DPkg::Post-Invoke;",
-        ] {
-            assert!(text.lines().any(|l| l == line), "{line} in {text}");
-        }
-        let answer = format!("'u' a_1_all.deb 1 SHA256:{HASH}\n");
-        let packages = parse_uris(&answer).unwrap();
-        insta::assert_snapshot!(preferences(&[&packages[0]]), @"
-        Package: a
-        Pin: version 1
-        Pin-Priority: 990
-        ");
-    }
-
-    #[test]
-    fn errors_are_told_apart() {
-        let words =
-            "E: Version '9' for 'jq' was not found\nE: Version '7' for 'kmod' was not found";
-        assert_eq!(versions_not_found(words), ["jq=9", "kmod=7"]);
-        assert!(unreachable("E: Failed to fetch … Temporary failure resolving 'archive.example'"));
-        assert!(!unreachable("E: Version '9' for 'jq' was not found"));
-    }
-}
+mod tests;
