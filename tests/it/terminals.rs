@@ -46,7 +46,7 @@ fn followers_and_watchers_end_with_the_cluster() {
     let mut first = Viewer::start(&workspace, "console 1");
     first.until("vm-001 / >");
     let mut watcher = Viewer::start(&workspace, "console 1");
-    watcher.until("Somebody else types on this console; you watch.");
+    watcher.until("Another user types on this console; you only watch.");
     first.types(DETACH);
     assert!(first.ended().success());
     let follow = ["logs", "1", "-f"];
@@ -72,7 +72,7 @@ fn one_types_on_a_console_and_others_watch() {
     first.until("ty2ped");
     let [mut second, mut third] = [(); 2].map(|()| Viewer::start(workspace, "console 1"));
     for watcher in [&mut second, &mut third] {
-        watcher.until("Somebody else types on this console; you watch.");
+        watcher.until("Another user types on this console; you only watch.");
         watcher.until("ty2ped");
     }
     // Once it has ended, all that was typed there was read.

@@ -1,9 +1,9 @@
 //! A node's serial console: what was and is written to it, and typing on it.
 //!
-//! qemu serves one client of the console's socket at a time, and writes all output to a log beside
-//! it. So what is shown comes from the log, for any number of viewers alike, and the socket is only
+//! qemu serves one client of the console's socket at a time, and writes all output to a log as
+//! well. So what is shown comes from the log, for any number of viewers alike, and the socket is only
 //! for typing: the first viewer has it, and a lock that tells the others so; they watch. Connecting
-//! anew for each key would not do: qemu throws away what it has not read when a client hangs up.
+//! again for each key would not do: qemu throws away what it has not read when a client hangs up.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -94,7 +94,7 @@ pub fn attach(
     wait_for_socket(&cluster, &files.console, &held)?;
     let keyboard = Keyboard::take(&**host, &files.console)?;
     if keyboard.is_none() {
-        output(b"Somebody else types on this console; you watch.\n");
+        output(b"Another user types on this console; you only watch.\n");
     }
     output(format!("{}\n", end_of(&**host, &files.console_log, PAST)).as_bytes());
     let _raw = Raw::set(input)?;

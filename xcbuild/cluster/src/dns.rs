@@ -19,7 +19,7 @@ use super::{corefile, helper};
 const ANSWER: Duration = Duration::from_secs(1);
 /// In the third byte of a DNS message (RFC 1035 section 4.1.1).
 const IS_ANSWER: u8 = 0x80;
-/// The version of the server, `version.bind` of class CH: whatever it says, it asks nobody else.
+/// The version of the server, `version.bind` of class CH: whatever it says, it asks no other server.
 const QUESTION: &[u8] =
     b"xb\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
 /// What its log is named after.
@@ -55,7 +55,7 @@ pub(super) fn answers(port: u16) -> bool {
         socket.set_read_timeout(Some(ANSWER))?;
         socket.send(QUESTION)?;
         let mut answer = [0; 512];
-        // Where nobody listens, the kernel says so at once.
+        // Where no server listens, the kernel says so at once.
         let got = socket.recv(&mut answer)?;
         Ok(got >= 12 && answer[..2] == QUESTION[..2] && answer[2] & IS_ANSWER != 0)
     };

@@ -20,7 +20,7 @@ pub fn changed(
     input: Option<BorrowedFd<'_>>,
     deadline: Instant,
 ) -> Result<bool> {
-    // Made anew for each wait: a cluster that is started again has a new directory.
+    // Made for each wait: a cluster that is started again has a new directory.
     let (root, own) = (run.root().to_path_buf(), run.path());
     let there: Vec<_> = [&root, &own].into_iter().filter(|d| d.exists()).collect();
     let there: Vec<_> = there.into_iter().map(std::path::PathBuf::as_path).collect();

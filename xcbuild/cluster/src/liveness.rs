@@ -20,7 +20,7 @@ use xc_topology::address::NodeId;
 use xc_vm::command::Paths;
 use xc_vm::process::Held;
 
-/// A node that died while somebody waited for its answer.
+/// A node that died while its answer was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{node} has died: {reason}; {logs} shows its console",
@@ -100,7 +100,7 @@ impl Drop for LivenessMonitor {
     }
 }
 
-/// Watches until the node has died, and gives the reason, or until nobody wants to know.
+/// Watches until the node has died, and gives the reason, or until the monitor is dropped.
 fn watched(
     host: &dyn NodeHost,
     held: &Held,

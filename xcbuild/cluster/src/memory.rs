@@ -2,7 +2,7 @@
 //!
 //! A node's memory is taken from the host only as it is touched, so what the host has available now
 //! is partly promised already, to nodes that have yet to touch theirs. Clusters that fit on paper
-//! beside those of the user's that run, fit; one that doesn't might, until the host kills something.
+//! next to those of the user's that run, fit; one that doesn't might, until the host kills something.
 //! That is refused, or waited for, unless the user says otherwise.
 
 use std::fmt;
@@ -22,7 +22,7 @@ use xc_vm::process::{Held, ProcessId};
 /// telling.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What a qemu needs beside its node's memory, in MiB: its program, device state, and the code that
+/// What a qemu needs besides its node's memory, in MiB: its program, device state, and the code that
 /// it has translated (measured after a boot).
 fn qemu_mib(accel: Accel) -> u64 {
     match accel {

@@ -109,7 +109,7 @@ impl RunDir {
     /// Makes the directory, for its owner alone.
     ///
     /// # Errors
-    /// When it can't be made, or what is there belongs to somebody else.
+    /// When it can't be made, or what is there belongs to another user.
     pub fn create(&self) -> Result<()> {
         private_directory(&self.root)?;
         private_directory(&self.path())
@@ -136,7 +136,7 @@ impl RunDir {
     }
 }
 
-/// Makes a directory that nobody else may enter; one that is there must be ours.
+/// Makes a directory that no other user may enter; one that is there must be ours.
 pub(super) fn private_directory(path: &Path) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

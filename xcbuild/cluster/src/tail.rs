@@ -99,8 +99,8 @@ mod tests {
             file.write_all(written).unwrap();
             assert_eq!(tail.lines(), expected);
         }
-        std::fs::write(&path, "anew\n").unwrap();
-        assert_eq!(tail.lines(), ["anew"]);
+        std::fs::write(&path, "again\n").unwrap();
+        assert_eq!(tail.lines(), ["again"]);
         std::fs::write(&path, b"bc\n\n\xff\n").unwrap();
         assert_eq!(end_of(&*host, &path, 2), "bc\n\u{fffd}");
         assert_eq!(end_of(&*host, &dir.path().join("none"), 2), "");

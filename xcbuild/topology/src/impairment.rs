@@ -44,14 +44,14 @@ pub enum End {
 /// What a link does to packets, each way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ways {
+pub struct LinkImpairments {
     /// To what the node sends.
     pub sends: Netem,
     /// To what it receives.
     pub receives: Netem,
 }
 
-impl Ways {
+impl LinkImpairments {
     /// One of both, to change it.
     pub fn of_mut(&mut self, end: End) -> &mut Netem {
         match end {
@@ -62,7 +62,7 @@ impl Ways {
 }
 
 /// As people read it; empty where the link is sound.
-impl fmt::Display for Ways {
+impl fmt::Display for LinkImpairments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ways = [("out", &self.sends), ("in", &self.receives)];
         let bad = ways.iter().filter(|(_, netem)| !netem.is_sound());

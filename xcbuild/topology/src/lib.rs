@@ -27,7 +27,7 @@ pub mod route;
 pub mod show;
 
 pub use group::Group;
-pub use impairment::{Impairment, Netem, Ways};
+pub use impairment::{Impairment, LinkImpairments, Netem};
 pub use network::{Addressing, Network};
 pub use nodes::{Interface, Node, NodeError, Overrides};
 pub use parse::ParseError;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::address::{Mac, NetworkId, NodeId, Prefix, Role};
-use super::impairment::Ways;
+use super::impairment::LinkImpairments;
 use super::network::{DEFAULT_MTU, Network};
 use super::{Counts, Group, Topology};
 
@@ -71,7 +71,7 @@ pub struct Interface {
     /// MTU of the network, in bytes.
     pub mtu: u32,
     /// What the topology has the link do to packets.
-    pub impaired: Ways,
+    pub impaired: LinkImpairments,
 }
 
 /// Why a node can't be in a cluster.
@@ -154,8 +154,8 @@ impl Topology {
     }
 
     /// What the topology has a node's link do to packets.
-    fn impaired(&self, id: NodeId, network: NetworkId) -> Ways {
-        let mut ways = Ways::default();
+    fn impaired(&self, id: NodeId, network: NetworkId) -> LinkImpairments {
+        let mut ways = LinkImpairments::default();
         let hits = self.impairments.iter().filter(|i| i.network == network && i.nodes.contains(id));
         hits.for_each(|i| *ways.of_mut(i.end) = i.netem.clone());
         ways

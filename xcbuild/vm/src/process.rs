@@ -1,7 +1,7 @@
 //! A process that is known for certain, also by an xcbuild that did not start it.
 //!
 //! A number alone is not enough: once a process has ended, the kernel gives its number to another.
-//! Number and start time together are unique until the machine boots anew. To signal or wait, a
+//! Number and start time together are unique until the machine boots again. To signal or wait, a
 //! pidfd is opened first and the start time compared afterwards, so that what the pidfd holds is
 //! the process that was meant.
 //!

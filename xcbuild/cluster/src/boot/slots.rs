@@ -1,7 +1,7 @@
 //! Admission by processor: how many nodes boot at once on this host.
 //!
 //! More nodes that boot than the host has cores for only make each other slow. So there are boot
-//! slots, files beside the run directories, and a node boots while its xcbuild has locked one: of
+//! slots, files next to the run directories, and a node boots while its xcbuild has locked one: of
 //! however many clusters the user starts at once, no more nodes boot than one start would boot.
 //! Whoever waits for a slot watches the directory: a slot's file is written to when it is given
 //! back, and closed when its holder ends, however it ends.

@@ -26,7 +26,7 @@ const DUMP: &str = "xc-capture";
 const FIFO_SIZE: usize = 1 << 20;
 
 /// The number of this process's next dump: it may have several of one qemu, by recordings that follow
-/// each other or run beside each other.
+/// each other or run at once.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A dump in a qemu, removed when dropped.
@@ -111,7 +111,7 @@ impl Fifo {
         Ok(Self { path, file })
     }
 
-    /// The end to read from, once somebody writes.
+    /// The end to read from, once qemu writes.
     fn reader(&self) -> Result<File> {
         fcntl_setfl(&self.file, OFlags::empty()).context("can't read the FIFO")?;
         self.file.try_clone().context("can't read the FIFO")

@@ -9,7 +9,7 @@
 //! | | anything else | qemu's `filter-dump`, into a FIFO that we read |
 //!
 //! A reader that is killed takes nothing with it: qemu stops its dump, the helper ends, when they
-//! find nobody at the other end. What remains of the dump in qemu is removed by the next capture.
+//! find no reader at the other end. What remains of the dump in qemu is removed by the next capture.
 
 mod dump;
 mod point;
@@ -55,7 +55,7 @@ impl Opened {
         self.dumps.extend(other.dumps);
     }
 
-    /// Records all of them, beside other work.
+    /// Records all of them, in the background.
     ///
     /// # Errors
     /// When the kernel has no room for it.

@@ -20,7 +20,7 @@ use super::status::LinkStatus;
 use super::{ClusterError, ErrorKind};
 use xc_topology::address::{MAINTENANCE, NetworkId, NodeId};
 use xc_topology::impairment::End;
-use xc_topology::{Netem, Ways};
+use xc_topology::{LinkImpairments, Netem};
 
 /// What is wanted of a link.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ pub struct Change {
     pub clear: bool,
     /// The directions that `netem` is for.
     pub ends: Vec<End>,
-    /// What is set there, beside what is.
+    /// What is set there, in addition to what is.
     pub netem: Netem,
     /// Which settings are taken off there: their names in a topology file.
     pub off: Vec<&'static str>,
@@ -86,8 +86,8 @@ pub(super) fn restore(cluster: &mut LockedCluster, node: NodeId) -> Result<()> {
 }
 
 /// What a link is to do to packets, after a change.
-fn wanted(before: &Ways, change: &Change) -> Result<Ways> {
-    let mut ways = if change.clear { Ways::default() } else { before.clone() };
+fn wanted(before: &LinkImpairments, change: &Change) -> Result<LinkImpairments> {
+    let mut ways = if change.clear { LinkImpairments::default() } else { before.clone() };
     for end in &change.ends {
         let netem = ways.of_mut(*end);
         netem.merge(&change.netem);
@@ -116,7 +116,7 @@ fn refuse_unreachable(
     node: NodeId,
     network: NetworkId,
     change: &Change,
-    wanted: &Ways,
+    wanted: &LinkImpairments,
 ) -> Result<()> {
     if !change.clear && change.ends.is_empty() {
         return Ok(());
@@ -188,7 +188,7 @@ fn impair(
     cluster: &mut LockedCluster,
     node: NodeId,
     network: NetworkId,
-    (before, ways): (&Ways, &Ways),
+    (before, ways): (&LinkImpairments, &LinkImpairments),
 ) -> Result<()> {
     let script = script::script(cluster.interface(node, network)?.mac, network, before, ways);
     let said = cluster.said(node);
@@ -204,7 +204,7 @@ fn impair(
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, End, Netem, Ways, netdev, wanted};
+    use super::{Change, End, LinkImpairments, Netem, netdev, wanted};
     use crate::tests::{id, node_state};
     use xc_topology::fixture::node;
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn changes_add_up_until_cleared() {
-        let mut ways = Ways::default();
+        let mut ways = LinkImpairments::default();
         let rows = [
             (change(&[End::Node], netem(&[("delay", "50ms")]), &[]), "out: delay 50ms"),
             (

@@ -1,12 +1,12 @@
 //! The shell script by which a node's kernel impairs a link, and what its failure means. Pure.
 
 use xc_sys::exec::Output;
-use xc_topology::Ways;
+use xc_topology::LinkImpairments;
 use xc_topology::address::{Mac, NetworkId};
 use xc_topology::impairment::{inbound, inbound_link, queue};
 
 /// What the node's tools said, and what its kernel lacks if that is it.
-pub(super) fn why(output: &Output, ways: &Ways) -> String {
+pub(super) fn why(output: &Output, ways: &LinkImpairments) -> String {
     let text = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
     let lacks = ["Specified qdisc kind is unknown", "Unknown device type", "not found"];
     if !lacks.iter().any(|word| text.contains(word)) {
@@ -19,7 +19,12 @@ pub(super) fn why(output: &Output, ways: &Ways) -> String {
 }
 
 /// The shell script that does it in the node. Only queues that are ours are taken off.
-pub(super) fn script(mac: Mac, network: NetworkId, before: &Ways, ways: &Ways) -> String {
+pub(super) fn script(
+    mac: Mac,
+    network: NetworkId,
+    before: &LinkImpairments,
+    ways: &LinkImpairments,
+) -> String {
     let link = inbound_link(network);
     let mut lines = vec![
         "set -e; dev=".to_owned(),
@@ -56,7 +61,7 @@ pub(super) fn script(mac: Mac, network: NetworkId, before: &Ways, ways: &Ways) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Mac, NetworkId, Ways, script};
+    use super::{LinkImpairments, Mac, NetworkId, script};
     use xc_topology::Netem;
 
     fn netem(fields: &[(&str, &str)]) -> Netem {
@@ -67,13 +72,13 @@ mod tests {
 
     #[test]
     fn scripts_touch_only_queues_of_ours() {
-        let text = |before: &Ways, ways: &Ways| {
+        let text = |before: &LinkImpairments, ways: &LinkImpairments| {
             let script = script(Mac([0, 0, 0, 1, 2, 0xc9]), NetworkId(2), before, ways);
             // What finds the interface is the same for all.
             script.lines().skip(4).collect::<Vec<_>>().join("\n")
         };
-        let sound = Ways::default();
-        let bad = Ways {
+        let sound = LinkImpairments::default();
+        let bad = LinkImpairments {
             sends: netem(&[("delay", "50ms")]),
             receives: netem(&[("loss", "1%"), ("rate", "1mbit")]),
         };

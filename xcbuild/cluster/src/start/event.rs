@@ -1,4 +1,4 @@
-//! What a start tells while it goes on, what comes of it, and why there is none.
+//! What a start tells while it goes on, what comes of it, and why it is refused.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub enum Event {
     Queued(InsufficientMemory),
     /// A cluster of that name was running, or its remains were there, and is being ended.
     Stopping,
-    /// Somebody serves names at that port already; the nodes ask that server.
+    /// A DNS server is at that port already; the nodes ask that one.
     DnsThere(u16),
     /// The DNS proxy is bound to that port.
     Dns(u16),
-    /// An image has been made anew since the cluster was started.
+    /// An image has been made again since the cluster was started.
     Changed(PathBuf),
     /// A node's qemu was started.
     Launched(NodeId),
@@ -70,7 +70,7 @@ pub enum StartError {
         /// How many of its nodes are alive.
         alive: usize,
     },
-    /// Somebody starts or stops it right now.
+    /// Another xcbuild starts or stops it right now.
     #[error(
         "the cluster `{0}` is being started or stopped by another xcbuild; wait for it, or end it by {stop}",
         stop = .0.command("stop")

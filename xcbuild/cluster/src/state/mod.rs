@@ -71,7 +71,7 @@ pub struct State {
     pub net: UserNet,
     /// What carries its networks.
     pub network: Network,
-    /// The public half of the ssh key without which nobody gets in; anybody does if there is none.
+    /// The public half of the ssh key without which no user gets in; every user does if there is none.
     pub key: Option<String>,
     /// Where its logs are.
     pub logs: PathBuf,

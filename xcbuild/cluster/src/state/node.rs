@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use xc_topology::address::{Mac, NetworkId, Role};
-use xc_topology::{Interface, Node, Ways};
+use xc_topology::{Interface, LinkImpairments, Node};
 use xc_vm::port::{Carrier, Port};
 use xc_vm::process::ProcessId;
 
@@ -54,12 +54,12 @@ pub struct InterfaceState {
     /// Whether its link was taken down live.
     pub down: bool,
     /// What its link does to packets.
-    pub impaired: Ways,
+    pub impaired: LinkImpairments,
     /// How much the node had said when that was set live: what it says later is of another boot.
     /// `None` where the topology's own impairments hold, which the node sets itself.
     pub impaired_at: Option<u64>,
     /// What the topology has it do, and so every boot.
-    pub impaired_at_boot: Ways,
+    pub impaired_at_boot: LinkImpairments,
 }
 
 impl NodeState {

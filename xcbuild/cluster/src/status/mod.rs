@@ -14,7 +14,7 @@ use super::ClusterName;
 use super::network::HostPorts;
 use super::state::InterfaceState;
 use xc_net::user::UserNet;
-use xc_topology::Ways;
+use xc_topology::LinkImpairments;
 use xc_topology::address::{NetworkId, NodeId, Role};
 use xc_vm::command::Accel;
 use xc_vm::usage::Usage;
@@ -98,8 +98,8 @@ pub struct LinkStatus {
     /// Whether it was not taken down.
     pub up: bool,
     /// What it does to packets.
-    pub impaired: Ways,
-    /// The node has booted anew by itself since, and does that no more.
+    pub impaired: LinkImpairments,
+    /// The node has booted again by itself since, and does that no more.
     pub lost: bool,
 }
 

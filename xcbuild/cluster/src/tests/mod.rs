@@ -65,7 +65,7 @@ impl Bench {
         self.params.run.clone()
     }
 
-    /// The run directory of another cluster beside it.
+    /// The run directory of another cluster next to it.
     fn run_of(&self, name: &str) -> RunDir {
         RunDir::new(self.params.run.root(), &name.parse().unwrap(), &Reporter::silent()).unwrap()
     }
