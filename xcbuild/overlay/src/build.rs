@@ -18,15 +18,13 @@ use super::reason::{Reason, changes};
 use super::recipe::{Context, FORMAT, Ingredient, Recipe};
 use super::script::Script;
 use super::tarball;
-use xc_image::debian::Packages;
+use xc_image::debian::{ARCHITECTURE, Packages};
 use xc_report::timeline::span;
 use xc_store::key::{Digest, Key, KeyBuilder};
 use xc_store::store::{Action, BlobRef, Fact, Outcome, Store};
 use xc_store::tree::{Tree, write_tar};
 use xc_sys::{cancel, jobs};
 
-/// Debian's name of the nodes' architecture.
-pub(super) const ARCHITECTURE: &str = "amd64";
 /// How often a layer is built whose files change meanwhile.
 const ATTEMPTS: u32 = 3;
 /// The blob of an action that is the layer.

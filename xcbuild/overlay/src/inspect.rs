@@ -7,7 +7,7 @@ use super::build::{Layer, layers};
 use super::find::Source;
 use super::plan::{Planned, plan};
 use super::recipe::{Context, Origin, Recipe};
-use xc_image::debian::Packages;
+use xc_image::debian::{ARCHITECTURE, Packages};
 use xc_store::store::Store;
 use xc_store::tree::{Blob, Entry, Kind, Tree, TreePath, from_tar, merge, usr_merge};
 
@@ -21,7 +21,7 @@ pub fn show(name: &str, params: &Params, store: &Store) -> Result<Vec<Origin>> {
     if let (Source::Manifest(directory), Some(manifest)) =
         (&planned.overlay.source, &planned.manifest)
     {
-        let packages = Packages::new(store, &params.package_lock, super::build::ARCHITECTURE);
+        let packages = Packages::new(store, &params.package_lock, ARCHITECTURE);
         let context = Context { name, directory, manifest, params, packages: &packages };
         return Recipe::of(&context)?.origins();
     }

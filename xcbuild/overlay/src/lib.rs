@@ -33,6 +33,6 @@ mod variables;
 
 pub use find::{Overlay, Search, Source};
 pub use mkcdrom::mkcdrom;
-pub use params::Params;
+pub use params::{Params, Passed};
 pub use recipe::DEFAULT_TOPOLOGY;
 pub use variables::Variables;

@@ -8,10 +8,24 @@ use std::time::Duration;
 use super::Variables;
 use super::find::Search;
 
-/// Variables of the contract that scripts get as they are, besides those of `env`, `__name` and
-/// `xcluster_NAME`.
-const PASSED: &[&str] =
-    &["GOPATH", "HOME", "PREFIX", "SETUP", "TEST", "TOPOLOGY", "USER", "XOVLS", "XCLUSTER_HOOK"];
+/// Which variables scripts get as they are: those of options (`__name`) and of nodes
+/// (`xcluster_NAME`), and others of the contract.
+#[derive(Debug, Clone, Default)]
+pub struct Passed {
+    /// The others.
+    pub others: Vec<&'static str>,
+    /// Options that say how much is done at once, or how long it may take: nothing that comes out
+    /// depends on them, and scripts don't get them.
+    pub neutral: Vec<&'static str>,
+}
+
+impl Passed {
+    /// Whether scripts get a variable of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        let by_start = name.starts_with("__") || name.starts_with("xcluster_");
+        (self.others.contains(&name) || by_start) && !self.neutral.contains(&name)
+    }
+}
 
 /// All that overlays are built from, besides themselves.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +36,8 @@ pub struct Params {
     pub variables: Variables,
     /// What `tar` scripts get as their environment: the contract's variables, and no other.
     pub script_environment: BTreeMap<String, String>,
+    /// Which variables scripts get if they are set.
+    pub passed: Passed,
     /// `ARCHIVE`: where archives are.
     pub archive: PathBuf,
     /// `PATH`: where host programs are looked for.
@@ -35,12 +51,3 @@ pub struct Params {
     /// Whether scripts are run unwatched, and every time.
     pub untraced: bool,
 }
-
-/// Whether scripts get a variable of that name as it is.
-pub fn is_passed(name: &str) -> bool {
-    let by_start = name.starts_with("__") || name.starts_with("xcluster_");
-    (PASSED.contains(&name) || by_start) && !OF_BUILDING.contains(&name)
-}
-
-/// How much is done at once, and how long it may take, decides nothing that comes out.
-const OF_BUILDING: &[&str] = &["__jobs", "__script_timeout", "__unpack_max"];

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use xc_overlay::Passed;
+
 use super::definition::{Definition, Kind};
 use super::{Given, Settings, Variables, defaults, table};
 
-/// All that the contract passes into nodes begins so.
-const OF_NODES: &str = "xcluster_";
 /// The variables of options begin so.
 const OF_OPTIONS: &str = "__";
 /// The tool's own variables begin so. (`XCLUSTER` itself is the caller's.)
@@ -29,7 +29,8 @@ impl Settings {
     /// What overlays' scripts get: the contract's variables, and what is set besides.
     pub fn of_scripts(&self) -> BTreeMap<String, String> {
         let contract = self.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
-        let set = self.given.variables().iter().filter(|(name, _)| is_passed(name));
+        let passed = passed();
+        let set = self.given.variables().iter().filter(|(name, _)| passed.contains(name));
         let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
         contract.chain(set).collect()
     }
@@ -40,10 +41,12 @@ impl Settings {
     }
 }
 
-/// Whether overlays' scripts get a variable of that name as it is.
-pub(super) fn is_passed(name: &str) -> bool {
-    let by_start = name.starts_with(OF_OPTIONS) || name.starts_with(OF_NODES);
-    table::find(name).map_or(by_start, |d| (by_start || d.scripts) && !d.neutral)
+/// Which variables overlays' scripts get if they are set.
+pub(crate) fn passed() -> Passed {
+    let names = |wanted: fn(&Definition) -> bool| {
+        table::all().filter(|d| wanted(d)).map(|d| d.variable).collect()
+    };
+    Passed { others: names(|d| d.scripts), neutral: names(|d| d.neutral) }
 }
 
 /// Whether a variable is a setting by its name.

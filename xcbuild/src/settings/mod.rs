@@ -25,7 +25,7 @@
 
 mod defaults;
 pub(crate) mod definition;
-mod exported;
+pub(crate) mod exported;
 mod given;
 mod nodes;
 pub(crate) mod options;

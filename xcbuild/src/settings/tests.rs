@@ -139,16 +139,11 @@ fn scripts_get_what_is_theirs() {
         assert_eq!(scripts.get(name).map(String::as_str), Some(value), "{name}");
     }
     assert!(!scripts.contains_key("__jobs") && !scripts.contains_key("LANG"));
+    let passed = super::exported::passed();
+    let others = ["GOPATH", "HOME", "PREFIX", "SETUP", "TEST", "TOPOLOGY", "USER", "XOVLS"];
+    assert!(others.iter().all(|name| passed.contains(name)) && passed.contains("XCLUSTER_HOOK"));
+    assert_eq!(passed.others.len(), others.len() + 1);
     assert_eq!(s.others().collect::<Vec<_>>(), [("__jobs", "3"), ("__x", "y")]);
-}
-
-#[test]
-fn overlays_know_the_same_variables_of_scripts() {
-    for definition in table::all() {
-        let name = definition.variable;
-        let passed = super::exported::is_passed(name);
-        assert_eq!(xc_overlay::params::is_passed(name), passed, "{name}");
-    }
 }
 
 #[test]

@@ -30,3 +30,6 @@ pub use deb::DebError;
 pub use lock::{LockError, LockFile, Package, PackageSet};
 pub use packages::{Packages, Request};
 pub use unpack::{merged_tree, package_tree};
+
+/// Debian's name for the only architecture that nodes have so far.
+pub const ARCHITECTURE: &str = "amd64";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use xc_report::Recorder;
 
 use super::Script;
-use crate::Params;
+use crate::{Params, Passed};
 use xc_store::remote::Remotes;
 use xc_store::store::{Directory, Store, StoreLayout};
 use xc_store::tree::{Blob, Kind, Tree, TreePath, from_tar};
@@ -27,7 +27,8 @@ impl Place {
         let store = Store::open(&dir.path().join("store"), &recorder.reporter()).unwrap();
         let script_environment = [("__nvm".to_owned(), "4".to_owned())].into();
         let programs = format!("{}:/usr/bin:/bin", dir.path().join("host").display()).into();
-        let params = Params { script_environment, programs, ..Params::default() };
+        let passed = Passed { others: vec!["SETUP"], neutral: vec![] };
+        let params = Params { script_environment, passed, programs, ..Params::default() };
         let place = Self { dir, params, store, recorder };
         place.script(script);
         place

@@ -7,7 +7,7 @@ use super::path_roots::PathRoots;
 use super::variables::GENERAL;
 use super::watch::Ignored;
 use crate::Params;
-use crate::params::is_passed;
+use crate::params::Passed;
 use xc_store::store::{Directory, Store, StoreLayout};
 
 /// Variables that are roots, besides those of the search path.
@@ -26,6 +26,7 @@ pub struct RunContext {
     pub roots: PathRoots,
     /// The variables of the script, but for those that decide nothing.
     variables: BTreeMap<String, String>,
+    passed: Passed,
     store: PathBuf,
     carried: PathBuf,
     program: Option<PathBuf>,
@@ -51,6 +52,7 @@ impl RunContext {
         Self {
             roots: PathRoots::new(list),
             variables,
+            passed: params.passed.clone(),
             store: real(store.layout().root()),
             carried: real(&carried),
             program: environment.get("XCLUSTER").map(|p| real(Path::new(p))),
@@ -94,7 +96,7 @@ impl RunContext {
 
     /// Whether a word can be the name of a variable of a script's.
     pub fn is_variable(&self, word: &str) -> bool {
-        let passed = is_passed(word) || self.variables.contains_key(word);
+        let passed = self.passed.contains(word) || self.variables.contains_key(word);
         passed && !OURS.contains(&word) && !GENERAL.contains(&word)
     }
 

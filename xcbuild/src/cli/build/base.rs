@@ -7,15 +7,13 @@ use anyhow::{Context, Result, bail};
 use crate::settings::{Places, Settings};
 use crate::ui;
 use xc_image::base::{self, BaseImage, KernelSource, Program, Recipe};
-use xc_image::debian::Packages;
+use xc_image::debian::{ARCHITECTURE, Packages};
 use xc_image::disk;
 use xc_store::publish;
 use xc_store::store::Store;
 
 /// The DNS server of the nodes, static; the build script makes it.
 const XC_DNS: &[u8] = include_bytes!(env!("XC_DNS_STATIC"));
-/// Debian's name for the only architecture that nodes have so far.
-const ARCHITECTURE: &str = "amd64";
 
 /// The packages that the user's lock file pins.
 pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {

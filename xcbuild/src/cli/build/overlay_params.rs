@@ -10,7 +10,7 @@ use xc_overlay::{Params, Search};
 use xc_store::store::Store;
 
 use crate::settings::definition::Definition;
-use crate::settings::{Settings, table};
+use crate::settings::{Settings, exported, table};
 
 /// What the settings say. `current` is the directory that relative paths start from, `program`
 /// is what scripts call as `$XCLUSTER`.
@@ -30,6 +30,7 @@ pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) ->
         search: Search::new(settings.places.overlays.iter().cloned().chain([ours]), current),
         variables: settings.variables().clone(),
         script_environment,
+        passed: exported::passed(),
         archive: current.join(&settings.places.archive),
         programs: settings.host()?.path.into(),
         package_lock: settings.places.package_lock(),

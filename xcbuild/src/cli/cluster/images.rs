@@ -10,6 +10,7 @@
 //! Every node may write to a disk of the user's; what it writes goes with the node. Nobody waits for
 //! such nodes to be ready, since nothing in them says so.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -17,12 +18,11 @@ use xc_iso::read::{Kind, Reader};
 
 use crate::settings::{Places, Settings};
 use crate::ui;
+use xc_cluster::hint::Command;
 use xc_cluster::start::BootParams;
 use xc_image::disk::{self, Format, ImageInfo};
 use xc_vm::command::{Boot, Disk};
 
-/// What makes the base image.
-const HINT: &str = "xcbuild up";
 /// A kernel of the user's mounts the first disk, and runs what the contract's images have.
 const OWN_KERNEL: &str = "root=/dev/vda rw init=/init";
 /// Our initramfs mounts the first disk.
@@ -33,14 +33,14 @@ const OWN_ROOT: &str = "xc.root=vda";
 /// # Errors
 /// When an image is not there, or the cdrom is of no use to it.
 pub fn of(settings: &Settings) -> Result<BootParams> {
-    let image = readable(&settings.places.image, "base image", HINT)?;
+    let image = readable(&settings.places.image, "base image", up(settings))?;
     let seen = disk::probe(&image)?;
     let mut start =
         if seen.base { ours(settings, &image, seen)? } else { own(settings, &image, seen)? };
     let cdrom = &settings.places.cdrom;
     // Nodes come up without overlays, too: `mkcdrom` without any removes the ISO.
     if cdrom.exists() {
-        let cdrom = readable(cdrom, "cdrom", "xcbuild mkcdrom")?;
+        let cdrom = readable(cdrom, "cdrom", "`xcbuild mkcdrom`")?;
         if !seen.base {
             check_tars(&cdrom)?;
         }
@@ -69,8 +69,8 @@ fn ours(settings: &Settings, image: &Path, seen: ImageInfo) -> Result<BootParams
     // An ISO is read by all nodes; a disk may have room that each writes to.
     let scratch = seen.format != Format::Raw || seen.boots;
     let boot = Boot {
-        kernel: Some(readable(&places.kernel, "kernel", HINT)?),
-        initrd: Some(readable(&places.initramfs, "initramfs", HINT)?),
+        kernel: Some(readable(&places.kernel, "kernel", up(settings))?),
+        initrd: Some(readable(&places.initramfs, "initramfs", up(settings))?),
         disks: vec![base(image, seen, scratch)],
     };
     Ok(BootParams { boot, append: String::new(), reports_ready: true })
@@ -80,8 +80,8 @@ fn own(settings: &Settings, image: &Path, seen: ImageInfo) -> Result<BootParams>
     let places = &settings.places;
     // `env` gives our own kernel as well: who exports all that it prints has chosen none.
     let kernel_is_own = settings.is_set(&Places::kernel) && places.kernel != places.own_kernel();
-    let kernel = || readable(&places.kernel, "kernel", HINT).map(Some);
-    let initrd = || readable(&places.initramfs, "initramfs", HINT).map(Some);
+    let kernel = || readable(&places.kernel, "kernel", up(settings)).map(Some);
+    let initrd = || readable(&places.initramfs, "initramfs", up(settings)).map(Some);
     let (kernel, initrd, append) = if kernel_is_own {
         (kernel()?, if settings.is_set(&Places::initramfs) { initrd()? } else { None }, OWN_KERNEL)
     } else if seen.boots {
@@ -98,9 +98,14 @@ fn base(image: &Path, seen: ImageInfo, scratch: bool) -> Disk {
     Disk { name: "base".into(), path: image.into(), format, scratch }
 }
 
-fn readable(path: &Path, what: &str, hint: &str) -> Result<PathBuf> {
+/// What makes the base image.
+fn up(settings: &Settings) -> Command {
+    settings.cluster.name.command("up")
+}
+
+fn readable(path: &Path, what: &str, maker: impl Display) -> Result<PathBuf> {
     fs_err::File::open(path)
-        .with_context(|| format!("no {what} to start nodes with; `{hint}` makes it"))?;
+        .with_context(|| format!("no {what} to start nodes with; {maker} makes it"))?;
     Ok(path.to_path_buf())
 }
 

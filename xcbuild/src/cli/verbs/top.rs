@@ -36,7 +36,7 @@ impl Verb for Arguments {
         let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let Some(mut screen) = Screen::open().context("can't set up the terminal")? else {
-            bail!("top needs a terminal; `xcbuild status --watch` needs none");
+            bail!("top needs a terminal; {} needs none", run.name().command("status --watch"));
         };
         let mut now = sample(&run)?;
         let (mut before, mut chosen, mut whole) = (None::<Sample>, 0_usize, false);

@@ -55,7 +55,8 @@ impl Verb for Arguments {
         cluster::refuse_running(&settings)?;
         if images::is_own(&settings)? {
             bail!(
-                "`up` checks nodes of xcbuild's own base image; with an image of your own: `xcbuild mkcdrom`, `xcbuild start`"
+                "`up` checks nodes of xcbuild's own base image; with an image of your own: `xcbuild mkcdrom`, {}",
+                settings.cluster.name.command("start")
             );
         }
         let store = Store::open(&settings.places.store, &ui::reporter())?;

@@ -8,6 +8,7 @@ use crate::cli::cluster;
 use crate::cli::cluster::terminal::{Terminal, on_node};
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
+use xc_cluster::ClusterName;
 use xc_cluster::status;
 use xc_sys::exec::{Exec, find_program};
 use xc_topology::address::NodeId;
@@ -37,7 +38,7 @@ impl Verb for Arguments {
         let line = if status.ssh_key.is_some() {
             on_node("rsh", &settings, run.name(), self.node)?
         } else {
-            let client = client(&settings.host()?.path)?;
+            let client = client(&settings.host()?.path, run.name())?;
             let address = [node.address.to_string(), node.telnet_port.to_string()];
             [status.netns_prefix.clone(), client, address.into()].concat()
         };
@@ -51,13 +52,12 @@ impl Verb for Arguments {
 }
 
 /// The telnet client of this host.
-fn client(path: &str) -> Result<Vec<String>> {
+fn client(path: &str, cluster: &ClusterName) -> Result<Vec<String>> {
     for client in [&["telnet"][..], &["busybox", "telnet"]] {
         if find_program(client[0], path.as_ref()).is_some() {
             return Ok(client.iter().map(ToString::to_string).collect());
         }
     }
-    bail!(
-        "no telnet client: sudo apt-get install telnet; `xcbuild console N` and `rsh N` need none"
-    )
+    let [console, rsh] = ["console N", "rsh N"].map(|line| cluster.command(line));
+    bail!("no telnet client: sudo apt-get install telnet; {console} and {rsh} need none")
 }

@@ -33,7 +33,8 @@ impl Verb for Arguments {
     /// When one has failed or died, or the time is up.
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
         let run = cluster::run_directory(&invocation.settings()?)?;
-        let status = Cluster::open(&run)?.wait_ready(&self.nodes, Duration::from_secs(self.timeout))?;
+        let status =
+            Cluster::open(&run)?.wait_ready(&self.nodes, Duration::from_secs(self.timeout))?;
         ui::status("Ready", format_args!("cluster `{}`", status.cluster));
         Ok(ExitCode::SUCCESS)
     }

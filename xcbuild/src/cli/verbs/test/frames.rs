@@ -15,7 +15,7 @@ use crate::testing::artifacts::Artifacts;
 use crate::ui;
 use xc_capture::SNAPLEN;
 use xc_cluster::RunDir;
-use xc_cluster::capture::{Opened, CapturePoint, Recording, open};
+use xc_cluster::capture::{CapturePoint, Opened, Recording, open};
 use xc_topology::address::MAINTENANCE;
 use xc_topology::nodes::Node;
 
@@ -116,6 +116,8 @@ fn has(nodes: &[Node], place: CapturePoint) -> bool {
     let on = |node: &Node, network| node.interfaces.iter().any(|i| i.network == network);
     match place {
         CapturePoint::Network(network) => nodes.iter().any(|node| on(node, network)),
-        CapturePoint::Link(id, network) => nodes.iter().any(|node| node.id == id && on(node, network)),
+        CapturePoint::Link(id, network) => {
+            nodes.iter().any(|node| node.id == id && on(node, network))
+        }
     }
 }
