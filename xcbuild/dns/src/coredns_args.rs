@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use xc_dns::STAND_IN;
 use xc_dns::corefile::{DNS_PORT, plugin_names};
 use xc_dns::stand_in::Source;
 
@@ -41,7 +42,7 @@ pub fn is_meant(args: &[String]) -> bool {
 /// What is said by `-version`, and at the start.
 pub fn version() -> String {
     let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
-    format!("xc-dns {version}, a stand-in for CoreDNS by xcbuild\nlinux/{arch}\n")
+    format!("xc-dns {version}, {STAND_IN}\nlinux/{arch}\n")
 }
 
 /// Takes the command line, the program's name first.

@@ -71,5 +71,5 @@ pub use config::{Config, Limits, Sink, Timing, Upstreams};
 pub use error::Error;
 pub use event::{Event, QueryRecord, Source, Transport};
 pub use server::{Server, Stopper};
-pub use stand_in::StandIn;
+pub use stand_in::{STAND_IN, StandIn};
 pub use wire::{Name, NameError};

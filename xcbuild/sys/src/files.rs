@@ -11,11 +11,23 @@ use fs_err as fs;
 /// # Errors
 /// Whatever the file system says, with the path.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with_mode(path, bytes, 0o644)
+}
+
+/// As [`write_atomic`], but the file can be executed.
+///
+/// # Errors
+/// As for [`write_atomic`].
+pub fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with_mode(path, bytes, 0o755)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let directory = parent(path);
     fs::create_dir_all(directory)?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".tmp-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(directory)
         .map_err(|e| with_path(&e, "can't make a temporary file in", directory))?;
     temporary.write_all(bytes).map_err(|e| with_path(&e, "can't write", path))?;
@@ -43,7 +55,9 @@ fn with_path(e: &io::Error, what: &str, path: &Path) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::write_atomic;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{write_atomic, write_program};
 
     #[test]
     fn written_files_replace_and_leave_nothing_else() {
@@ -53,6 +67,10 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o644);
+        write_program(&path, b"three").unwrap();
+        assert_eq!(mode(), 0o755);
     }
 
     #[test]

@@ -47,6 +47,10 @@ use crate::error::Error;
 use crate::listen::Bound;
 use crate::watched::Watched;
 
+/// What the program says of itself as CoreDNS. Whoever looks for a real one knows a stand-in by it,
+/// also an older one: it must not change.
+pub const STAND_IN: &str = "a stand-in for CoreDNS by xcbuild";
+
 /// A server whose sockets are bound.
 pub struct StandIn {
     source: Source,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::coredns;
 use crate::settings::{Places, Settings};
 use crate::ui;
 use xc_image::base::{self, BaseImage, KernelSource, Program, Recipe};
@@ -77,6 +78,7 @@ fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> 
     if !settings.is_set(&Places::kernel) {
         place(&image.kernel, &places.kernel)?;
     }
+    coredns::place_stand_in(settings, XC_DNS);
     let verb = if image.cached { "Cached" } else { "Built" };
     let packages = image.packages.packages.len();
     ui::status(

@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod cdrom;
+pub mod coredns;
 pub mod disk;
 pub mod host_files;
 pub mod overlay_params;

@@ -1,10 +1,11 @@
 //! From settings to what a cluster is started with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::{images, run_directory};
+use crate::cli::build::coredns;
 use crate::settings::{ClusterSettings, Settings};
 use xc_cluster::StartParams;
 use xc_cluster::key::Access;
@@ -94,21 +95,13 @@ fn ports(settings: &Settings) -> Policy {
     }
 }
 
-/// The user's own CoreDNS, which the contract has preferred: of the Go workspace, or of ours.
-fn coredns(settings: &Settings) -> Option<PathBuf> {
-    let go = settings.host().ok()?.go_path;
-    let places = go.into_iter().chain([settings.places.workspace.clone()]);
-    let found = places.map(|place| place.join("bin/coredns")).find(|path| path.is_file())?;
-    std::path::absolute(found).ok()
-}
-
 /// The DNS proxy is this program; it goes on after this process.
 fn dns_proxy(settings: &Settings, stale: Option<u64>, hosts: &Path) -> Result<DnsParams> {
     let cluster = &settings.cluster;
     let upstreams = cluster.dns_upstream.iter().map(|server| super::dns_zone::upstream(server));
     // The proxy has another working directory.
     let spoof = cluster.dns_spoof.as_ref().map(std::path::absolute).transpose()?;
-    let program = coredns(settings).map_or(DnsProgram::Own, DnsProgram::CoreDns);
+    let program = coredns::of_user(settings).map_or(DnsProgram::Own, DnsProgram::CoreDns);
     let upstreams = upstreams.collect::<Result<_>>()?;
     let service = DnsService { program, upstreams, spoof };
     Ok(DnsParams { command: dns_command(stale, hosts, &service)?, service })
