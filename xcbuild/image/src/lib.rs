@@ -7,3 +7,4 @@ pub mod debian;
 pub mod disk;
 pub mod elf;
 pub mod extend;
+pub mod index;

@@ -12,10 +12,14 @@ use super::build::{Forecast, Layer, forecast, layers};
 use super::inspect::{Hidden, conflicts, not_run};
 use super::plan::{Planned, plan};
 use super::recipe::DEFAULT_TOPOLOGY;
-use xc_image::cdrom::{self, NamedLayer, Options};
+use xc_image::cdrom::{self, Layout, NamedLayer, Options};
+use xc_image::index;
 use xc_store::publish::publish;
 use xc_store::store::{BlobRef, Store};
 use xc_store::tree::TreePath;
+
+/// The name of the layer with the lists of modules and libraries; no overlay can have it.
+const INDEX: &str = ".index";
 
 /// What `mkcdrom` did.
 #[derive(Debug)]
@@ -56,8 +60,14 @@ pub fn mkcdrom(
     let plan = plan(&params.search, names)?;
     check_topology(&plan, params)?;
     let layers = layers(&plan, params, store)?;
-    let named = layers.iter().map(|l| NamedLayer { name: l.name.clone(), blob: l.blob });
-    let iso = cdrom::build(&named.collect::<Vec<_>>(), options, store)?;
+    let mut named: Vec<_> =
+        layers.iter().map(|l| NamedLayer { name: l.name.clone(), blob: l.blob }).collect();
+    if options.layout == Layout::Tree {
+        let blobs: Vec<_> = layers.iter().map(|l| l.blob).collect();
+        let lists = index::layer(&params.base_image, &blobs, store)?;
+        named.extend(lists.map(|blob| NamedLayer { name: INDEX.into(), blob }));
+    }
+    let iso = cdrom::build(&named, options, store)?;
     publish(store, &iso.blob, to)?;
     let added = plan.into_iter().filter_map(|p| Some((p.overlay.name, p.needed_by?)));
     let (iso, cached) = (iso.blob, iso.cached);

@@ -42,6 +42,9 @@ pub struct Params {
     pub archive: PathBuf,
     /// `PATH`: where host programs are looked for.
     pub programs: OsString,
+    /// The base image that nodes start from, if it is there: overlays' modules and libraries are
+    /// listed together with its own.
+    pub base_image: PathBuf,
     /// The lock file that pins Debian packages.
     pub package_lock: PathBuf,
     /// When a script is ended that doesn't end by itself, if not after the usual time.

@@ -1,6 +1,6 @@
 //! What a setting is where it is not set.
 //!
-//! A default is a text in which `$NAME` stands for another variable: `$XCLUSTER_HOME/base.iso`. That
+//! A default is a text in which `$NAME` stands for another variable: `$XCLUSTER_HOME/hd.img`. That
 //! has a value of its own, or a default in turn.
 
 use super::definition::Definition;

@@ -22,6 +22,29 @@ pub(super) const ROOT: &[&str] = &[
     "tcpdump",
 ];
 
+/// Packages of which only programs are taken that neither those above nor busybox have, with the
+/// libraries that they need. Where busybox has a program of the same name it stays: scripts on nodes
+/// rely on its options and on what it writes (`ps` shows all processes).
+///
+/// They don't count as installed: an overlay that wants one of them brings it whole.
+pub(super) const TOOLS: &[&str] = &[
+    "bsdutils",
+    "chrony",
+    "coreutils",
+    "dhcpcd-base",
+    "lsof",
+    "openbsd-inetd",
+    "pciutils",
+    "procps",
+    "psmisc",
+    "tree",
+    "util-linux",
+];
+
+/// What those depend on for being configured, besides [`WITHOUT`].
+pub(super) const WITHOUT_FOR_TOOLS: &[&str] =
+    &["sysvinit-utils", "tcpd", "tzdata", "update-inetd", "util-linux-extra"];
+
 /// The set that gives the kernel.
 pub(super) const KERNEL: &[&str] = &["linux-image-cloud-amd64"];
 

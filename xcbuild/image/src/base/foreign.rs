@@ -17,11 +17,11 @@ use xc_sys::exec::Exec;
 /// The dynamic loader of Debian's amd64, in a usr-merged tree.
 const LOADER: &str = "usr/lib64/ld-linux-x86-64.so.2";
 /// Where its libraries are.
-const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+pub(crate) const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
 /// A part of a tree, on disk.
 #[derive(Debug)]
-pub(super) struct Sandbox {
+pub(crate) struct Sandbox {
     directory: tempfile::TempDir,
 }
 
@@ -30,7 +30,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// A part that isn't there; what the disk says.
-    pub(super) fn new(directory: tempfile::TempDir, tree: &Tree, parts: &[&str]) -> Result<Self> {
+    pub(crate) fn new(directory: tempfile::TempDir, tree: &Tree, parts: &[&str]) -> Result<Self> {
         let sandbox = Self { directory };
         for top in ["bin", "lib", "lib64", "sbin"] {
             symlink(format!("usr/{top}"), sandbox.path(top))?;
@@ -48,12 +48,12 @@ impl Sandbox {
     }
 
     /// Where a path of the tree is on disk.
-    pub(super) fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }
 
     /// The program of the tree, to be run under that name.
-    pub(super) fn program(&self, path: &str, name: &str) -> Exec {
+    pub(crate) fn program(&self, path: &str, name: &str) -> Exec {
         Exec::new(self.path(LOADER))
             .arg("--argv0")
             .arg(name)

@@ -7,8 +7,7 @@ use anyhow::{Context, Result, bail};
 use xc_store::key::{Digest, KeyBuilder};
 use xc_store::tree::{self, Content, Kind, Modes, Tree, TreePath};
 
-/// Where modules are in a usr-merged tree.
-pub(super) const MODULES: &str = "usr/lib/modules";
+pub(super) use crate::index::MODULES;
 
 /// Which kernel nodes run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

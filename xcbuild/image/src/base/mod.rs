@@ -17,12 +17,13 @@
 mod applets;
 mod contents;
 mod cpio;
-mod foreign;
+pub(crate) mod foreign;
 mod initramfs;
 mod kernel;
 mod modules;
 mod root;
 mod skeleton;
+mod tools;
 
 use std::path::PathBuf;
 
@@ -32,14 +33,15 @@ pub use kernel::KernelSource;
 
 use self::kernel::Kernel;
 use super::debian::{PackageSet, Packages, Request, merged_tree};
+use crate::index;
 use xc_store::key::{Digest, Key, KeyBuilder};
 use xc_store::store::{Action, BlobRef, Store};
-use xc_store::tree::{self, Content, Kind, Tree, TreePath};
+use xc_store::tree::{self, Content, Entry, Kind, Tree, TreePath};
 
 /// The volume id by which a node finds the image.
 pub const VOLUME_ID: &str = "xcbase";
 /// Raised when the way from inputs to image changes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// The blobs of the action.
 const BLOBS: [&str; 4] = ["files", "initramfs", "iso", "kernel"];
 
@@ -101,7 +103,7 @@ pub fn build(recipe: &Recipe<'_>, packages: &Packages<'_>) -> Result<BaseImage> 
             Some(kernel) => kernel,
             None => kernel::from_package(&merged_tree(packages, &sets.kernel)?)?,
         };
-        make(recipe, packages, &sets, kernel)
+        make(recipe, packages, &sets, kernel, &key)
     };
     let (action, outcome) = store.get_or_build(&key, &BLOBS, build)?;
     found(store, &action, sets.root, outcome.is_cached())
@@ -116,6 +118,18 @@ pub fn root_packages(packages: &Packages<'_>) -> Result<PackageSet> {
     packages.resolve(&Request { wants: &wants, without: &without, over: None })
 }
 
+/// The packages that fill what busybox lacks, over those of the root tree.
+fn tools(packages: &Packages<'_>, root: &PackageSet) -> Result<PackageSet> {
+    // What is without in the root tree for busybox's sake is wanted here.
+    let mut without = not_installed();
+    without.retain(|name| !contents::TOOLS.contains(&name.as_str()));
+    without.extend(contents::names(contents::WITHOUT_FOR_TOOLS));
+    let wants = contents::names(contents::TOOLS);
+    // What the root tree's packages provide stands in their files.
+    packages.fetch(root)?;
+    packages.resolve(&Request { wants: &wants, without: &without, over: Some(root) })
+}
+
 /// Packages that count as installed in every node, though nodes do without them.
 pub fn not_installed() -> Vec<String> {
     contents::names(contents::WITHOUT)
@@ -124,6 +138,7 @@ pub fn not_installed() -> Vec<String> {
 /// The packages of nodes.
 struct Sets {
     root: PackageSet,
+    tools: PackageSet,
     kernel: PackageSet,
     initramfs: PackageSet,
 }
@@ -142,7 +157,8 @@ impl Sets {
             KernelSource::Own { .. } => PackageSet::default(),
         };
         let root = root_packages(packages)?;
-        Ok(Self { root, kernel, initramfs: resolve(contents::INITRAMFS, &[])? })
+        let initramfs = resolve(contents::INITRAMFS, &[])?;
+        Ok(Self { tools: tools(packages, &root)?, root, kernel, initramfs })
     }
 }
 
@@ -151,6 +167,7 @@ fn key(recipe: &Recipe<'_>, sets: &Sets, own: Option<&Kernel>) -> Result<Key> {
         .number("format", FORMAT)
         .number("iso", xc_iso::FORMAT.into())
         .digest("root", &sets.root.digest())
+        .digest("tools", &sets.tools.digest())
         .digest("kernel", &sets.kernel.digest())
         .digest("initramfs", &sets.initramfs.digest())
         .digest("skeleton", &skeleton::digest()?);
@@ -168,11 +185,14 @@ fn make(
     packages: &Packages<'_>,
     sets: &Sets,
     mut kernel: Kernel,
+    id: &Key,
 ) -> Result<Action> {
     let store = packages.store();
     let busybox = static_busybox(&merged_tree(packages, &sets.initramfs)?)?;
     let base = merged_tree(packages, &sets.root)?;
-    let root = root::assemble(base, &mut kernel, &busybox, recipe.programs, store)?;
+    let tools = merged_tree(packages, &sets.tools)?;
+    let mut root = root::assemble(base, tools, &mut kernel, &busybox, recipe.programs, store)?;
+    root.insert(TreePath::new(index::ID)?, Entry::file(0o644, format!("{id}\n")));
     let blobs = [
         ("files", store.put(root::listing(&root).as_bytes())?),
         ("initramfs", store.put(&initramfs::archive(&kernel, &busybox)?)?),

@@ -1,23 +1,15 @@
 //! The root tree: packages, skeleton, kernel modules, our programs, and the lists that its tools
 //! make of them.
 
-use anyhow::{Context, Result};
-use fs_err as fs;
+use anyhow::Result;
 
 use super::contents::LEFT_OUT;
 use super::foreign::Sandbox;
-use super::kernel::{Kernel, MODULES};
-use super::{Program, applets, skeleton};
+use super::kernel::Kernel;
+use super::{Program, applets, skeleton, tools};
+use crate::index;
 use xc_store::store::Store;
 use xc_store::tree::{self, Content, Entry, Kind, Tree, TreePath};
-
-/// The program behind depmod, modprobe and their like.
-const KMOD: &str = "usr/bin/kmod";
-/// Makes the list of libraries; statically linked.
-const LDCONFIG: &str = "usr/sbin/ldconfig";
-/// What that reads and writes.
-const LD_CONFIGURATION: &[&str] = &["etc/ld.so.conf", "etc/ld.so.conf.d"];
-const LD_CACHE: &str = "etc/ld.so.cache";
 
 /// Puts the root tree together; the kernel gets the lists of its modules, too.
 ///
@@ -25,6 +17,7 @@ const LD_CACHE: &str = "etc/ld.so.cache";
 /// A package tree that lacks the tools; contents that can't be read; a full disk.
 pub(super) fn assemble(
     packages: Tree,
+    tools: Tree,
     kernel: &mut Kernel,
     busybox: &Content,
     programs: &[Program<'_>],
@@ -41,57 +34,23 @@ pub(super) fn assemble(
     for program in programs {
         root.insert(TreePath::new(program.path)?, executable(Content::bytes(program.bytes)));
     }
-    index_modules(&root, kernel, store)?;
     tree::merge(&mut root, kernel.modules.clone())?;
-    let parts = [&[applets::BUSYBOX, applets::STATIC, LDCONFIG], LD_CONFIGURATION].concat();
+    if !kernel.modules.is_empty() {
+        let lists = index::modules(&root, &kernel.version, store)?;
+        tree::merge(&mut kernel.modules, lists.clone())?;
+        tree::merge(&mut root, lists)?;
+    }
+    let parts = [applets::BUSYBOX, applets::STATIC];
     let sandbox = Sandbox::new(store.work_directory()?, &root, &parts)?;
     applets::add(&mut root, &sandbox)?;
-    index_libraries(&mut root, &sandbox)?;
+    tools::add(&mut root, tools)?;
+    let lists = index::libraries(&root, store)?;
+    tree::merge(&mut root, lists)?;
     Ok(root)
 }
 
 fn executable(content: Content) -> Entry {
     Entry::new(0o755, Kind::File(content))
-}
-
-/// depmod: `modules.dep` and the other lists of a kernel's modules.
-fn index_modules(root: &Tree, kernel: &mut Kernel, store: &Store) -> Result<()> {
-    if kernel.modules.is_empty() {
-        return Ok(());
-    }
-    let mut parts = root.clone();
-    tree::merge(&mut parts, kernel.modules.clone())?;
-    let directory = format!("{MODULES}/{}", kernel.version);
-    let sandbox = Sandbox::new(store.work_directory()?, &parts, &[KMOD, &directory])?;
-    sandbox
-        .program(KMOD, "depmod")
-        .arg("--basedir")
-        .arg(sandbox.path(""))
-        .arg(&kernel.version)
-        .output()
-        .context("can't list the kernel's modules")?;
-    for entry in fs::read_dir(sandbox.path(&directory))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("modules.") {
-            let path = TreePath::new(format!("{directory}/{name}"))?;
-            kernel.modules.insert(path, Entry::file(0o644, fs::read(entry.path())?));
-        }
-    }
-    Ok(())
-}
-
-/// ldconfig: where the libraries are, so that programs needn't look in each directory.
-fn index_libraries(root: &mut Tree, sandbox: &Sandbox) -> Result<()> {
-    xc_sys::exec::Exec::new(sandbox.path(LDCONFIG))
-        .args(["-X", "-r"])
-        .arg(sandbox.path(""))
-        .env_clear()
-        .output()
-        .context("can't list the libraries of the base image")?;
-    let cache = fs::read(sandbox.path(LD_CACHE))?;
-    root.insert(TreePath::new(LD_CACHE)?, Entry::file(0o644, cache));
-    Ok(())
 }
 
 /// The paths of a tree, absolute, a line each.

@@ -31,6 +31,7 @@ const DIRECTORIES: &[(&str, u32)] = &[
     ("var/cache", 0o755),
     ("var/lib", 0o755),
     ("var/log", 0o755),
+    ("var/log/dumps", 0o1777),
     ("var/tmp", 0o1777),
 ];
 /// Links that a root has: usr-merged, and run-time state in one place.
@@ -39,7 +40,12 @@ const LINKS: &[(&str, &str)] = &[
     ("lib", "usr/lib"),
     ("lib64", "usr/lib64"),
     ("sbin", "usr/sbin"),
+    ("dev/fd", "/proc/self/fd"),
+    ("dev/stderr", "fd/2"),
+    ("dev/stdin", "fd/0"),
+    ("dev/stdout", "fd/1"),
     ("etc/mtab", "../proc/self/mounts"),
+    ("usr/libexec/sftp-server", "../lib/openssh/sftp-server"),
     ("var/lock", "../run/lock"),
     ("var/run", "../run"),
 ];

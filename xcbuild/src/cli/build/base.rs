@@ -15,6 +15,9 @@ use xc_store::store::Store;
 
 /// The DNS server of the nodes, static; the build script makes it.
 const XC_DNS: &[u8] = include_bytes!(env!("XC_DNS_STATIC"));
+/// The base image's name, and the one that it had before, which leads to it.
+const NAME: &str = "hd.img";
+const OLD_NAME: &str = "base.iso";
 
 /// The packages that the user's lock file pins.
 pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
@@ -42,6 +45,7 @@ pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseIm
     spare_own(&settings.places.image)?;
     let image = make_from(packages, settings)?;
     place(&image.iso, &settings.places.image)?;
+    link_old_name(&settings.places.image)?;
     Ok(image)
 }
 
@@ -86,6 +90,25 @@ fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> 
         format_args!("base image, {packages} packages, Linux {}", image.kernel_version),
     );
     Ok(image)
+}
+
+/// Leads the image's old name to it. What has that name and is not a base image stays as it is.
+///
+/// # Errors
+/// When the link can't be made.
+pub fn link_old_name(image: &Path) -> Result<()> {
+    if image.file_name() != Some(NAME.as_ref()) {
+        return Ok(());
+    }
+    let link = image.with_file_name(OLD_NAME);
+    match link.symlink_metadata() {
+        Ok(found) if found.is_symlink() => return Ok(()),
+        Ok(_) if !disk::probe(&link)?.base => return Ok(()),
+        Ok(_) => fs_err::remove_file(&link)?,
+        Err(_) => {}
+    }
+    fs_err::os::unix::fs::symlink(NAME, &link)
+        .with_context(|| format!("can't make the link `{}`", link.display()))
 }
 
 fn place(from: &Path, to: &Path) -> Result<()> {

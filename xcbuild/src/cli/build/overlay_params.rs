@@ -33,6 +33,7 @@ pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) ->
         passed: exported::passed(),
         archive: current.join(&settings.places.archive),
         programs: settings.host()?.path.into(),
+        base_image: current.join(&settings.places.image),
         package_lock: settings.places.package_lock(),
         script_timeout: settings.build.script_timeout,
         unpack_max: settings.build.unpack_max,

@@ -51,6 +51,7 @@ impl Verb for Arguments {
                 drop(bar);
             }
         }
+        base::link_old_name(image)?;
         ui::result(image.display());
         Ok(ExitCode::SUCCESS)
     }

@@ -13,7 +13,7 @@ use crate::settings::Invocation;
 use crate::settings::table::verbs::CdromSettings;
 use crate::ui::{self, Progress};
 use xc_image::disk::{self, Spec};
-use xc_image::extend;
+use xc_image::{extend, index};
 use xc_overlay::build::layers;
 use xc_overlay::plan::plan;
 use xc_store::store::Store;
@@ -58,6 +58,7 @@ impl Verb for Arguments {
             root = extend::with_script(root, script, work.path())?;
             drop(bar);
         }
+        index::refresh(&mut root, &blobs, script.as_deref(), &store)?;
         // What it was, it stays: a disk of its size, bootable or not.
         let bootable = root.get(&TreePath::new("boot/isolinux")?).is_some();
         let loaders = bootable.then(|| loaders(&settings, &store)).transpose()?;

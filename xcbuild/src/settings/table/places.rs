@@ -35,7 +35,7 @@ settings! {
         cdrom: PathBuf = path("__cdrom", &["$XCLUSTER_TMP/cdrom.iso"]).env()
             .option("cdrom", "FILE").verbs(&[START, &["mkcdrom"]]);
         /// The base image
-        image: PathBuf = path("__image", &["$XCLUSTER_HOME/base.iso"]).env()
+        image: PathBuf = path("__image", &["$XCLUSTER_HOME/hd.img"]).env()
             .option("image", "FILE").verbs(&[START, IMAGE]);
         /// The kernel
         kernel: PathBuf = path("__kbin", &["$XCLUSTER_HOME/vmlinuz"]).env()

@@ -59,10 +59,16 @@ fn rendered_files_are_those_looked_at() {
 fn hosts_name_every_node_in_both_families() {
     let files = files(&read("xnet", &[]));
     let hosts = &files["etc/hosts"].content;
-    for line in ["192.168.1.1 vm-001", "1000::1:192.168.1.202 vm-202", "192.168.2.240 vm-240"] {
+    for line in [
+        "192.168.0.250 host",
+        "1000::1:192.168.0.250 host ip6-host",
+        "192.168.1.1 vm-001",
+        "1000::1:192.168.1.202 vm-202 ip6-vm-202",
+        "192.168.2.240 vm-240",
+    ] {
         assert!(hosts.lines().any(|other| other == line), "{line}");
     }
-    assert_eq!(hosts.lines().count(), 2 + 2 * 240);
+    assert_eq!(hosts.lines().count(), 4 + 2 * 240);
 }
 
 #[test]
