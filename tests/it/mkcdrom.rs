@@ -32,6 +32,22 @@ fn stderr(workspace: &Workspace, arguments: &[&str]) -> String {
     String::from_utf8(done.get_output().stderr.clone()).unwrap()
 }
 
+/// cloud-init ignores a seed without it, and says nothing.
+#[test]
+fn a_seed_without_meta_data_is_warned_of() {
+    let workspace = Workspace::fresh();
+    let seed = workspace.home().join("seed");
+    std::fs::create_dir(&seed).unwrap();
+    std::fs::write(seed.join("user-data"), "#cloud-config\n").unwrap();
+    let option = format!("--cidata={}", seed.display());
+    let warning = format!("WARNING: `{}` has no `meta-data`", seed.display());
+    for _ in 0..2 {
+        assert!(stderr(&workspace, &["mkcdrom", &option]).contains(&warning));
+    }
+    std::fs::write(seed.join("meta-data"), "").unwrap();
+    assert!(!stderr(&workspace, &["mkcdrom", &option]).contains("meta-data"));
+}
+
 #[test]
 fn a_second_run_finds_everything_and_a_change_is_built() {
     let mut workspace = Workspace::fresh();

@@ -123,3 +123,46 @@ fn the_cache_is_measured_checked_and_cleared() {
     workspace.ok(&["cache", "clear"]);
     assert!(workspace.ok(&["cache", "size"]).starts_with("0 B in 0 blobs, 0 records"));
 }
+
+/// `/bin` and `/usr/bin` are one directory in a node: what is told of that, for trees and tars alike.
+#[test]
+fn two_files_that_are_one_in_a_node_are_told() {
+    let mut workspace = Workspace::fresh();
+    let place = workspace.home().join("ovl");
+    let root = place.join("tree/default");
+    for directory in ["bin", "usr/bin", "sbin", "usr/sbin"] {
+        std::fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    std::fs::write(root.join("../ovl.toml"), "description = 'x'\n").unwrap();
+    std::fs::write(root.join("bin/both"), "one").unwrap();
+    std::fs::write(root.join("usr/bin/both"), "two").unwrap();
+    std::fs::write(root.join("bin/linked"), "three").unwrap();
+    std::os::unix::fs::symlink("/bin/linked", root.join("usr/bin/linked")).unwrap();
+    let tar = place.join("tar.tar").to_str().unwrap().to_owned();
+    tool::run("tar", &["-C", root.to_str().unwrap(), "--mode=go=rX", "-cf", &tar, "."]);
+    workspace.set("XCLUSTER_OVLPATH", place.to_str().unwrap());
+    let shown = |name: &str| {
+        let lines = workspace.ok(&["ovl", "show", name]);
+        let is_file = |line: &&str| line.contains("/both") || line.contains("/linked");
+        let words = |line: &str| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+        lines.lines().filter(is_file).map(words).collect::<Vec<_>>()
+    };
+    assert_eq!(shown("tree"), shown(&tar));
+    assert_eq!(shown("tree").len(), 2, "{:?}", shown("tree"));
+    let mut fresh = Workspace::fresh();
+    fresh.set("XCLUSTER_OVLPATH", place.to_str().unwrap());
+    for name in ["tree", &tar] {
+        let done = fresh.xcbuild(&["mkcdrom", name]).assert().success();
+        let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        let expected = "has `/bin/both`, which is not as `/usr/bin/both` but the same path";
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    let lint = workspace.xcbuild(&["ovl", "lint", "tree"]).output().unwrap();
+    let lint = String::from_utf8_lossy(&lint.stdout).into_owned();
+    assert!(lint.contains("bin/both: is the same path in a node as usr/bin/both"), "{lint}");
+    // A file where a node has a link to a directory can't be meant.
+    std::fs::remove_dir_all(place.join("tree/default/sbin")).unwrap();
+    std::fs::write(place.join("tree/default/sbin"), "").unwrap();
+    let stderr = workspace.fails(&["mkcdrom", "tree"], 1);
+    assert!(stderr.contains("`/sbin` is not a directory, but in a node it is a link"), "{stderr}");
+}

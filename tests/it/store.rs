@@ -95,6 +95,43 @@ fn a_full_disk_is_told_and_leaves_nothing_wrong() {
     assert!(said.contains("Built ISO") && !said.contains("/store/tmp/"), "{said}");
 }
 
+/// The disk that the ISO goes to, not that of the store.
+#[test(needs = [MOUNTS])]
+fn a_full_disk_elsewhere_is_named_and_has_no_half_copy() {
+    let workspace = workspace();
+    let lines = r#"
+        mkdir $HOME/small
+        mount -t tmpfs -o size=1M none $HOME/small
+        echo old >$HOME/small/x.iso
+        if $X mkcdrom --cdrom=$HOME/small/x.iso plain; then exit 9; fi
+        ls -A $HOME/small
+        cat $HOME/small/x.iso
+        if $X iso create $HOME/ovl -o $HOME/small/x.iso; then exit 9; fi
+        ls -A $HOME/small
+    "#;
+    let said = in_namespace(&workspace, lines);
+    let hint =
+        format!("hint: make room on the disk that has `{}/small`, or", workspace.home().display());
+    assert_eq!(said.matches(&hint).count(), 2, "{said}");
+    assert!(said.contains("small/x.iso`: ") && !said.contains("cache gc"), "{said}");
+    assert!(said.starts_with("x.iso\nold\nx.iso\n"), "{said}");
+}
+
+#[test(needs = [MOUNTS])]
+fn a_read_only_home_is_told_where_else_the_store_can_be() {
+    let workspace = workspace();
+    let lines = r#"
+        mkdir $HOME/ro
+        mount -t tmpfs none $HOME/ro
+        mount -o remount,ro $HOME/ro
+        unset XCBUILD_STORE
+        if HOME=$HOME/ro $X mkcdrom plain; then exit 9; fi
+        if HOME=$HOME/ro $X cache size; then exit 9; fi
+    "#;
+    let said = in_namespace(&workspace, lines);
+    assert_eq!(said.matches("name another by XCBUILD_STORE: ").count(), 2, "{said}");
+}
+
 #[test(needs = [MOUNTS])]
 fn a_read_only_store_gives_what_it_has() {
     let workspace = workspace();

@@ -3,6 +3,7 @@
 mod archives;
 mod failures;
 mod kernel;
+mod peers;
 mod spelling;
 
 use std::fs;

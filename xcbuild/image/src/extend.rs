@@ -26,7 +26,7 @@ exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /
 pub fn with_layers(root: &mut Tree, layers: &[BlobRef], store: &Store) -> Result<()> {
     for layer in layers {
         let path = store.blob(&layer.digest)?.context("a layer went missing from the store")?;
-        let layer = tree::usr_merge(tree::from_tar(&Blob::open(&path)?)?)?;
+        let layer = tree::usr_merge(tree::from_tar(&Blob::open(&path)?)?)?.tree;
         tree::merge(root, layer)?;
     }
     Ok(())

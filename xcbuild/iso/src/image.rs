@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::boot::{Boot, BootEntry, Hybrid};
 use crate::error::{Error, ImagePath};
+use crate::joliet::{self, JolietName};
 use crate::layout::Layout;
 use crate::options::Options;
 use crate::scan;
@@ -168,6 +169,17 @@ impl Image {
         });
     }
 
+    /// Gives everything that has been added and is younger the time `latest`, as
+    /// `SOURCE_DATE_EPOCH` is meant: what was there before keeps its time.
+    pub fn clamp_times(&mut self, latest: i64) {
+        self.tree.change_all(|meta, _| Meta { mtime: meta.mtime.min(latest), ..meta });
+    }
+
+    /// Gives everything that has been added the time `time`.
+    pub fn set_times(&mut self, time: i64) {
+        self.tree.change_all(|meta, _| Meta { mtime: time, ..meta });
+    }
+
     /// Makes firmware boot a file of the image. The first entry is the default; the file may be
     /// added later. At most 32 entries.
     pub fn boot(&mut self, entry: BootEntry) {
@@ -182,6 +194,12 @@ impl Image {
     /// Whether something is at `path`.
     pub fn contains(&self, path: impl AsRef<[u8]>) -> bool {
         self.tree.find(path.as_ref()).is_some()
+    }
+
+    /// The names that readers of Joliet see cut or with other characters, by path; empty without
+    /// Joliet. Readers of Rock Ridge see all names as they are.
+    pub fn joliet_changes(&self) -> Vec<JolietName> {
+        joliet::changed(&self.tree, self.options.joliet)
     }
 
     /// Writes the image front to back.

@@ -5,19 +5,64 @@
 //! Characters that Joliet forbids, those beyond the Basic Multilingual Plane and bytes that are no
 //! UTF-8 become `_`; names are cut and numbered as in [`crate::names`]. Rock Ridge has them whole.
 
-use crate::error::Error;
+use crate::error::{Error, ImagePath};
 use crate::names::{Identifier, resolve};
 use crate::options::Joliet;
 use crate::tree::{Body, NodeId, Tree};
 use crate::view::{Entry, Role, View};
 
+/// The longest name, in characters; `None` if there are to be none.
+fn limit(joliet: Joliet) -> Option<usize> {
+    match joliet {
+        Joliet::Off => None,
+        Joliet::Standard => Some(64),
+        Joliet::Long => Some(103),
+    }
+}
+
+/// A name that readers of Joliet see cut or with other characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JolietName {
+    /// The entry.
+    pub path: ImagePath,
+    /// Its last name there.
+    pub shown: String,
+}
+
+/// All names that are not what they are.
+pub(crate) fn changed(tree: &Tree, joliet: Joliet) -> Vec<JolietName> {
+    let Some(limit) = limit(joliet) else { return Vec::new() };
+    let mut changed = Vec::new();
+    let mut waiting = vec![(Tree::ROOT, Vec::new())];
+    while let Some((directory, above)) = waiting.pop() {
+        for entry in entries(tree, directory, limit) {
+            let path = if above.is_empty() {
+                entry.name.to_vec()
+            } else {
+                [&above, entry.name].join(&b'/')
+            };
+            let shown = text(&entry.identifier);
+            if shown.as_bytes() != entry.name {
+                changed.push(JolietName { path: ImagePath(path.clone()), shown });
+            }
+            if entry.is_directory(tree) {
+                waiting.push((entry.node, path));
+            }
+        }
+    }
+    changed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    changed
+}
+
+/// An identifier as text.
+fn text(identifier: &Identifier) -> String {
+    let units = identifier.as_chunks().0.iter().map(|&unit| u16::from_be_bytes(unit));
+    String::from_utf16_lossy(&units.collect::<Vec<_>>())
+}
+
 /// Builds the view; `None` if there is to be none.
 pub(crate) fn build(tree: &Tree, joliet: Joliet) -> Result<Option<View<'_>>, Error> {
-    let limit = match joliet {
-        Joliet::Off => return Ok(None),
-        Joliet::Standard => 64,
-        Joliet::Long => 103,
-    };
+    let Some(limit) = limit(joliet) else { return Ok(None) };
     View::new(tree, |directory| entries(tree, directory, limit), |_| None).map(Some)
 }
 
@@ -74,11 +119,6 @@ mod tests {
     fn names(limit: usize, list: &[&[u8]]) -> Vec<String> {
         let plain = list.iter().map(|name| identifier(name, limit, None)).collect();
         let unique = resolve(plain, |at, number| identifier(list[at], limit, Some(number)));
-        let text = |bytes: &Identifier| {
-            let units: Vec<_> =
-                bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect();
-            String::from_utf16(&units).unwrap()
-        };
         unique.iter().map(text).collect()
     }
 

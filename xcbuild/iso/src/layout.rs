@@ -8,6 +8,7 @@
 //!         …   directories of the ISO 9660 view, each with its continuation area
 //!         …   directories of the Joliet view
 //!         …   file contents, in the order of the tree
+//!         …   zeros up to 64 KiB
 //!         …   for a disk: zeros to a full mebibyte, the copy of the GPT
 //! ```
 //!
@@ -30,6 +31,10 @@ use crate::sector::{Allocator, Sector};
 use crate::source::Source;
 use crate::tree::{Body, NodeId, Tree};
 use crate::view::{Directory, Place, View};
+
+/// Smaller images are padded to that many sectors. libarchive looks at the first 24 at once, and
+/// takes what is shorter for an empty archive.
+const SECTORS_MIN: u64 = 32;
 
 /// Bytes of a directory.
 #[derive(Clone, Copy)]
@@ -193,6 +198,7 @@ impl<'t> Layout<'t> {
             sectors.align(self.options.alignment_of(len));
             self.contents[node.index()] = sectors.take(len)?;
         }
+        sectors.pad_to(SECTORS_MIN);
         let (multiple, tail) = self.boot.tail();
         sectors.take(tail)?;
         sectors.align(multiple.into());

@@ -90,12 +90,13 @@ mod view;
 mod write;
 
 /// Raised when other bytes come of the same tree and options, for caches of images.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 pub use boot::{BootEntry, Hybrid, Platform};
 pub use directory::EXTENT_MAX;
 pub use error::{Error, ImagePath};
 pub use image::{Image, Summary};
+pub use joliet::JolietName;
 pub use options::{IsoNames, Joliet, Options};
 pub use sector::{SECTOR, Sector};
 pub use source::{Extent, Source};

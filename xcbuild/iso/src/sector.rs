@@ -51,6 +51,11 @@ impl Allocator {
         self.next = self.next.next_multiple_of(sectors(bytes).max(1));
     }
 
+    /// Leaves sectors empty until there are so many.
+    pub(crate) fn pad_to(&mut self, sectors: u64) {
+        self.next = self.next.max(sectors);
+    }
+
     /// How many sectors have been handed out, those before the first included.
     pub(crate) fn used(&self) -> Result<Sector, Error> {
         u32::try_from(self.next).map(Sector).map_err(|_| Error::ImageTooLarge)

@@ -17,7 +17,7 @@ use super::plan::Planned;
 use super::reason::{Reason, changes};
 use super::recipe::{Context, FORMAT, Ingredient, Recipe};
 use super::script::Script;
-use super::tarball;
+use super::{merged, tarball};
 use xc_image::debian::{ARCHITECTURE, Packages};
 use xc_report::timeline::span;
 use xc_store::key::{Digest, Key, KeyBuilder};
@@ -150,7 +150,10 @@ fn from_tar(
     retry_if_changed(|| {
         let (key, ingredients) = tar_key(file)?;
         let same = || Ok(tar_key(file)?.0 == key);
-        let make = || tarball::read(file, store, params.unpack_max);
+        let make = || {
+            let tree = tarball::read(file, store, params.unpack_max)?;
+            merged::checked(tree, "the tar", name, store.reporter())
+        };
         LayerCache { name, store }.get_or_build(&key, || ingredients.clone(), make, same)
     })
 }

@@ -31,7 +31,7 @@ pub fn show(name: &str, params: &Params, store: &Store) -> Result<Vec<Origin>> {
     };
     let layer = layers(std::slice::from_ref(&planned), params, store)?.remove(0);
     let origin = |(path, entry)| Origin { path, entry, step: step.to_owned() };
-    Ok(tree(&layer, store)?.into_iter().map(origin).collect())
+    Ok(merged(&layer, store)?.into_iter().map(origin).collect())
 }
 
 /// What one of several overlays has at a path.
@@ -90,7 +90,7 @@ pub fn conflicts(layers: &[Layer], store: &Store) -> Result<Vec<Hidden>> {
         let whole = upper.clone();
         for conflict in merge(&mut below, upper)? {
             let winner = whole.get(&conflict.path);
-            if !winner.is_some_and(|w| same(w, &conflict.hidden)) {
+            if !winner.is_some_and(|w| w.looks_like(&conflict.hidden)) {
                 hidden.push(Hidden { path: conflict.path, by: layer.name.clone() });
             }
         }
@@ -106,7 +106,7 @@ pub fn conflicts(layers: &[Layer], store: &Store) -> Result<Vec<Hidden>> {
 pub fn not_run(layers: &[Layer], store: &Store) -> Result<Vec<(String, TreePath)>> {
     let mut found = Vec::new();
     for layer in layers.iter().filter(|layer| layer.built.is_some()) {
-        for (path, entry) in tree(layer, store)? {
+        for (path, entry) in merged(layer, store)? {
             let name = path.to_string();
             let script = name.strip_prefix("etc/init.d/").is_some_and(|n| n.ends_with(".rc"));
             if script && matches!(entry.kind, Kind::File(_)) && entry.mode & 0o111 == 0 {
@@ -117,20 +117,8 @@ pub fn not_run(layers: &[Layer], store: &Store) -> Result<Vec<(String, TreePath)
     Ok(found)
 }
 
-/// Whether a node can't tell two entries apart.
-fn same(a: &Entry, b: &Entry) -> bool {
-    let rights = |e: &Entry| (e.mode, e.uid, e.gid);
-    match (&a.kind, &b.kind) {
-        (Kind::File(one), Kind::File(other)) if one.len() == other.len() => {
-            let equal = || Some(one.read().ok()? == other.read().ok()?);
-            rights(a) == rights(b) && equal() == Some(true)
-        }
-        (one, other) => rights(a) == rights(b) && one == other,
-    }
-}
-
 fn merged(layer: &Layer, store: &Store) -> Result<Tree> {
-    Ok(usr_merge(tree(layer, store)?)?)
+    Ok(usr_merge(tree(layer, store)?)?.tree)
 }
 
 fn tree(layer: &Layer, store: &Store) -> Result<Tree> {

@@ -1,5 +1,6 @@
 //! What is probably wrong with an overlay, beyond what keeps it from being built.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use fs_err as fs;
 use walkdir::WalkDir;
+use xc_store::tree::{Modes, from_directory};
 
 use super::find::{SCRIPT_NAME, Source};
 use super::manifest::template::variables;
 use super::manifest::{FILE_NAME, Manifest};
+use super::merged;
 use super::plan::Planned;
 
 /// The page that says what an overlay is for.
@@ -46,6 +49,7 @@ pub fn lint(planned: &Planned) -> Result<Vec<Finding>> {
         of_manifest(manifest, &mut findings);
     }
     of_files(&mut findings)?;
+    of_trees(&mut findings)?;
     findings.list.sort();
     Ok(findings.list)
 }
@@ -114,6 +118,23 @@ fn of_files(findings: &mut Findings<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Each directory of the overlay may be put on a node's `/`.
+fn of_trees(findings: &mut Findings<'_>) -> Result<()> {
+    for found in fs::read_dir(findings.directory)? {
+        let found = found?;
+        if !found.file_type()?.is_dir() {
+            continue;
+        }
+        // What can't be read is an error of the build.
+        let Ok(tree) = from_directory(&found.path(), Modes::Checkout) else { continue };
+        for (path, message) in merged::findings(tree) {
+            let path = Path::new(OsStr::from_bytes(path.as_bytes()));
+            findings.add(Path::new(&found.file_name()).join(path), message);
+        }
+    }
+    Ok(())
+}
+
 fn in_bin(path: &Path) -> bool {
     path.parent().is_some_and(|p| p.ends_with("bin") || p.ends_with("sbin"))
 }
@@ -143,6 +164,9 @@ mod tests {
             ("default/bin/run", "#! /bin/sh\n"),
             ("default/bin/data", "data\n"),
             ("default/etc/x~", ""),
+            ("default/usr/bin/data", "other\n"),
+            ("other/sbin/sub/file", ""),
+            ("other/usr/sbin/sub", ""),
         ] {
             std::fs::create_dir_all(overlay.join(path).parent().unwrap()).unwrap();
             std::fs::write(overlay.join(path), text).unwrap();
@@ -155,9 +179,11 @@ mod tests {
             findings.iter().map(|f| format!("{}: {}", shown(&f.path), f.message)).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
     README.md: is missing: say what the overlay is for and how it is used
+    default/bin/data: is the same path in a node as usr/bin/data, which differs and is taken
     default/bin/run: is a script that is not executable: chmod +x
     default/etc/init.d/50o.rc: is not executable, so no node runs it: chmod +x
     default/etc/x~: is a left-over of an editor
+    other/sbin/sub: can't be in a node: `/sbin/sub` and `/usr/sbin/sub` are one path in a node, but only one of them is a directory
     ovl.toml: declares the variable `UNUSED`, which nothing uses
     ovl.toml: has no [test]: how does a node show that the overlay works?
     ovl.toml: the description has to be 1 to 100 characters long

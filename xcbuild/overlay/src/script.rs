@@ -18,8 +18,8 @@ use fs_err as fs;
 use super::Params;
 use super::find::SCRIPT_NAME;
 use super::reason::Reason;
-use super::tarball;
 use super::trace::{History, RunContext, Watcher, exact_time, file_time, finish, shows};
+use super::{merged, tarball};
 use xc_report::timeline::span;
 use xc_store::store::{BlobRef, Lookup, Outcome, Store};
 use xc_store::tree::write_tar;
@@ -178,6 +178,7 @@ impl Script<'_> {
             );
         }
         let tree = tarball::read(&out, self.store, self.params.unpack_max)
+            .and_then(|tree| merged::checked(tree, "the tar", self.name, self.store.reporter()))
             .with_context(|| format!("what `{}` wrote", script.display()))?;
         let mut writer = self.store.writer()?;
         write_tar(&tree, &mut writer)?;

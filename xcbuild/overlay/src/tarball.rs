@@ -11,6 +11,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
+use super::gzip;
+use liblzma::read::XzDecoder;
 use xc_store::store::Store;
 use xc_store::tree::{Blob, Tree, TreePath, from_tar};
 use xc_sys::cancel;
@@ -33,8 +35,8 @@ pub fn read(path: &Path, store: &Store, most: Option<u64>) -> Result<Tree> {
     let packed = file.metadata()?.len();
     let got = read_start(&mut file, &mut start)?;
     let reader: Box<dyn Read> = match &start[..got] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(again(path)?)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(liblzma::read::XzDecoder::new(again(path)?)),
+        [0x1f, 0x8b, ..] => Box::new(gzip::Members::new(again(path)?)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(XzDecoder::new_multi_decoder(again(path)?)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(again(path)?)?),
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(again(path)?)),
         _ => return tree(&Blob::open(path)?),
@@ -144,6 +146,52 @@ mod tests {
             std::fs::write(&path, &form[..form.len() / 2]).unwrap();
             assert!(read(&path, &store, None).is_err());
         }
+    }
+
+    /// As `cat a.xz b.xz`, pxz and pigz write them, and what tapes append.
+    #[test]
+    fn several_streams_are_read_and_zeros_after_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store"), &Reporter::silent()).unwrap();
+        let mut plain = Vec::new();
+        write_tar(&sample(), &mut plain).unwrap();
+        let (one, two) = plain.split_at(700);
+        let xz = |bytes: &[u8]| {
+            let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+            xz.write_all(bytes).unwrap();
+            xz.finish().unwrap()
+        };
+        let gzip = |bytes: &[u8]| {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gzip.write_all(bytes).unwrap();
+            gzip.finish().unwrap()
+        };
+        let bzip2 = |bytes: &[u8]| {
+            let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            bzip2.write_all(bytes).unwrap();
+            bzip2.finish().unwrap()
+        };
+        let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+        let zeros = |form: Vec<u8>, count| [form, vec![0; count]].concat();
+        let path = dir.path().join("x.tar");
+        let tree = |form: Vec<u8>| {
+            std::fs::write(&path, form).unwrap();
+            read(&path, &store, None).map(|tree| tree.len()).map_err(|e| format!("{e:#}"))
+        };
+        for form in [
+            [xz(one), xz(two)].concat(),
+            [xz(one), vec![0; 8], xz(two), vec![0; 4]].concat(),
+            [gzip(one), gzip(two)].concat(),
+            zeros(gzip(&plain), 1),
+            zeros([gzip(one), gzip(two)].concat(), 70_000),
+            [bzip2(one), bzip2(two)].concat(),
+            [zstd(one), zstd(two)].concat(),
+        ] {
+            assert_eq!(tree(form), Ok(3));
+        }
+        assert!(tree([gzip(&plain), vec![0, 0, 7]].concat()).is_err());
+        let whole = gzip(&plain);
+        assert!(tree(whole[..whole.len() - 5].to_vec()).is_err());
     }
 
     #[test]

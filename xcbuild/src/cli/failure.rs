@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::ui;
 use xc_sys::cancel::{self, Cancelled};
 use xc_sys::exec::ExecError;
+use xc_sys::files::{self, Writing};
 
 /// Exit code of a program that the user ended by Ctrl-C, as shells have it.
 pub(super) const CANCELLED: u8 = 130;
@@ -33,11 +34,20 @@ pub(super) fn failed(e: &anyhow::Error) -> ExitCode {
     }
     ui::error(e);
     if e.chain().any(is_full) {
-        ui::hint(
-            "make room by `xcbuild cache gc --max-size=10G`, or have the cache elsewhere by XCBUILD_STORE",
-        );
+        ui::hint(room(e.downcast_ref::<Writing>()));
     }
     ExitCode::FAILURE
+}
+
+/// How to get room on the disk that is full.
+fn room(writing: Option<&Writing>) -> String {
+    match writing {
+        Some(Writing(path)) => format!(
+            "make room on the disk that has `{}`, or write to another",
+            files::parent(path).display()
+        ),
+        None => "make room by `xcbuild cache gc --max-size=10G`, or have the cache elsewhere by XCBUILD_STORE".into(),
+    }
 }
 
 /// Whether an error is that the user wants an end.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use crate::store::{BlobRef, Store};
-use xc_sys::files::parent;
+use xc_sys::files::{Writing, parent};
 
 /// Puts a blob of the store at a path, in place of what was there, in one step.
 ///
@@ -31,7 +31,7 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     }
     let directory = parent(to);
     fs::create_dir_all(directory)?;
-    let writing = || format!("can't write `{}`", to.display());
+    let writing = || Writing(to.to_path_buf());
     let mut temporary = tempfile::Builder::new();
     temporary.prefix(".tmp-");
     let made = match temporary.make_in(directory, |path| std::fs::hard_link(from, path)) {
@@ -86,10 +86,14 @@ fn read_full(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut from = fs::File::open(from)?;
-    let mut to = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
+    let mut made = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
     // The kernel copies, and shares the blocks where the file system can.
-    io::copy(&mut from, &mut to)?;
-    to.sync_all()
+    let copied = io::copy(&mut from, &mut made).and_then(|_| made.sync_all());
+    if copied.is_err() {
+        // What is there of it is of no use, least of all on a full disk.
+        drop(fs::remove_file(to));
+    }
+    copied
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files: publishing in one step.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
@@ -42,6 +42,16 @@ pub fn publish(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()
     temporary.as_file().sync_all().map_err(|e| with_path(&e, "can't sync", path))?;
     temporary.persist(path).map_err(|e| with_path(&e.error, "can't write", path))?;
     fs::File::open(parent(path))?.sync_all()
+}
+
+/// What was being done when writing failed: for hints, which have to name the right disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writing(pub PathBuf);
+
+impl std::fmt::Display for Writing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "can't write `{}`", self.0.display())
+    }
 }
 
 /// The directory that a path is in; `.` for a bare name.

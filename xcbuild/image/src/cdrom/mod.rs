@@ -38,7 +38,7 @@ use xc_store::tree::{
 };
 
 /// Raised when the same key gives different bytes.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 /// The blob of the action.
 const ISO: &str = "iso";
 /// `NN` in the names has two digits, and nodes go by the order of names.
@@ -191,7 +191,7 @@ fn write(
 }
 
 fn add_layer(image: &mut Image, directory: &TreePath, tar: &Path) -> Result<()> {
-    let layer = tree::usr_merge(tree::from_tar(&Blob::open(tar)?)?)?;
+    let layer = tree::usr_merge(tree::from_tar(&Blob::open(tar)?)?)?.tree;
     Ok(add_to_iso(&layer, image, directory)?)
 }
 

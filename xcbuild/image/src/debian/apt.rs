@@ -66,6 +66,33 @@ pub enum AptError {
 #[derive(Debug)]
 pub(super) struct Apt {
     directory: PathBuf,
+    /// The name that apt knows the directory by, where it can't read the real one.
+    _alias: Option<Alias>,
+}
+
+/// A link to a directory whose path apt's configuration can't hold: its texts are between quotes,
+/// and know no way to have one in them.
+#[derive(Debug)]
+struct Alias {
+    link: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Alias {
+    fn of(directory: &Path) -> Result<Option<Self>, AptError> {
+        let is_odd = |text: &str| text.contains(['"', '\n', '\\']);
+        if directory.to_str().is_some_and(|text| !is_odd(text)) {
+            return Ok(None);
+        }
+        // Where TMPDIR is odd as well there is still the usual place.
+        let usual = std::env::temp_dir();
+        let place =
+            if usual.to_str().is_some_and(|t| !is_odd(t)) { &usual } else { Path::new("/tmp") };
+        let temporary = tempfile::Builder::new().prefix("xcbuild-apt-").tempdir_in(place)?;
+        let link = temporary.path().join("state");
+        fs::os::unix::fs::symlink(std::path::absolute(directory)?, &link)?;
+        Ok(Some(Self { link, _directory: temporary }))
+    }
 }
 
 impl Apt {
@@ -77,10 +104,12 @@ impl Apt {
         for name in ["lists/partial", "cache/archives/partial", "log"] {
             fs::create_dir_all(directory.join(name))?;
         }
-        fs::write(directory.join("apt.conf"), configuration(&directory, architecture))?;
+        let alias = Alias::of(&directory)?;
+        let shown = alias.as_ref().map_or(directory.as_path(), |alias| &alias.link);
+        fs::write(directory.join("apt.conf"), configuration(shown, architecture))?;
         fs::write(directory.join("status"), "")?;
         fs::write(directory.join("preferences"), "")?;
-        Ok(Self { directory })
+        Ok(Self { directory, _alias: alias })
     }
 
     /// Brings the lists up to date. Sources that can't be reached don't matter while there are

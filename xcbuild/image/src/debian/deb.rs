@@ -74,7 +74,7 @@ fn with_member<T>(
         let Some(ending) = name.strip_prefix(wanted) else { continue };
         let mut plain: Box<dyn Read + '_> = match ending {
             "" => Box::new(&mut member),
-            ".gz" => Box::new(flate2::read::GzDecoder::new(&mut member)),
+            ".gz" => Box::new(flate2::read::MultiGzDecoder::new(&mut member)),
             ".xz" => Box::new(XzDecoder::new_parallel(&mut member)),
             ".zst" => Box::new(zstd::stream::read::Decoder::new(&mut member)?),
             _ => return Err(DebError::Compression(name)),

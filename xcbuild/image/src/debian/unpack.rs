@@ -67,7 +67,7 @@ pub fn merged_tree(packages: &Packages<'_>, set: &PackageSet) -> Result<Tree> {
 pub fn package_tree(packages: &Packages<'_>, package: &Package) -> Result<Tree> {
     let _span = span("package", &package.name);
     let tree = data(packages, package).with_context(|| format!("in `{}`", package.file))?;
-    Ok(tree::usr_merge(without_documentation(tree)?)?)
+    Ok(tree::usr_merge(without_documentation(tree)?)?.tree)
 }
 
 /// The package's files as they are in it.

@@ -35,6 +35,7 @@ pub use probe::{Format, ImageInfo, probe};
 use super::base::VOLUME_ID;
 use xc_store::tree::{self, Blob, Tree, TreePath};
 use xc_sys::exec::Exec;
+use xc_sys::files::Writing;
 
 /// The label of the file system that nodes write to.
 pub const DATA_LABEL: &str = "xcrw";
@@ -155,12 +156,13 @@ fn make_file_system(disk: &Path, start: u64, length: u64) -> Result<()> {
 fn put(done: &Path, to: &Path) -> Result<()> {
     let directory = xc_sys::files::parent(to);
     fs::create_dir_all(directory)?;
+    let writing = || Writing(to.to_path_buf());
     let temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory)?;
     if fs::rename(done, temporary.path()).is_err() {
-        fs::copy(done, temporary.path())?;
+        fs::copy(done, temporary.path()).with_context(writing)?;
     }
     fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    temporary.persist(to).with_context(|| format!("can't write `{}`", to.display()))?;
+    temporary.persist(to).with_context(writing)?;
     Ok(())
 }
 

@@ -21,8 +21,11 @@ impl<I: Input> Reader<I> {
     /// The content of an entry; nothing for what is no file.
     ///
     /// # Errors
-    /// If the image ends before the content does.
+    /// If the image ends before the content does, or has it compressed.
     pub fn content<'r>(&'r self, entry: &'r Entry) -> Result<Content<'r, I>, ReadError> {
+        if entry.compressed {
+            return Err(ReadError::Compressed { path: self.path(entry) });
+        }
         let inside = |piece: &Piece| {
             piece.start.checked_add(piece.length).is_some_and(|end| end <= self.length)
         };

@@ -162,11 +162,11 @@ impl<'r, I: Input> Extraction<'r, I> {
     /// Makes a new file.
     fn file(&self, path: &[u8], name: &[u8], entry: &Entry) -> Result<(), ReadError> {
         let failed = |errno| host_error(self.target, path, errno);
+        let mut content = self.reader.content(entry)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;
         let file = openat(&self.at.1, name, flags | OFlags::CLOEXEC, mode).map_err(failed)?;
         let mut file = File::from(file);
-        let mut content = self.reader.content(entry)?;
         io::copy(&mut content, &mut file).map_err(|source| ReadError::Host {
             path: ImagePath(path.to_vec()),
             host: self.target.join(OsStr::from_bytes(path)),

@@ -40,6 +40,12 @@ pub enum ReadError {
         /// The file.
         path: ImagePath,
     },
+    /// The content of a file is compressed.
+    #[error("{path}: compressed by zisofs, which is not supported")]
+    Compressed {
+        /// The file.
+        path: ImagePath,
+    },
     /// Something could not be made on the host.
     #[error("{path}: making {}", host.display())]
     Host {

@@ -25,6 +25,8 @@ pub(crate) struct Fields {
     pub device: Option<(u32, u32)>,
     pub child: Option<u32>,
     pub relocated: bool,
+    /// Whether the content is compressed by zisofs (ZF).
+    pub compressed: bool,
     name_ended: bool,
 }
 
@@ -78,6 +80,7 @@ impl Fields {
             b"PN" => self.device = Some(device(field).ok_or("a PN field is too short")?),
             b"CL" => self.child = Some(number32(field, 4).ok_or("a CL field is too short")?),
             b"RE" => self.relocated = true,
+            b"ZF" => self.compressed = true,
             b"PL" | b"RR" => {}
             _ => return Ok(()),
         }

@@ -363,6 +363,7 @@ fn kind(record: &Record<'_>, fields: &Fields) -> Result<Kind> {
 
 fn entry(name: Box<[u8]>, kind: Kind, fields: &Fields, time: i64) -> Entry {
     let plain = if kind == Kind::Directory { 0o555 } else { 0o444 };
+    let is_file = kind == Kind::File;
     let meta = Meta {
         mode: fields.posix.map_or(plain, |posix| posix.mode & 0o7777),
         uid: fields.posix.map_or(0, |posix| posix.uid),
@@ -376,6 +377,7 @@ fn entry(name: Box<[u8]>, kind: Kind, fields: &Fields, time: i64) -> Entry {
         links: fields.posix.map_or(1, |posix| posix.links),
         serial: fields.posix.map_or(0, |posix| posix.serial),
         pieces: Vec::new(),
+        compressed: fields.compressed && is_file,
         parent: 0,
         path_length: 0,
         children: 0..0,

@@ -61,6 +61,8 @@ pub struct Entry {
     pub serial: u32,
     /// Its content, in order.
     pub pieces: Vec<Piece>,
+    /// Whether what is there is compressed by zisofs, which is not read here.
+    pub compressed: bool,
     pub(crate) parent: u32,
     /// Bytes of its path.
     pub(crate) path_length: u32,

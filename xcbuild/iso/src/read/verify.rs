@@ -92,7 +92,12 @@ fn next_directory<'t>(table: &mut &'t [u8], big: bool) -> Option<(u32, u16, &'t 
 /// Reads all contents, each byte of the image once however many files claim it, and returns the
 /// files that can't be read.
 pub fn verify_contents<I: Input>(reader: &Reader<I>) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let compressed = reader.entries().iter().filter(|entry| entry.compressed);
+    let unread = |entry| {
+        let what = "its content is compressed by zisofs, which is not supported".into();
+        Problem { path: reader.path(entry), what }
+    };
+    let mut problems: Vec<Problem> = compressed.take(PROBLEMS_MAX).map(unread).collect();
     let mut buffer = vec![0; 1 << 18];
     let mut done = 0;
     for (start, length, entry) in extents(reader) {

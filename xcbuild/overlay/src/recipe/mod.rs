@@ -47,13 +47,15 @@ pub use topologies::DEFAULT as DEFAULT_TOPOLOGY;
 
 use super::Params;
 use super::manifest::Manifest;
+use super::merged::warn_of_replaced;
 use xc_image::debian::Packages;
+use xc_report::Reporter;
 use xc_report::timeline::span;
 use xc_store::key::{Key, KeyBuilder};
 use xc_store::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
-pub(crate) const FORMAT: u64 = 3;
+pub(crate) const FORMAT: u64 = 4;
 /// Another release may do better from the same ingredients.
 const TOOL: &str = env!("CARGO_PKG_VERSION");
 
@@ -135,6 +137,8 @@ pub struct Origin {
 
 /// All that decides a layer, and how it is made from it.
 pub struct Recipe<'a> {
+    name: &'a str,
+    reporter: &'a Reporter,
     steps: Vec<Box<dyn Step + 'a>>,
 }
 
@@ -154,7 +158,7 @@ impl<'a> Recipe<'a> {
         steps.extend(topologies::step(context)?);
         steps.extend(files::steps(context)?);
         steps.extend(entries::steps(context));
-        Ok(Self { steps })
+        Ok(Self { name: context.name, reporter: context.packages.store().reporter(), steps })
     }
 
     /// All that decides the layer, in the order of the steps.
@@ -177,7 +181,7 @@ impl<'a> Recipe<'a> {
         let mut labels = BTreeMap::new();
         let mut tree = Tree::new();
         for step in &self.steps {
-            let yields = usr_merge(step.yields(&tree)?)?;
+            let yields = usr_merge(step.yields(&tree)?)?.tree;
             let label = step.label();
             labels.extend(yields.iter().map(|(path, _)| (path.clone(), label.clone())));
             merge(&mut tree, yields)?;
@@ -199,6 +203,8 @@ impl<'a> Recipe<'a> {
         for step in &self.steps {
             let _span = span("step", step.label());
             let yields = usr_merge(step.yields(&tree)?)?;
+            warn_of_replaced(&yields, &step.label(), self.name, self.reporter);
+            let yields = yields.tree;
             let _: Vec<Conflict> = merge(&mut tree, yields).context("a path is too long")?;
         }
         Ok(tree)

@@ -54,7 +54,7 @@ impl Verb for Arguments {
             let mut tree = tree::from_tar(&Blob::open(&path)?)?;
             // Where /bin is a link, a directory of that name would take its place.
             if merged {
-                tree = tree::usr_merge(tree)?;
+                tree = tree::usr_merge(tree)?.tree;
             }
             let mut tar = Vec::new();
             tree::write_tar(&tree, &mut tar)?;

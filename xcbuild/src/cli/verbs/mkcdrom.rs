@@ -53,6 +53,12 @@ impl Verb for Arguments {
             script: iso.script.as_deref(),
             cidata: iso.cidata.as_deref(),
         };
+        if let Some(directory) = iso.cidata.filter(|d| !d.join(META_DATA).is_file()) {
+            ui::warn(format_args!(
+                "`{}` has no `{META_DATA}`, and cloud-init ignores a seed without it; an empty file will do",
+                directory.display()
+            ));
+        }
         if options.dry_run {
             return dry_run(&settings, &store, &names);
         }
@@ -78,6 +84,9 @@ struct ReportOptions {
     #[arg(long)]
     json: bool,
 }
+
+/// The file that makes a directory a seed of cloud-init's.
+const META_DATA: &str = "meta-data";
 
 fn dry_run(settings: &Settings, store: &Store, names: &[String]) -> Result<ExitCode> {
     for forecast in mkcdrom::dry_run(names, &params(settings, store)?, store)? {

@@ -66,7 +66,7 @@ impl Listing {
     /// Looks at a directory, and remembers in the store what was read.
     ///
     /// # Errors
-    /// When something in it can't be read, or is a socket, which no image can hold.
+    /// When something in it can't be read, or is a socket, which no tar can hold.
     pub fn of(directory: &Path, store: &Store) -> Result<Self> {
         let _span = span("listing", directory.display());
         let root = std::path::absolute(directory)?;

@@ -209,7 +209,7 @@ impl Walk<'_> {
         let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|e| failed(e.into()))?;
         let Some(kind) = FoundKind::of(FileType::from_raw_mode(stat.st_mode)) else {
-            let socket = "it is a socket, which no image can hold; remove it";
+            let socket = "it is a socket, which no tar can hold, and layers are tars; remove it";
             return Err(failed(io::Error::other(socket)));
         };
         let stat = Stat::new(&stat);

@@ -79,7 +79,7 @@ impl Store {
     /// When it can't be made, or was made by another format.
     pub fn open(root: &Path, reporter: &Reporter) -> Result<Self> {
         let layout = StoreLayout::new(root);
-        let opening = || format!("can't open the store `{layout}`");
+        let opening = || format!("can't open the store `{layout}`; name another by XCBUILD_STORE");
         for directory in [Directory::Records, Directory::Blobs, Directory::Work] {
             fs::create_dir_all(layout.directory(directory)).with_context(opening)?;
         }

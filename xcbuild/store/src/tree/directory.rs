@@ -25,7 +25,7 @@ pub enum Modes {
 /// of files stay on disk until they are needed.
 ///
 /// # Errors
-/// When something can't be read, or is a socket, which no image can hold.
+/// When something can't be read, or is a socket, which no tar can hold.
 pub fn from_directory(directory: &Path, modes: Modes) -> Result<Tree> {
     let mut tree = Tree::new();
     for found in WalkDir::new(directory).min_depth(1).sort_by_file_name() {
@@ -61,7 +61,10 @@ fn entry(path: &Path, modes: Modes) -> Result<Entry> {
             (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
         Kind::Device { block: kind.is_block_device(), major, minor }
     } else {
-        bail!("`{}` is a socket, which no image can hold; remove it", path.display());
+        bail!(
+            "`{}` is a socket, which no tar can hold, and layers are tars; remove it",
+            path.display()
+        );
     };
     Ok(Entry::new(mode, kind))
 }

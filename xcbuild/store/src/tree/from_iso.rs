@@ -55,6 +55,9 @@ fn same_kind(one: &Kind, other: &Kind) -> bool {
 fn kind(image: &Arc<Blob>, path: &TreePath, entry: &read::Entry) -> Result<Kind> {
     Ok(match &entry.kind {
         read::Kind::Directory => Kind::Directory,
+        read::Kind::File if entry.compressed => {
+            bail!("`{path}` is compressed by zisofs, which is not supported")
+        }
         read::Kind::File => Kind::File(match entry.pieces.as_slice() {
             [] => Content::bytes(*b""),
             [Piece { start, length }] => {

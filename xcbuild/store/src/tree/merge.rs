@@ -1,19 +1,6 @@
-//! Trees on top of each other, and into the form that all our trees have.
+//! Trees on top of each other.
 
 use super::{Entry, Kind, PathError, Tree, TreePath};
-
-/// The directories of a root that are links, and where they lead: on a usr-merged system, as Debian
-/// is since release 12, and to the one place of run-time state.
-const MERGED: &[(&str, &str)] = &[
-    ("bin", "usr/bin"),
-    ("lib", "usr/lib"),
-    ("lib32", "usr/lib32"),
-    ("lib64", "usr/lib64"),
-    ("libx32", "usr/libx32"),
-    ("sbin", "usr/sbin"),
-    ("var/lock", "run/lock"),
-    ("var/run", "run"),
-];
 
 /// A name that two trees both have, and not as the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,43 +81,10 @@ pub fn link_target(link: &TreePath, target: &[u8]) -> Option<TreePath> {
     TreePath::new(parts.join(&b'/')).ok()
 }
 
-/// Moves what stands in `/bin`, `/sbin`, `/lib` and their like into `/usr`, and what stands in
-/// `/var/run` into `/run`, where those names are links in the base image. A link to there, as the
-/// base image has it, is left out.
-///
-/// # Errors
-/// [`PathError`] when a path becomes too long by the move.
-pub fn usr_merge(tree: Tree) -> Result<Tree, PathError> {
-    let mut merged = Tree::new();
-    for (path, mut entry) in tree {
-        if let Kind::Hardlink(target) = &mut entry.kind {
-            *target = moved(target)?.0;
-        }
-        let (to, is_top) = moved(&path)?;
-        let top_link = is_top && !entry.is_directory();
-        let seen_directory = entry.is_directory() && merged.get(&to).is_some();
-        if !top_link && !seen_directory {
-            merged.insert(to, entry);
-        }
-    }
-    Ok(merged)
-}
-
-/// Where a path leads, and whether it is itself one of the links.
-fn moved(path: &TreePath) -> Result<(TreePath, bool), PathError> {
-    for (name, to) in MERGED {
-        let name = TreePath::new(name)?;
-        if let Some(moved) = path.rebased(&name, &TreePath::new(to)?) {
-            return Ok((moved?, *path == name));
-        }
-    }
-    Ok((path.clone(), false))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{merge, usr_merge};
-    use crate::tree::{Entry, Kind, Tree, TreePath};
+    use super::merge;
+    use crate::tree::{Entry, Tree, TreePath};
 
     fn tree(entries: &[(&str, Entry)]) -> Tree {
         let mut tree = Tree::new();
@@ -167,35 +121,5 @@ mod tests {
         let mut looped = tree(&[("a", Entry::symlink("b")), ("b", Entry::symlink("a"))]);
         merge(&mut looped, tree(&[("a/x", Entry::file(0o644, ""))])).unwrap();
         assert_eq!(names(&looped), ["a", "a/x", "b"]);
-    }
-
-    #[test]
-    fn old_places_move_into_usr() {
-        let merged = usr_merge(tree(&[
-            ("bin/ls", Entry::file(0o755, "")),
-            ("bin/dir", Entry::new(0o755, Kind::Hardlink(TreePath::new("bin/ls").unwrap()))),
-            ("usr/bin/env", Entry::file(0o755, "")),
-            ("lib64", Entry::symlink("usr/lib64")),
-            ("library/x", Entry::file(0o644, "")),
-            ("var/lock", Entry::symlink("../run/lock")),
-            ("var/run/mine/pid", Entry::file(0o644, "")),
-        ]))
-        .unwrap();
-        let expected = [
-            "library",
-            "library/x",
-            "run",
-            "run/mine",
-            "run/mine/pid",
-            "usr",
-            "usr/bin",
-            "usr/bin/dir",
-            "usr/bin/env",
-            "usr/bin/ls",
-            "var",
-        ];
-        assert_eq!(names(&merged), expected);
-        let link = merged.get(&TreePath::new("usr/bin/dir").unwrap()).unwrap();
-        assert_eq!(link.kind, Kind::Hardlink(TreePath::new("usr/bin/ls").unwrap()));
     }
 }

@@ -17,6 +17,7 @@ mod iso;
 mod merge;
 mod path;
 mod tar;
+mod usr_merge;
 
 use std::collections::BTreeMap;
 
@@ -25,9 +26,10 @@ pub use content::{Blob, Content, Pieces};
 pub use directory::{Modes, from_directory};
 pub use from_iso::from_iso;
 pub use iso::{add_to_iso, source};
-pub use merge::{Conflict, merge, usr_merge};
+pub use merge::{Conflict, merge};
 pub use path::{PathError, TreePath};
 pub use tar::{Archive, Member, SPARSE_MAX, TIMESTAMP, TarError, from_tar, write_tar};
+pub use usr_merge::{UsrMergeError, UsrMerged, usr_merge};
 
 /// Permission bits of a directory without an entry of its own.
 pub const DIRECTORY_MODE: u32 = 0o755;
@@ -93,6 +95,20 @@ impl Entry {
         Self::new(0o777, Kind::Symlink(target.into()))
     }
 
+    /// Whether a node can't tell two entries apart: mode, owner, attributes and content are the same.
+    /// One whose content can't be read looks like no other.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let rights = |e: &Self| (e.mode, e.uid, e.gid);
+        let same_rights = rights(self) == rights(other) && self.attributes == other.attributes;
+        same_rights
+            && match (&self.kind, &other.kind) {
+                (Kind::File(one), Kind::File(other)) if one.len() == other.len() => {
+                    one == other || matches!((one.read(), other.read()), (Ok(a), Ok(b)) if a == b)
+                }
+                (one, other) => one == other,
+            }
+    }
+
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
@@ -140,6 +156,21 @@ impl Tree {
         for path in below {
             self.entries.remove(&path);
         }
+    }
+
+    /// Takes a path out that is not a directory. What it held goes to the first of its other names.
+    pub fn release(&mut self, path: &TreePath) {
+        let Some(old) = self.entries.remove(path) else { return };
+        let is_name = |entry: &Entry| entry.kind == Kind::Hardlink(path.clone());
+        let names = self.entries.iter().filter(|(_, entry)| is_name(entry));
+        let names: Vec<TreePath> = names.map(|(name, _)| name.clone()).collect();
+        let Some((heir, others)) = names.split_first() else { return };
+        for name in others {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.kind = Kind::Hardlink(heir.clone());
+            }
+        }
+        self.entries.insert(heir.clone(), old);
     }
 
     /// The entry of a path.

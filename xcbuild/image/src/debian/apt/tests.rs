@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::answers::{parse_uris, unreachable, versions_not_found};
-use super::{configuration, preferences};
+use super::{Alias, Apt, Exec, configuration, preferences};
 
 const HASH: &str = "44ac9aaae0105bca66ea4d457852bf97020ccab33d5c088b0e5c8668891290a0";
 
@@ -52,4 +52,24 @@ fn errors_are_told_apart() {
     assert_eq!(versions_not_found(words), ["jq=9", "kmod=7"]);
     assert!(unreachable("E: Failed to fetch … Temporary failure resolving 'archive.example'"));
     assert!(!unreachable("E: Version '9' for 'jq' was not found"));
+}
+
+/// apt's own reading is the judge.
+#[test]
+fn odd_directories_have_a_plain_name_for_apt() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(Alias::of(dir.path()).unwrap().is_none());
+    for name in ["a\"b", "a\nb", "a\\b", "a; Dir::Log \"x"] {
+        let odd = dir.path().join(name);
+        let apt = Apt::open(odd.clone(), "amd64").unwrap();
+        let dump = Exec::new("apt-config").arg("-c").arg(odd.join("apt.conf")).arg("dump");
+        let dump = String::from_utf8(dump.output().unwrap()).unwrap();
+        let prefix = "Dir::State::status \"";
+        let status = dump.lines().find_map(|line| line.strip_prefix(prefix)).unwrap();
+        let status = Path::new(status.strip_suffix("\";").unwrap());
+        assert_eq!(status.canonicalize().unwrap(), odd.join("status").canonicalize().unwrap());
+        let link = status.to_path_buf();
+        drop(apt);
+        assert!(!link.exists(), "{name:?}");
+    }
 }

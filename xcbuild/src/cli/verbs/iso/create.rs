@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fs_err as fs;
-use xc_iso::{BootEntry, Hybrid, Image, IsoNames, Joliet, Options, Platform, Summary};
+use serde_json::json;
+use xc_iso::{BootEntry, Hybrid, Image, ImagePath, IsoNames, Joliet, JolietName, Options, Platform, Summary};
 
-use super::{interruptible, output, sources, spelling};
+use super::{interruptible, output, show, sources, spelling};
 use crate::settings::HostSettings;
 use crate::ui;
 
@@ -102,6 +103,13 @@ pub struct Arguments {
     /// Time of the volume in seconds since 1970; else that in `SOURCE_DATE_EPOCH`, else 0
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     timestamp: Option<i64>,
+    /// Time of all files: `=SECONDS` since 1970, or YYYYMMDDhhmmss in UTC. `SOURCE_DATE_EPOCH` alone
+    /// takes later times back to it
+    #[arg(long, alias = "set_all_file_dates", value_name = "TIME", value_parser = file_time)]
+    set_all_file_dates: Option<FileTime>,
+    /// Say in JSON on stdout what was made, and which Joliet names are cut or changed
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the verb.
@@ -121,6 +129,13 @@ pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
     if arguments.rational_rock {
         image.rationalize();
     }
+    match (arguments.set_all_file_dates, epoch(host)?) {
+        (Some(FileTime::At(time)), _) => image.set_times(time),
+        (_, Some(latest)) => image.clamp_times(latest),
+        (_, None) => {}
+    }
+    let renamed = image.joliet_changes();
+    arguments.check_names(&renamed)?;
     for entry in arguments.boot_entries() {
         image.boot(entry);
     }
@@ -130,6 +145,14 @@ pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
     drop(reading);
     let Summary { bytes, directories, files } = output::write(&image, &arguments.output)?;
     let path = arguments.output.display();
+    if arguments.json {
+        let name = |name: &JolietName| json!({ "path": path_text(&name.path), "joliet": name.shown });
+        let names: Vec<_> = renamed.iter().map(name).collect();
+        ui::result(json!({
+            "path": path.to_string(), "bytes": bytes, "files": files, "directories": directories,
+            "joliet_changes": names,
+        }));
+    }
     ui::status(
         "Made",
         format_args!("{path}: {files} files, {directories} directories, {bytes} bytes"),
@@ -139,12 +162,9 @@ pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
 
 impl Arguments {
     fn options(&self, host: &HostSettings) -> Result<Options> {
-        let from_environment = || host.source_date_epoch.as_deref().map(str::parse).transpose();
         let timestamp = match self.timestamp {
             Some(timestamp) => Some(timestamp),
-            None => {
-                from_environment().context("SOURCE_DATE_EPOCH: a number of seconds is needed")?
-            }
+            None => epoch(host)?,
         };
         Ok(Options {
             volume_id: self.volume_id.clone(),
@@ -168,6 +188,23 @@ impl Arguments {
         })
     }
 
+    /// Where nobody sees the real names, changed ones are an error; else a warning.
+    fn check_names(&self, renamed: &[JolietName]) -> Result<()> {
+        let Some(JolietName { path, shown }) = renamed.first() else { return Ok(()) };
+        let shown = show::text(shown.as_bytes());
+        let first = format!("such as `{path}`, which is `{shown}` there");
+        let count = renamed.len();
+        if self.plain {
+            bail!(
+                "{count} names are too long for Joliet or have characters that it lacks, {first}; without --plain, readers of Rock Ridge see them whole"
+            );
+        }
+        ui::warn(format_args!(
+            "{count} Joliet names are cut or have other characters, {first}; --json lists them"
+        ));
+        Ok(())
+    }
+
     fn boot_entries(&self) -> impl Iterator<Item = BootEntry> {
         let entry = |path: &String, platform| BootEntry {
             path: path.trim_start_matches('/').into(),
@@ -177,5 +214,69 @@ impl Arguments {
         };
         let bios = self.bios.iter().map(move |path| entry(path, Platform::Bios));
         bios.chain(self.efi.iter().map(move |path| entry(path, Platform::Efi)))
+    }
+}
+
+/// `SOURCE_DATE_EPOCH`, the time that builds are to have.
+fn epoch(host: &HostSettings) -> Result<Option<i64>> {
+    let text = host.source_date_epoch.as_deref().map(str::parse).transpose();
+    text.context("SOURCE_DATE_EPOCH: a number of seconds is needed")
+}
+
+fn path_text(path: &ImagePath) -> String {
+    show::text(&path.0)
+}
+
+/// The time of all files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileTime {
+    /// Each keeps its own.
+    Own,
+    /// This one, in seconds since 1970.
+    At(i64),
+}
+
+/// The forms of a time that xorriso takes and that say the same everywhere.
+fn file_time(text: &str) -> Result<FileTime, String> {
+    let bad = || "expected =SECONDS, YYYYMMDDhhmmss in UTC, or set_to_mtime".to_owned();
+    if text == "set_to_mtime" {
+        return Ok(FileTime::Own);
+    }
+    if let Some(seconds) = text.strip_prefix('=') {
+        return seconds.parse().map(FileTime::At).map_err(|_| bad());
+    }
+    // xorriso has hundredths of seconds after them.
+    if !matches!(text.len(), 14 | 16) || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(bad());
+    }
+    let (date, time) = text.split_at(8);
+    let written = format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        &date[..4], &date[4..6], &date[6..], &time[..2], &time[2..4], &time[4..6]
+    );
+    let time = humantime::parse_rfc3339(&written).map_err(|_| bad())?;
+    let seconds = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| bad())?.as_secs();
+    i64::try_from(seconds).map(FileTime::At).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileTime, file_time};
+
+    #[test]
+    fn times_are_read_as_xorriso_reads_them() {
+        let rows = [
+            ("set_to_mtime", FileTime::Own),
+            ("=1000000000", FileTime::At(1_000_000_000)),
+            ("=-1", FileTime::At(-1)),
+            ("20010909014640", FileTime::At(1_000_000_000)),
+            ("2001090901464099", FileTime::At(1_000_000_000)),
+        ];
+        for (given, expected) in rows {
+            assert_eq!(file_time(given), Ok(expected), "{given}");
+        }
+        for bad in ["", "=", "=x", "yesterday", "20011309014640", "2001090901464", "+1"] {
+            assert!(file_time(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use xc_iso::{Error, Image, Summary};
 
 use super::interruptible;
 use crate::ui;
-use xc_sys::files;
+use xc_sys::files::{self, Writing};
 
 /// Refuses an image that would be part of what goes into it: the next run would put it into itself.
 pub(super) fn check(output: &Path, inputs: &[PathBuf]) -> Result<()> {
@@ -41,7 +41,7 @@ pub(super) fn write(image: &Image, output: &Path) -> Result<Summary> {
         }
         return Ok(image.write(&mut ui::stdout())?);
     }
-    let named = || format!("can't write `{}`", output.display());
+    let named = || Writing(output.to_path_buf());
     let failed = |error: Error| match error {
         Error::Write(error) => anyhow::Error::from(error).context(named()),
         other => other.into(),

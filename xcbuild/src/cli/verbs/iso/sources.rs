@@ -11,6 +11,7 @@ use xc_iso::Image;
 use xc_store::tree::Blob;
 
 use super::archive;
+use xc_sys::files::Writing;
 
 /// Adds a directory or an archive, stdin if it is `-`, to the root of an image.
 ///
@@ -41,6 +42,7 @@ fn spooled(pipe: &mut impl io::Read) -> Result<File> {
         format!("can't keep the archive in `{}`; TMPDIR says where else", folder.display())
     };
     let mut file = tempfile::tempfile().with_context(failed)?;
-    io::copy(pipe, &mut file).with_context(failed)?;
+    let full = || Writing(std::env::temp_dir().join("archive"));
+    io::copy(pipe, &mut file).with_context(full).with_context(failed)?;
     Ok(file)
 }
