@@ -151,7 +151,7 @@ fn carrier_goes_and_comes() {
     assert!(table.contains("vm-001  1        down"), "{table}");
     workspace.ok(&["link", "1", "0", "--down"]);
     let error = workspace.fails(&["link", "1", "1", "--delay=1ms"], 1);
-    assert!(error.contains("`xcbuild link 1 0 --up` first"), "{error}");
+    assert!(error.contains("`xcbuild link --cluster=tests 1 0 --up` takes it up"), "{error}");
     workspace.ok(&["link", "1", "0", "--up"]);
     workspace.ok(&["link", "1", "1", "--up"]);
     assert_answers(workspace);
