@@ -71,9 +71,12 @@ impl fmt::Display for LinkImpairments {
     }
 }
 
+/// What the names of the links begin with that [`inbound_link`] names.
+pub const INBOUND_LINK: &str = "xcin";
+
 /// The link in a node that what it receives from a network is led through.
 pub fn inbound_link(network: NetworkId) -> String {
-    format!("xcin{network}")
+    format!("{INBOUND_LINK}{network}")
 }
 
 /// The commands of `ip` and `tc`, less the programs' names, that impair what an interface
@@ -120,33 +123,40 @@ impl Netem {
     /// The settings' names, as they stand in a topology file.
     pub const FIELDS: [&str; 6] = ["delay", "jitter", "loss", "reorder", "duplicate", "rate"];
 
-    /// Sets one by its name in a topology file; of 0, it is not set.
+    /// Sets one by its name in a topology file; of 0, with or without a unit, it is not set.
     ///
     /// # Errors
     /// A sentence, when `tc` wouldn't take the value or there is no such setting.
     pub fn set(&mut self, field: &str, value: &str) -> Result<(), String> {
-        let (slot, units, example) = match field {
-            "delay" => (&mut self.delay, TIMES, "50ms"),
-            "jitter" => (&mut self.jitter, TIMES, "5ms"),
-            "loss" => (&mut self.loss, SHARES, "1%"),
-            "reorder" => (&mut self.reorder, SHARES, "25%"),
-            "duplicate" => (&mut self.duplicate, SHARES, "1%"),
-            "rate" => (&mut self.rate, RATES, "10mbit"),
+        let (slot, quantity, example) = match field {
+            "delay" => (&mut self.delay, &TIME, "50ms"),
+            "jitter" => (&mut self.jitter, &TIME, "5ms"),
+            "loss" => (&mut self.loss, &SHARE, "1%"),
+            "reorder" => (&mut self.reorder, &SHARE, "25%"),
+            "duplicate" => (&mut self.duplicate, &SHARE, "1%"),
+            "rate" => (&mut self.rate, &RATE, "10mbit"),
             other => return Err(format!("there is no impairment `{other}`")),
         };
-        let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let number = value[..value.len() - unit.len()].parse::<f64>();
-        match number {
-            Ok(n) if units.contains(&unit) && (unit != "%" || n <= 100.0) => {}
-            _ => return Err(format!("{field} `{value}` is not of the form {example}")),
+        let amount = quantity.amount(value);
+        let Some(amount) = amount else {
+            return Err(format!("{field} `{value}` is not of the form {example}"));
+        };
+        let (least, most) = quantity.limits;
+        if amount > 0.0 && !(least.1..=most.1).contains(&amount) {
+            return Err(format!("{field} `{value}` is not between {} and {}", least.0, most.0));
         }
-        *slot = number.is_ok_and(|n| n > 0.0).then(|| value.to_string());
+        *slot = (amount > 0.0).then(|| value.to_string());
         Ok(())
     }
 
     /// Whether nothing happens to packets.
     pub fn is_sound(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether no packet gets through.
+    pub fn loses_all(&self) -> bool {
+        self.loss.as_deref().and_then(|loss| SHARE.amount(loss)) == Some(100.0)
     }
 
     /// Takes the settings that are set in `other`.
@@ -179,9 +189,37 @@ impl Netem {
     }
 }
 
-const TIMES: &[&str] = &["us", "ms", "s"];
-const SHARES: &[&str] = &["%"];
-const RATES: &[&str] = &["bit", "kbit", "mbit", "gbit"];
+/// What a setting is measured in, and how much of it `tc` and the kernel take.
+struct Quantity {
+    /// The units, each with how much of the smallest it is.
+    units: &'static [(&'static str, f64)],
+    /// The least that is something, and the most: as people write them, and in the smallest unit.
+    limits: ((&'static str, f64), (&'static str, f64)),
+}
+
+/// `tc` counts whole microseconds, and in ticks of 64 ns that fit into 32 bits: 274.88 s.
+const TIME: Quantity = Quantity {
+    units: &[("us", 1.0), ("ms", 1e3), ("s", 1e6)],
+    limits: (("1us", 1.0), ("274s", 274e6)),
+};
+const SHARE: Quantity = Quantity { units: &[("%", 1.0)], limits: (("0%", 0.0), ("100%", 100.0)) };
+/// The kernel counts whole bytes a second; no network of this host is faster than the most.
+const RATE: Quantity = Quantity {
+    units: &[("bit", 1.0), ("kbit", 1e3), ("mbit", 1e6), ("gbit", 1e9)],
+    limits: (("8bit", 8.0), ("1000gbit", 1e12)),
+};
+
+impl Quantity {
+    /// A value in the smallest unit; none where it is not of the form. Nothing needs no unit.
+    fn amount(&self, value: &str) -> Option<f64> {
+        let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let number: f64 = value[..value.len() - unit.len()].parse().ok()?;
+        if number == 0.0 && unit.is_empty() {
+            return Some(0.0);
+        }
+        self.units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| number * factor)
+    }
+}
 
 impl Netem {
     /// The settings in tc's words, for people.
@@ -238,6 +276,40 @@ mod tests {
     fn values_without_their_unit_are_refused() {
         for (field, bad) in [("delay", "50"), ("loss", "101%"), ("rate", "fast"), ("speed", "1%")] {
             assert!(Netem::default().set(field, bad).is_err(), "{field} {bad}");
+        }
+        for bad in ["0x", "0 ms", "", ".", "-0"] {
+            assert!(Netem::default().set("delay", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_takes_a_setting_off() {
+        for field in Netem::FIELDS {
+            let mut netem = Netem { delay: Some("1ms".into()), ..Netem::default() };
+            netem.set(field, "0").unwrap();
+            let left = if field == "delay" { "" } else { "delay 1ms" };
+            assert_eq!(netem.settings(), left, "{field}");
+        }
+    }
+
+    /// The limits are those of `tc qdisc replace … netem` of iproute2 6.1.
+    #[test]
+    fn what_tc_refuses_or_ignores_is_refused() {
+        let rows = [
+            ("delay", "274s", ""),
+            ("delay", "275s", "delay `275s` is not between 1us and 274s"),
+            ("delay", "99999999s", "delay `99999999s` is not between 1us and 274s"),
+            ("jitter", "275000ms", "jitter `275000ms` is not between 1us and 274s"),
+            ("delay", "0.5us", "delay `0.5us` is not between 1us and 274s"),
+            ("loss", "0.001%", ""),
+            ("reorder", "100.1%", "reorder `100.1%` is not between 0% and 100%"),
+            ("rate", "1bit", "rate `1bit` is not between 8bit and 1000gbit"),
+            ("rate", "1000gbit", ""),
+            ("rate", "1001gbit", "rate `1001gbit` is not between 8bit and 1000gbit"),
+        ];
+        for (field, value, problem) in rows {
+            let set = Netem::default().set(field, value);
+            assert_eq!(set.err().unwrap_or_default(), problem, "{field} {value}");
         }
     }
 }

@@ -92,22 +92,13 @@ fn wanted(before: &LinkImpairments, change: &Change) -> Result<LinkImpairments> 
         let netem = ways.of_mut(*end);
         netem.merge(&change.netem);
         for field in &change.off {
-            netem.set(field, zero(field)).map_err(anyhow::Error::msg)?;
+            netem.set(field, "0").map_err(anyhow::Error::msg)?;
         }
         if let Some(problem) = netem.contradiction() {
             bail!("{problem} (--delay 50ms)");
         }
     }
     Ok(ways)
-}
-
-/// The value of a setting that stands for not having it.
-fn zero(field: &str) -> &'static str {
-    match field {
-        "delay" | "jitter" => "0ms",
-        "rate" => "0bit",
-        _ => "0%",
-    }
 }
 
 /// Refuses what could not be done, or not be undone again, each with what helps.
@@ -126,8 +117,7 @@ fn refuse_unreachable(
         let hint = cluster.name().command(line).hint(effect);
         Err(ClusterError::new(ErrorKind::NodeUnavailable, message).with_hint(hint).into())
     };
-    let cuts = |netem: &Netem| netem.loss.as_deref().is_some_and(|loss| loss.starts_with("100"));
-    if network == MAINTENANCE && (cuts(&wanted.sends) || cuts(&wanted.receives)) {
+    if network == MAINTENANCE && (wanted.sends.loses_all() || wanted.receives.loses_all()) {
         let message = format!(
             "network 0 is the way to {node}, by which its impairments are set and taken off"
         );
