@@ -5,11 +5,16 @@
 //! software under test (no subnet, or one of the user's own).
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use super::address::{NetworkId, NodeId, Prefix, ipv4};
 
 /// The Ethernet MTU that a network has unless something else is said, in bytes.
 pub const DEFAULT_MTU: u32 = 1500;
+
+/// The Ethernet MTUs that a network can have, in bytes: the least that IPv6 allows (RFC 8200 section
+/// 5), the most that a tap of the host takes (65,535 less an Ethernet header).
+pub const MTU_LIMITS: RangeInclusive<u32> = 1280..=65_521;
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::super::group::{Bridge, Group};
 use super::super::network::Network;
 use super::table::{Fields, ParseError, Value};
 use super::variable::Variables;
-use super::{network, node_set};
+use super::{bridge, network, node_set};
 
 /// A group without its routes, with the table it was read from.
 pub struct Draft<'a> {
@@ -29,8 +29,9 @@ const FIELDS: [&str; 9] = [
     "routes",
 ];
 
-/// Words that a route's `via` gives another meaning to.
-const RESERVED: [&str; 3] = ["host", "itself", "nothing"];
+/// Words that a route's `via` gives another meaning to, and files that stand where groups have their
+/// directories (see [`super::super::render`]).
+const RESERVED: [&str; 5] = ["host", "itself", "nothing", "name", "groups"];
 
 impl<'a> Draft<'a> {
     /// The fields of the group's table.
@@ -72,7 +73,7 @@ fn read_one(
 ) -> Result<Group, ParseError> {
     let fields = value.fields(&FIELDS)?;
     let on = attached(&fields, networks)?;
-    let bridges = bridges(&fields, &on, networks)?;
+    let bridges = bridge::read(&fields, &on, networks)?;
     one_interface_per_subnet(value, &on, &bridges, networks)?;
     Ok(Group {
         name: name.to_string(),
@@ -105,38 +106,6 @@ fn attached(
         Some(&MAINTENANCE) => Ok(on),
         _ => Err(list.error("networks begin with 0: that is eth0 of every node")),
     }
-}
-
-fn bridges(
-    fields: &Fields<'_>,
-    on: &[NetworkId],
-    networks: &BTreeMap<NetworkId, Network>,
-) -> Result<Vec<Bridge>, ParseError> {
-    let mut bridges: Vec<Bridge> = Vec::new();
-    for value in fields.list("bridges") {
-        let inner = value.fields(&["name", "networks"])?;
-        let name_value = inner.need("name")?;
-        let name = name_value.string("an interface's name")?.to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.len() > 15 || name.starts_with("eth") || !name.chars().all(plain)
-        {
-            return Err(name_value.error(format!("an interface can't be called `{name}`")));
-        }
-        let ports: Vec<(Value<'_>, NetworkId)> = inner
-            .need("networks")?
-            .members()
-            .into_iter()
-            .map(|port| network::reference(&port, networks).map(|id| (port, id)))
-            .collect::<Result<_, _>>()?;
-        for (port, id) in &ports {
-            let taken = bridges.iter().any(|bridge| bridge.networks.contains(id));
-            if !on.contains(id) || *id == MAINTENANCE || taken {
-                return Err(port.error(format!("network {id} can't be a port of {name} here")));
-            }
-        }
-        bridges.push(Bridge { name, networks: ports.into_iter().map(|(_, id)| id).collect() });
-    }
-    Ok(bridges)
 }
 
 /// A subnet may be on one interface of a node: the kernel would answer by either.

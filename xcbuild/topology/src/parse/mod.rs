@@ -16,6 +16,7 @@ use super::network::{DEFAULT_MTU, Network};
 use super::{Addressing, Counts, Topology};
 use table::{Fields, Source, Value};
 
+mod bridge;
 mod check;
 mod group;
 mod network;

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::address::{MAINTENANCE, NetworkId};
-use super::super::network::{Addressing, DEFAULT_MTU, Network};
+use super::super::network::{Addressing, DEFAULT_MTU, MTU_LIMITS, Network};
 use super::table::{Fields, ParseError, Value};
 use super::variable::Variables;
-
-/// The smallest MTU that IPv6 allows; the largest that a virtio interface takes.
-const MTU_LIMITS: std::ops::RangeInclusive<u32> = 1280..=65535;
 
 /// Reads all networks; network 0 is there without being named.
 pub fn read(

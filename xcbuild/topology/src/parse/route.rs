@@ -80,7 +80,11 @@ impl Resolver<'_, '_> {
             Some(value) => Some(self.own_network(&value)?),
             None => None,
         };
-        let to = self.destinations(&fields.need("to")?)?;
+        let to_value = fields.need("to")?;
+        let to = self.destinations(&to_value)?;
+        if leaving_by.is_none() {
+            self.refuse_own_subnet(&to_value, &to)?;
+        }
         let each = to.iter().any(|to| matches!(to, Destination::Each(..)));
         if each != matches!(via, Via::Itself(_)) {
             return Err(value.error("`to = { each = … }` and `via = \"itself\"` belong together"));
@@ -95,6 +99,27 @@ impl Resolver<'_, '_> {
             return Err(value.error("the next hop is not on the network it is to leave by"));
         }
         Ok(to.into_iter().map(|to| Route { to, via: via.clone(), leaving_by }).collect())
+    }
+
+    /// A route to a subnet that the group's nodes are on would take the place of the kernel's own.
+    fn refuse_own_subnet(&self, value: &Value<'_>, to: &[Destination]) -> Result<(), ParseError> {
+        let own = self.subnets(self.group);
+        let is_own = |id: &NetworkId| match self.networks.get(id).map(|n| n.addressing) {
+            Some(Addressing::Subnet(subnet)) => own.contains(&subnet),
+            Some(Addressing::Template(_)) => self.group.networks.contains(id),
+            Some(Addressing::None) | None => false,
+        };
+        let found = to.iter().find_map(|to| match to {
+            Destination::Network(id) if is_own(id) => Some(id),
+            _ => None,
+        });
+        match found {
+            None => Ok(()),
+            Some(id) => Err(value.error(format!(
+                "`{}` has addresses of network {id}, so it needs no route to it",
+                self.group.name
+            ))),
+        }
     }
 
     fn same_interface(&self, subnet: NetworkId, network: NetworkId) -> bool {
@@ -138,9 +163,14 @@ impl Resolver<'_, '_> {
             }
             _ => {}
         }
-        let mut hops = Vec::new();
+        let mut hops: Vec<NextHop> = Vec::new();
         for member in value.members() {
-            hops.extend(self.next_hops(&member, on)?);
+            let more = self.next_hops(&member, on)?;
+            // The kernel refuses routes that have a next hop twice.
+            if let Some(hop) = more.iter().find(|hop| hops.iter().any(|h| h.node == hop.node)) {
+                return Err(member.error(format!("the next hop {} comes twice", hop.node)));
+            }
+            hops.extend(more);
         }
         hops.sort_by_key(|hop| hop.node);
         match hops.is_empty() {

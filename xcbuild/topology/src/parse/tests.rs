@@ -48,9 +48,10 @@ fn a_good_file_is_read() {
 #[test]
 fn what_cannot_be_is_named_with_its_line() {
     let rows = [
-        ("mtu = 9000", "mtu = 100", "8: field `mtu` is 100, not a number from 1280 to 65535"),
+        ("mtu = 9000", "mtu = 100", "8: field `mtu` is 100, not a number from 1280 to 65521"),
+        ("mtu = 9000", "mtu = 65522", "8: field `mtu` is 65522, not a number from 1280 to 65521"),
         ("mtu = 9000", "mut = 9000", "8: network `2` has no field `mut`; did you mean `mtu`?"),
-        ("mtu = 9000", "mtu = \"big\"", "must be a number from 1280 to 65535, not the string"),
+        ("mtu = 9000", "mtu = \"big\"", "must be a number from 1280 to 65521, not the string"),
         ("[network.2]", "[network.02]", "write network `02` as 2"),
         ("[network.2]", "[network.300]", "network `300` is not a number from 0 to 255"),
         ("[network.2]", "[network.7]\n[network.2]", "7: no group is on network 7"),
@@ -149,6 +150,69 @@ fn bridged_networks_share_a_subnet() {
     let unbridged = text.replace("bridges = ", "# ");
     let error = parse(&unbridged).unwrap_err().to_string();
     assert!(error.contains("have the same addresses, so a node on both must bridge"), "{error}");
+}
+
+/// Each of these was taken once, and the nodes did not come up.
+#[test]
+fn what_would_keep_nodes_from_coming_up_is_refused() {
+    let bridged = |bridges: &str| {
+        let text =
+            GOOD.replace("mtu = 9000", "addresses = { of = 1 }").replace("[201, 202]", "201");
+        text.replace("forward = true", &format!("forward = true\nbridges = [{bridges}]"))
+    };
+    let named = |name: &str| bridged(&format!("{{ name = \"{name}\", networks = [1, 2] }}"));
+    for name in ["br1", "my-br", "a.b", "lo1", "x23456789012345"] {
+        assert!(parse(&named(name)).is_ok(), "{name}");
+    }
+    let names = [
+        "lo",
+        "all",
+        "default",
+        ".",
+        "..",
+        "xcin1",
+        "eth7",
+        "bonding_masters",
+        "-x",
+        "_x",
+        "",
+        "a b",
+        "a/b",
+        "a:b",
+        "x234567890123456",
+    ];
+    for name in names {
+        let error = parse(&named(name)).expect_err(name).to_string();
+        assert!(error.starts_with("t.toml:17: "), "{name}: {error}");
+        assert!(error.contains(&format!("can't be called `{name}`")), "{error}");
+    }
+    let hops = |hops: &str| GOOD.replace("via = \"routers\"", &format!("via = [{hops}]"));
+    let rows = [
+        (
+            bridged("{ name = \"a\", networks = [1] }, { name = \"a\", networks = [2] }"),
+            "17: a second bridge `a` in the same group",
+        ),
+        (bridged("{ name = \"a\", networks = [] }"), "17: the bridge `a` needs a network at least"),
+        (bridged("{ name = \"a\", networks = [1, 1] }"), "17: network 1 can't be a port of a here"),
+        (hops("\"routers\", \"routers\""), "12: the next hop vm-201 comes twice"),
+        (hops("\"routers\", 202"), "12: the next hop vm-202 comes twice"),
+        (hops("201, 201"), "12: the next hop vm-201 comes twice"),
+        (GOOD.replace("\"50ms\"", "\"99999999s\""), "26: delay `99999999s` is not between"),
+        (GOOD.replace("[group.vm]", "[group.name]"), "9: a group can't be called `name`"),
+        (GOOD.replace("[group.vm]", "[group.groups]"), "9: a group can't be called `groups`"),
+        (
+            GOOD.replace("to = \"default\", via = \"routers\"", "to = 1, via = \"routers\""),
+            "12: `vm` has addresses of network 1, so it needs no route to it",
+        ),
+        (
+            GOOD.replace("to = \"default\", via = \"routers\"", "to = 0, via = \"nothing\""),
+            "12: `vm` has addresses of network 0",
+        ),
+    ];
+    for (text, message) in rows {
+        let error = parse(&text).map(|_| ()).expect_err(message).to_string();
+        assert!(error.contains(message), "{message}: {error}");
+    }
 }
 
 #[test]
