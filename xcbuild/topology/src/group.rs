@@ -88,6 +88,25 @@ impl NodeSet {
         }
     }
 
+    /// The set of those nodes, in ascending order; none if there are none.
+    pub fn of(nodes: &[NodeId]) -> Option<Self> {
+        let mut ranges: Vec<RangeInclusive<NodeId>> = Vec::new();
+        for node in nodes {
+            match ranges.last_mut() {
+                Some(range) if range.end().number() + 1 == node.number() => {
+                    *range = *range.start()..=*node;
+                }
+                _ => ranges.push(*node..=*node),
+            }
+        }
+        Some(Self { first: *nodes.first()?, ranges })
+    }
+
+    /// Whether all of its nodes are in another set.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.iter().all(|node| other.contains(node))
+    }
+
     /// Whether the node is in it.
     pub fn contains(&self, node: NodeId) -> bool {
         self.ranges.iter().any(|range| range.contains(&node))

@@ -5,13 +5,10 @@
 //! NAT, impairments), then the rules that hold for the whole. The first thing wrong ends it, with
 //! file and line.
 
-use std::collections::BTreeMap;
-
 use toml::de::DeTable;
 
-use super::address::{MAINTENANCE, NetworkId, NodeId, Role};
+use super::address::{MAINTENANCE, NodeId, Role};
 use super::group::NodeSet;
-use super::impairment::{End, Impairment, Netem};
 use super::network::{DEFAULT_MTU, Network};
 use super::{Addressing, Counts, Topology};
 use table::{Fields, Source, Value};
@@ -19,6 +16,7 @@ use table::{Fields, Source, Value};
 mod bridge;
 mod check;
 mod group;
+mod impairment;
 mod network;
 mod route;
 mod table;
@@ -59,7 +57,7 @@ impl Topology {
             name: name.to_string(),
             description: fields.need("description")?.string("a sentence")?.to_string(),
             counts: counts(&fields, &groups)?,
-            impairments: impairments(&fields, &networks, &groups)?,
+            impairments: impairment::read(&fields, &networks, &groups)?,
             networks,
             groups,
         };
@@ -93,48 +91,6 @@ fn counts(fields: &Fields<'_>, groups: &[super::Group]) -> Result<Counts, ParseE
         }
     }
     Ok(counts)
-}
-
-fn impairments(
-    fields: &Fields<'_>,
-    networks: &BTreeMap<NetworkId, Network>,
-    groups: &[super::Group],
-) -> Result<Vec<Impairment>, ParseError> {
-    fields.list("impairment").iter().map(|value| impairment(value, networks, groups)).collect()
-}
-
-fn impairment(
-    value: &Value<'_>,
-    networks: &BTreeMap<NetworkId, Network>,
-    groups: &[super::Group],
-) -> Result<Impairment, ParseError> {
-    let mut allowed = vec!["nodes", "network", "end"];
-    allowed.extend(Netem::FIELDS);
-    let fields = value.fields(&allowed)?;
-    let nodes = node_set(&fields.need("nodes")?)?;
-    let network_value = fields.need("network")?;
-    let network = network::reference(&network_value, networks)?;
-    for node in nodes.iter() {
-        if !groups.iter().any(|g| g.nodes.contains(node) && g.networks.contains(&network)) {
-            return Err(network_value.error(format!("{node} is not on network {network}")));
-        }
-    }
-    let mut netem = Netem::default();
-    for (field, value) in
-        Netem::FIELDS.iter().filter_map(|field| fields.get(field).map(|value| (field, value)))
-    {
-        let text = value.string("a string with its unit")?;
-        netem.set(field, text).map_err(|problem| value.error(problem))?;
-    }
-    if let Some(problem) = netem.problem() {
-        return Err(value.error(problem));
-    }
-    let end = match fields.get("end").map(|end| (end.as_string(), end)) {
-        None | Some((Some("node"), _)) => End::Node,
-        Some((Some("host"), _)) => End::Host,
-        Some((_, end)) => return Err(end.error("an impairment's end is \"node\" or \"host\"")),
-    };
-    Ok(Impairment { nodes, network, end, netem })
 }
 
 /// Nodes as a string (`"vm"`, `"1-9"`) or one number.

@@ -215,6 +215,75 @@ fn what_would_keep_nodes_from_coming_up_is_refused() {
     }
 }
 
+/// What each link does in the end, `NODES NETWORK END SETTINGS`, or the error.
+fn impaired(tables: &str) -> String {
+    let good = GOOD.split("[[impairment]]").next().unwrap();
+    let impairment = |i: &super::super::Impairment| {
+        format!("{} {} {:?} {}", i.nodes, i.network, i.end, i.netem.settings())
+    };
+    match parse(&format!("{good}{tables}")) {
+        Ok(topology) => topology.impairments.iter().map(impairment).collect::<Vec<_>>().join("; "),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn impairments_of_one_link_are_merged_and_the_narrower_wins() {
+    let tables = |rows: &[(&str, &str)]| {
+        let table = |(nodes, rest): &(&str, &str)| {
+            format!("[[impairment]]\nnodes = \"{nodes}\"\nnetwork = 2\n{rest}\n")
+        };
+        impaired(&rows.iter().map(table).collect::<String>())
+    };
+    let rows: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("201-202", "delay = \"50ms\""), ("201", "loss = \"1%\"")],
+            "201 2 Node delay 50ms loss 1%; 202 2 Node delay 50ms",
+        ),
+        (
+            &[("201", "delay = \"9ms\"\nloss = \"1%\""), ("201-202", "delay = \"50ms\"")],
+            "201 2 Node delay 9ms loss 1%; 202 2 Node delay 50ms",
+        ),
+        (&[("201", "delay = \"9ms\""), ("201", "jitter = \"1ms\"")], "201 2 Node delay 9ms 1ms"),
+        (&[("201", "delay = \"9ms\""), ("201", "delay = \"9ms\"")], "201 2 Node delay 9ms"),
+        (
+            &[("201", "delay = \"9ms\""), ("201", "end = \"host\"\ndelay = \"5ms\"")],
+            "201 2 Node delay 9ms; 201 2 Host delay 5ms",
+        ),
+        // The narrower takes a setting off, and an impairment with it where nothing is left.
+        (&[("201-202", "loss = \"1%\""), ("202", "loss = \"0\"")], "201 2 Node loss 1%"),
+        (
+            &[("testers", "loss = \"1%\""), ("221-222", "loss = \"2%\""), ("222", "loss = \"0\"")],
+            "221 2 Node loss 2%; 223-240 2 Node loss 1%",
+        ),
+        (
+            &[("201", "delay = \"9ms\""), ("201", "delay = \"8ms\"")],
+            "t.toml:30: delay of vm-201 on network 2 is both `9ms`, for nodes 201, and `8ms`, for \
+             nodes 201: neither is for fewer of the other's nodes",
+        ),
+        (
+            &[("221-223", "rate = \"1mbit\""), ("222-224", "rate = \"2mbit\"")],
+            "t.toml:30: rate of vm-222 on network 2 is both `1mbit`, for nodes 221-223, and \
+             `2mbit`, for nodes 222-224: neither is for fewer of the other's nodes",
+        ),
+        (
+            &[("221-223", "rate = \"1mbit\""), ("222-224", "loss = \"1%\"")],
+            "221 2 Node rate 1mbit; 222-223 2 Node loss 1% rate 1mbit; 224 2 Node loss 1%",
+        ),
+        (&[("201", "jitter = \"1ms\"")], "t.toml:23: jitter and reorder need a delay"),
+        (
+            &[("201-202", "delay = \"9ms\"\njitter = \"1ms\""), ("201", "delay = \"0\"")],
+            "t.toml:28: jitter and reorder need a delay",
+        ),
+    ];
+    for (given, expected) in rows {
+        assert_eq!(tables(given), *expected, "{given:?}");
+    }
+    let lost = "[[impairment]]\nnodes = 201\nnetwork = 0\nloss = \"100.0%\"\n";
+    let error = "t.toml:26: network 0 is how vm-201 is reached, so it can't lose all packets";
+    assert_eq!(impaired(lost), error);
+}
+
 #[test]
 fn variables_decide_and_only_declared_ones_are_asked_for() {
     let text = GOOD.replace(
