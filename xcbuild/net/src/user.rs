@@ -25,10 +25,38 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use xc_topology::Node;
 use xc_topology::address::{HOST_BYTE, MAINTENANCE, NetworkId, NodeId, Prefix, ipv4, ipv6};
 
 /// Host byte of the name server that qemu's stack plays; no node can have it.
 const RESOLVER_BYTE: u8 = 251;
+
+/// The largest MTU of a network that is a multicast group, in bytes: a frame is the payload of one UDP
+/// datagram, 65,507 at most, less an Ethernet header with a VLAN tag. Longer frames are lost without
+/// a word.
+pub const GROUP_MTU_MAX: u32 = 65_507 - 14 - 4;
+
+/// A network whose frames multicast groups can't carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "network {network} has an MTU of {mtu}, but --net=user carries {GROUP_MTU_MAX} bytes at most; use a smaller MTU (--mtu=, or `mtu` in the topology), or --net=rootless"
+)]
+pub struct MtuTooLarge {
+    /// The network.
+    pub network: NetworkId,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+}
+
+/// Looks whether the groups can carry what nodes send.
+///
+/// # Errors
+/// The first network whose frames would be lost.
+pub fn check_mtu(nodes: &[Node]) -> Result<(), MtuTooLarge> {
+    let mut ports = nodes.iter().flat_map(|node| &node.interfaces);
+    let found = ports.find(|port| port.network != MAINTENANCE && port.mtu > GROUP_MTU_MAX);
+    found.map_or(Ok(()), |port| Err(MtuTooLarge { network: port.network, mtu: port.mtu }))
+}
 
 /// How many clusters have ports of their own on one host, slot 0 included.
 pub const SLOTS: u16 = 21;
@@ -203,6 +231,7 @@ mod tests {
 
     use super::{SLOTS, UserNet};
     use xc_topology::address::{NetworkId, NodeId, Prefix};
+    use xc_topology::fixture::node;
 
     fn netdev(node: u8, network: u8) -> String {
         let node = NodeId::new(node).unwrap();
@@ -219,6 +248,18 @@ mod tests {
     fn other_networks_are_groups_on_loopback_only() {
         assert_snapshot!(netdev(201, 1), @"socket,id=n,mcast=224.0.0.121:27030,localaddr=127.0.0.1");
         assert!(netdev(1, 255).contains("mcast=224.0.1.119:27030,localaddr=127.0.0.1"));
+    }
+
+    #[test]
+    fn networks_whose_frames_would_be_lost_are_refused() {
+        let of = |network: u8, mtu: u32| {
+            let mut node = node(1, &[0, network]);
+            node.interfaces.iter_mut().filter(|p| p.network.0 == network).for_each(|p| p.mtu = mtu);
+            super::check_mtu(&[node]).map_err(|e| e.to_string())
+        };
+        assert_eq!((of(1, super::GROUP_MTU_MAX), of(1, 9000)), (Ok(()), Ok(())));
+        assert_eq!(of(0, 65_521), Ok(()), "network 0 is no group");
+        assert_snapshot!(of(3, 65_490).unwrap_err(), @"network 3 has an MTU of 65490, but --net=user carries 65489 bytes at most; use a smaller MTU (--mtu=, or `mtu` in the topology), or --net=rootless");
     }
 
     #[test]

@@ -46,6 +46,17 @@ pub(super) trait Driver {
     where
         Self: Sized;
 
+    /// Looks whether it can carry all that those nodes send.
+    ///
+    /// # Errors
+    /// What would be lost, with a remedy.
+    fn carries(_nodes: &[Node]) -> Result<()>
+    where
+        Self: Sized,
+    {
+        Ok(())
+    }
+
     /// What `doctor` shows of it on this host.
     fn find(host: &Host) -> Finding
     where

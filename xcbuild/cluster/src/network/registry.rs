@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::driver::{Availability, Driver, Request};
 use super::host::{Finding, Host, Program};
 use crate::RunDir;
+use xc_topology::Node;
 
 /// A kind of network.
 #[derive(Clone, Copy)]
@@ -21,6 +22,7 @@ pub struct Kind {
     summary: fn() -> &'static str,
     is_automatic: fn() -> bool,
     preflight: fn(&Request) -> Result<Availability>,
+    carries: fn(&[Node]) -> Result<()>,
     find: fn(&Host) -> Finding,
     programs: fn() -> &'static [Program],
     recognize: fn(&RunDir, &[u8]) -> Option<PathBuf>,
@@ -96,6 +98,7 @@ impl Kind {
             summary: D::summary,
             is_automatic: D::is_automatic,
             preflight: D::preflight,
+            carries: D::carries,
             find: D::find,
             programs: D::programs,
             recognize: D::recognize,
@@ -126,6 +129,11 @@ impl Kind {
     /// Looks whether a cluster can have it here.
     pub(super) fn preflight(self, request: &Request) -> Result<Availability> {
         (self.preflight)(request)
+    }
+
+    /// Looks whether it can carry all that those nodes send.
+    pub(crate) fn carries(self, nodes: &[Node]) -> Result<()> {
+        (self.carries)(nodes)
     }
 
     /// The network of a new cluster, with nothing planned yet.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::driver::{Attach, Availability, Driver, HostPorts, Request};
 use super::host::{Finding, Host};
 use crate::RunDir;
-use xc_net::user::UserNet;
+use xc_net::user::{self, UserNet};
+use xc_topology::Node;
 use xc_topology::address::{MAINTENANCE, NetworkId};
 use xc_vm::port::{Carrier, Port};
 
@@ -24,6 +25,10 @@ impl Driver for User {
 
     fn preflight(_: &Request) -> Result<Availability> {
         Ok(Availability::Usable)
+    }
+
+    fn carries(nodes: &[Node]) -> Result<()> {
+        Ok(user::check_mtu(nodes)?)
     }
 
     fn find(_: &Host) -> Finding {

@@ -67,8 +67,9 @@ pub(super) fn preflight(params: &StartParams) -> Result<Preflight> {
         fs_err::metadata(script).context("the script of __net_setup")?;
     }
     let request = network::Request { net_setup: network.setup.is_some() };
-    let network = network::choose(network.choice, &request)?;
-    Ok(Preflight { accel, network, boot: absolute(&params.boot.boot)? })
+    let chosen = network::choose(network.choice, &request)?;
+    chosen.kind.carries(wired(&params.nodes, network))?;
+    Ok(Preflight { accel, network: chosen, boot: absolute(&params.boot.boot)? })
 }
 
 /// The state of a cluster that is about to be started. Chooses its ports and saves it, so that no
@@ -127,6 +128,7 @@ pub(super) fn more(cluster: &mut LockedCluster, params: &StartParams) -> Result<
     if state.network.host_ports().forwards {
         xc_net::ports::check(&state.net, &ids, &reserved(run)?)?;
     }
+    state.network.kind().carries(wired(&params.nodes, &params.network))?;
     let wiring = wiring(&params.nodes, &params.network, state.accel);
     state.network.plan(&wiring, &state.net)?;
     let boot = absolute(&params.boot.boot)?;
@@ -135,10 +137,15 @@ pub(super) fn more(cluster: &mut LockedCluster, params: &StartParams) -> Result<
     cluster.update(|saved| *saved = state)
 }
 
-/// What of the networks is ours to make: nothing where a script of the user's does it.
+/// What of the networks is ours to make.
 fn wiring<'a>(nodes: &'a [Node], network: &'a NetworkParams, accel: Accel) -> Wiring<'a> {
-    let nodes = if network.setup.is_some() { &[][..] } else { nodes };
+    let nodes = wired(nodes, network);
     Wiring { nodes, prefix: &network.prefix, queues: queues(network, accel) }
+}
+
+/// The nodes whose networks are ours to make: none where a script of the user's does it.
+fn wired<'a>(nodes: &'a [Node], network: &NetworkParams) -> &'a [Node] {
+    if network.setup.is_some() { &[] } else { nodes }
 }
 
 fn queues(network: &NetworkParams, accel: Accel) -> Queues {

@@ -96,6 +96,10 @@ fn replacing_ends_the_former_cluster() {
     bench.params.boot.boot.initrd = Some("/nonexistent/initrd".into());
     let error = format!("{:#}", bench.start("").unwrap_err());
     assert!(error.contains("/nonexistent/initrd"), "{error}");
+    bench.params.boot.boot.initrd = None;
+    bench.params.nodes[0].interfaces[1].mtu = 65_521;
+    let error = format!("{:#}", bench.start("").unwrap_err());
+    assert!(error.contains("--net=user carries 65489 bytes at most"), "{error}");
     assert_eq!(status(&bench.run()).unwrap().nodes[0].pid, latter);
     assert_eq!(stop(&bench.run()).unwrap().processes, 1);
 }

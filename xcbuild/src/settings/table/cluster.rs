@@ -7,6 +7,10 @@ use crate::settings::definition::{Definition, Kind, settings};
 use crate::settings::value::PerNode;
 use xc_cluster::ClusterName;
 use xc_topology::address::{NetworkId, Prefix};
+use xc_topology::network::MTU_LIMITS;
+
+/// What an MTU can be, here as in topologies.
+const MTU: Kind = Kind::Number(*MTU_LIMITS.start() as u64, *MTU_LIMITS.end() as u64);
 
 /// The highest number that a node's number can be added to and still be a port.
 const PORT_BASE_MAX: u64 = 65_295;
@@ -60,7 +64,7 @@ settings! {
             .option("smp", "N").verbs(&[START, TEST]).env_or("2");
         // RFC 8200 section 5: IPv6 needs links of 1280 at least.
         /// MTU of all networks, in bytes
-        mtu: Option<u32> = Definition::new("__mtu", Kind::Number(1280, 65_521))
+        mtu: Option<u32> = Definition::new("__mtu", MTU)
             .option("mtu", "BYTES").verbs(&[START]).origin("the topology's");
         /// More for the kernel command line
         append: PerNode<String> = Definition::new("__append", Kind::Text).per_node()
