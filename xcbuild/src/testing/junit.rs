@@ -7,6 +7,7 @@
 //! By hand on purpose: `quick-junit` brings nine packages more, writes `disabled` where that schema
 //! has `skipped`, drops tabs and control characters, and leaves line ends in attributes.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -78,7 +79,7 @@ fn push_case(text: &mut String, outcome: &Outcome) {
         let _ = writeln!(text, "      <{element}{kind} message=\"{message}\">{body}</{element}>");
     }
     if !outcome.output.is_empty() {
-        let output = content(end_of(&outcome.output));
+        let output = content(&end_of(&outcome.output));
         let _ = writeln!(text, "      <system-out>{output}</system-out>");
     }
     text.push_str("    </testcase>\n");
@@ -97,13 +98,16 @@ fn seconds(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64())
 }
 
-/// The end of a text, from the start of a line, where it is too long.
-fn end_of(text: &str) -> &str {
+/// A text, or where it is too long its end, from the start of a line, after a line that says how much is
+/// missing.
+fn end_of(text: &str) -> Cow<'_, str> {
     let Some(from) = text.len().checked_sub(OUTPUT_MAX).filter(|from| *from > 0) else {
-        return text;
+        return text.into();
     };
     let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-    text[from..].split_once('\n').map_or(&text[from..], |(_, rest)| rest)
+    let end = text[from..].split_once('\n').map_or(&text[from..], |(_, rest)| rest);
+    let (cut, all) = (text.len() - end.len(), text.len());
+    format!("[... the first {cut} of {all} bytes are cut ...]\n{end}").into()
 }
 
 /// Text between tags: what XML 1.0 can't have at all (section 2.2) is shown by its number.
@@ -164,7 +168,15 @@ mod tests {
     fn what_xml_cannot_have_is_shown_otherwise() {
         assert_eq!(content("a<b>&c\r\n\x1b[1m\u{fffe}"), "a&lt;b&gt;&amp;c\n\\x1b[1m\\xfffe");
         let long = format!("{}\nlast\n", "ä".repeat(OUTPUT_MAX));
-        assert_eq!(end_of(&long), "last\n");
+        let cut = 2 * OUTPUT_MAX + 1;
+        let mark = format!("[... the first {cut} of {} bytes are cut ...]\n", cut + 5);
+        assert_eq!(end_of(&long), format!("{mark}last\n"));
+        let whole = "a".repeat(OUTPUT_MAX);
+        assert_eq!(end_of(&whole), whole, "what fits is not marked");
+        let line = "a".repeat(OUTPUT_MAX + 7);
+        let shown = end_of(&line);
+        let rest = shown.strip_prefix("[... the first 7 of 65543 bytes are cut ...]\n").unwrap();
+        assert_eq!(rest.len(), OUTPUT_MAX, "a line without an end is cut where it has to be");
     }
 
     #[test]
