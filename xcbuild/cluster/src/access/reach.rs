@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::Target;
 use crate::status::{DEAD, NodeCondition, NodeStatus};
 use crate::{RunDir, status};
-use xc_topology::address::NodeId;
+use xc_topology::address::{MAINTENANCE, NodeId};
 
 /// Which nodes of a cluster can be asked something.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ fn why_unreachable(run: &RunDir, node: &NodeStatus) -> Option<String> {
             let why = node.failure.as_deref().unwrap_or(DEAD);
             Some(format!("does not run: {why}; {} starts it", command("restart")))
         }
-        NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => None,
+        NodeCondition::Booting | NodeCondition::Ready | NodeCondition::Failed => {
+            let link = node.links.iter().find(|link| link.network == MAINTENANCE)?;
+            let line = format!("link {} {MAINTENANCE} --up", node.number.number());
+            let up = run.name().command(line);
+            (!link.up).then(|| format!("can't be reached: its network 0 is down; {up} takes it up"))
+        }
     }
 }
