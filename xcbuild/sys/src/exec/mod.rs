@@ -13,6 +13,7 @@ mod find;
 mod pipes;
 mod run;
 mod running;
+mod stream;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use error::{ExecError, failure};
 pub use find::{find_program, own_program};
 pub use run::Output;
 pub use running::Running;
+pub use stream::{Source, Streamed};
 
 use crate::shell::quote;
 
