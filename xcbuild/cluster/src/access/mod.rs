@@ -138,7 +138,7 @@ impl Target {
     /// # Errors
     /// [`NodeDied`], or when scp can't be started.
     pub fn fetch(&self, remote: &str, local: &Path) -> Result<ExitStatus> {
-        self.attached(self.scp().arg(self.remote(remote)).arg(local))
+        self.attached(self.scp().arg(self.remote(remote)).arg(plain(local)))
     }
 
     /// Copies a file or directory to the node.
@@ -146,7 +146,7 @@ impl Target {
     /// # Errors
     /// [`NodeDied`], or when scp can't be started.
     pub fn send(&self, local: &Path, remote: &str) -> Result<ExitStatus> {
-        self.attached(self.scp().arg(local).arg(self.remote(remote)))
+        self.attached(self.scp().arg(plain(local)).arg(self.remote(remote)))
     }
 
     /// Runs a program that talks to the node, with our own terminal.
@@ -181,6 +181,12 @@ impl Target {
         };
         exec.args(options(self.key.as_deref()))
     }
+}
+
+/// A path of ours as scp takes it: it would read `a:b` as a file on the machine `a`, and `-b` as an
+/// option.
+fn plain(local: &Path) -> PathBuf {
+    if local.is_absolute() { local.to_owned() } else { Path::new(".").join(local) }
 }
 
 fn lost(status: ExitStatus) -> bool {
@@ -265,5 +271,20 @@ mod tests {
         assert!(inside.ssh(false).line().ends_with(end), "{}", inside.ssh(false).line());
         assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
         assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
+    }
+
+    #[test]
+    fn local_names_are_neither_machines_nor_options() {
+        let rows = [
+            ("a:b", "./a:b"),
+            ("-x", "./-x"),
+            ("../a:b", "./../a:b"),
+            (".", "./."),
+            ("/tmp/a:b", "/tmp/a:b"),
+            ("./a", "././a"),
+        ];
+        for (local, expected) in rows {
+            assert_eq!(super::plain(local.as_ref()).as_os_str(), expected);
+        }
     }
 }
