@@ -54,9 +54,7 @@ impl Machine {
     }
 
     fn ssh(&self) -> Exec {
-        // Unlike with a node, what keeps us out is the user's to know.
-        let options = options(self.key.as_deref()).into_iter().filter(|word| word != "-q");
-        let exec = Exec::new("ssh").args(options);
+        let exec = Exec::new("ssh").args(options(self.key.as_deref()));
         exec.args(["-o", "BatchMode=yes"]).arg(&self.address)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A node's host key is new with every boot, so ssh is told to check and keep nothing, and to read
 //! none of the user's configuration; nobody but this host's users reaches the port, and where they
-//! are not meant to get in, the node asks for the cluster's key (see `key`). What ssh prints of its
-//! own accord is switched off: the command's output and exit code are the result.
+//! are not meant to get in, the node asks for the cluster's key (see `key`). ssh prints nothing of its
+//! own but why it can't reach a node or has lost it: the command's output and exit code are the result.
 
 mod machine;
 mod reach;
@@ -165,8 +165,9 @@ impl Target {
         exec.arg(format!("root@{}", self.address))
     }
 
+    /// scp, without its progress.
     fn scp(&self) -> Exec {
-        self.exec("scp").args(["-r", "-P", &self.port.to_string()])
+        self.exec("scp").args(["-q", "-r", "-P", &self.port.to_string()])
     }
 
     fn remote(&self, path: &str) -> String {
@@ -207,7 +208,7 @@ fn options(key: Option<&Path>) -> Vec<String> {
     let only = "IdentitiesOnly=yes".to_owned();
     let key = key.map(|key| ["-i".into(), key.display().to_string(), "-o".into(), only]);
     let key = key.into_iter().flatten();
-    ["-F", "none", "-q"].map(str::to_owned).into_iter().chain(values).chain(key).collect()
+    ["-F", "none"].map(str::to_owned).into_iter().chain(values).chain(key).collect()
 }
 
 /// Runs a command on several nodes at once. `done` is told of each as it ends, in that order.
@@ -256,7 +257,7 @@ mod tests {
             key: None,
             run: run.clone(),
         };
-        assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
+        assert_snapshot!(target.ssh(false).arg("ip route").line(), @"ssh -F none -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 root@127.0.0.1 'ip route'");
         let netns_prefix = ["nsenter", "--net=/n", "--"].map(str::to_owned).into();
         let inside = Target {
             address: Ipv4Addr::new(192, 168, 0, 201),
@@ -269,8 +270,8 @@ mod tests {
         assert!(inside.ssh(false).line().starts_with("nsenter --net=/n -- ssh -F none"));
         let end = "-i /r/c/key -o IdentitiesOnly=yes -p 22 root@192.168.0.201";
         assert!(inside.ssh(false).line().ends_with(end), "{}", inside.ssh(false).line());
-        assert_snapshot!(target.ssh(true).line(), @"ssh -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
-        assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -q -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -r -P 12501 root@127.0.0.1:/etc/hosts");
+        assert_snapshot!(target.ssh(true).line(), @"ssh -F none -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -p 12501 -n -o BatchMode=yes root@127.0.0.1");
+        assert_snapshot!(target.scp().arg(target.remote("/etc/hosts")).line(), @"scp -F none -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=20 -q -r -P 12501 root@127.0.0.1:/etc/hosts");
     }
 
     #[test]
