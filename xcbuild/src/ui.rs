@@ -5,6 +5,7 @@
 //! program quietly, as it does other tools.
 
 mod progress;
+pub mod relay;
 pub mod screen;
 mod stream;
 
@@ -21,7 +22,7 @@ pub use progress::Progress;
 pub use stream::Stream;
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
-const READER_GONE: i32 = 141;
+pub const READER_GONE: u8 = 141;
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +145,7 @@ pub fn result_bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     let Err(e) = out.write_all(bytes).and_then(|()| out.flush()) else { return };
     if e.kind() == io::ErrorKind::BrokenPipe {
-        std::process::exit(READER_GONE);
+        std::process::exit(READER_GONE.into());
     }
     error(&anyhow::anyhow!("can't write to stdout: {e}"));
     std::process::exit(1);

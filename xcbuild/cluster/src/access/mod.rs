@@ -5,6 +5,7 @@
 //! are not meant to get in, the node asks for the cluster's key (see `key`). ssh prints nothing of its
 //! own but why it can't reach a node or has lost it: the command's output and exit code are the result.
 
+mod command;
 mod machine;
 mod reach;
 
@@ -18,11 +19,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::RunDir;
-use super::liveness::{LivenessMonitor, NodeDied};
+use super::liveness::LivenessMonitor;
+pub use command::{CommandEnd, on_all};
 pub use machine::Machine;
 pub use reach::Reach;
 use xc_sys::exec::{Bounded, Exec, Output};
-use xc_sys::jobs;
 use xc_topology::address::NodeId;
 
 /// How long, in seconds, a node may take to accept a connection.
@@ -83,15 +84,6 @@ impl Target {
         }
     }
 
-    /// Runs a command with our own terminal and gives how it ended; without a command, a shell.
-    /// ssh itself ends with 255 when the node can't be reached.
-    ///
-    /// # Errors
-    /// [`NodeDied`], or when ssh can't be started.
-    pub fn run(&self, command: &[String]) -> Result<ExitStatus> {
-        self.attached(self.ssh(false).args(command))
-    }
-
     /// Starts a command and leaves it running, its output thrown away.
     ///
     /// # Errors
@@ -106,7 +98,7 @@ impl Target {
     /// Runs a command and gives how it ended and what it wrote.
     ///
     /// # Errors
-    /// [`NodeDied`], or when ssh can't be started, or the user cancels.
+    /// [`crate::liveness::NodeDied`], or when ssh can't be started, or the user cancels.
     pub fn capture(&self, command: &[String]) -> Result<(ExitStatus, Output)> {
         let monitor = LivenessMonitor::over(&self.run, self.node)?;
         let ssh = self.ssh(true).args(command);
@@ -136,7 +128,7 @@ impl Target {
     /// Copies a file or directory from the node.
     ///
     /// # Errors
-    /// [`NodeDied`], or when scp can't be started.
+    /// [`crate::liveness::NodeDied`], or when scp can't be started.
     pub fn fetch(&self, remote: &str, local: &Path) -> Result<ExitStatus> {
         self.attached(self.scp().arg(self.remote(remote)).arg(plain(local)))
     }
@@ -144,7 +136,7 @@ impl Target {
     /// Copies a file or directory to the node.
     ///
     /// # Errors
-    /// [`NodeDied`], or when scp can't be started.
+    /// [`crate::liveness::NodeDied`], or when scp can't be started.
     pub fn send(&self, local: &Path, remote: &str) -> Result<ExitStatus> {
         self.attached(self.scp().arg(plain(local)).arg(self.remote(remote)))
     }
@@ -209,28 +201,6 @@ fn options(key: Option<&Path>) -> Vec<String> {
     let key = key.map(|key| ["-i".into(), key.display().to_string(), "-o".into(), only]);
     let key = key.into_iter().flatten();
     ["-F", "none"].map(str::to_owned).into_iter().chain(values).chain(key).collect()
-}
-
-/// Runs a command on several nodes at once. `done` is told of each as it ends, in that order.
-///
-/// # Errors
-/// When ssh can't be started on one of them, or the user cancels.
-pub fn on_all(
-    targets: &[Target],
-    command: &[String],
-    done: &(dyn Fn(NodeId, Result<(ExitStatus, Output), NodeDied>) + Sync),
-) -> Result<()> {
-    let one = |target: &Target| -> Result<()> {
-        let ended = match target.capture(command) {
-            Ok(ended) => Ok(ended),
-            Err(error) => Err(error.downcast::<NodeDied>()?),
-        };
-        done(target.node, ended);
-        Ok(())
-    };
-    let lost = |_| bail!("the thread that served a node has panicked");
-    let ended = jobs::map(targets, targets.len(), one);
-    ended.into_iter().try_for_each(|result| result.unwrap_or_else(lost))
 }
 
 #[cfg(test)]

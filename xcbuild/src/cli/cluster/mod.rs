@@ -7,6 +7,7 @@ pub mod exit_codes;
 pub mod host_programs;
 pub mod images;
 pub mod params;
+pub mod remote_command;
 pub mod start;
 pub mod tables;
 pub mod terminal;

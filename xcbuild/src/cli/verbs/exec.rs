@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::process::{ExitCode, ExitStatus};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
+use clap::ArgGroup;
 
 use crate::cli::cluster;
+use crate::cli::cluster::remote_command::RemoteCommand;
 use crate::cli::verb::Verb;
 use crate::settings::Invocation;
 use crate::ui;
+use crate::ui::relay::Labelled;
 use xc_cluster::RunDir;
-use xc_cluster::access::{Reach, Target, on_all};
-use xc_sys::exec::Output;
+use xc_cluster::access::{CommandEnd, Reach, Target, on_all};
 use xc_topology::address::{NodeId, Role};
 
 /// Run a command on many nodes at once; each line of output starts with its node's name
 ///
 /// The exit code is 0 if it is 0 on all nodes, else 1, also where a node can't be asked; how many ended with which is said at the end.
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").args(["command", "exact"]).required(true)))]
 pub(crate) struct Arguments {
     /// On all nodes [default]
     #[arg(long, conflicts_with_all = ["role", "nodes"])]
@@ -29,9 +32,8 @@ pub(crate) struct Arguments {
     /// On these nodes, as in 1,201
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     nodes: Vec<NodeId>,
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    #[command(flatten)]
+    command: RemoteCommand,
 }
 
 impl Verb for Arguments {
@@ -42,6 +44,7 @@ impl Verb for Arguments {
     /// # Errors
     /// When no such node runs, or ssh can't be started.
     fn run(&self, invocation: Invocation) -> Result<ExitCode> {
+        let command = self.command.words();
         let settings = invocation.settings()?;
         let run = cluster::run_directory(&settings)?;
         let Reach { answering, unreachable } = asked(self, &run)?;
@@ -50,22 +53,29 @@ impl Verb for Arguments {
             ui::warn(format_args!("{node} {reason}"));
             codes.entry("not asked".into()).or_default().push(*node);
         }
+        // One at a time, so that the lines of nodes don't mix.
+        let output = Mutex::new(Labelled::default());
         let codes = Mutex::new(codes);
-        on_all(&answering, &self.command, &|node, result| {
-            // One at a time, so that the lines of nodes don't mix.
-            let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
-            let how = match result {
-                Ok((status, output)) => {
-                    show(node, &output);
-                    how(status)
-                }
-                Err(died) => {
-                    ui::warn(died);
-                    "as their nodes died".into()
-                }
-            };
-            codes.entry(how).or_default().push(node);
-        })?;
+        let ended = on_all(
+            &answering,
+            &command,
+            &|node, source, bytes| locked(&output).write(&node.to_string(), source, bytes),
+            &|node, result| {
+                // Whether it is read or not: the node has ended.
+                let _ = locked(&output).finish(&node.to_string());
+                let how = match result {
+                    Ok(status) => how(status),
+                    Err(died) => {
+                        ui::warn(died);
+                        "as their nodes died".into()
+                    }
+                };
+                locked(&codes).entry(how).or_default().push(node);
+            },
+        )?;
+        if ended == CommandEnd::ReaderGone {
+            return Ok(ExitCode::from(ui::READER_GONE));
+        }
         let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let summary: Vec<_> = codes.iter().map(|(how, nodes)| summed_up(how, nodes)).collect();
         ui::status("Ended", summary.join(", "));
@@ -109,8 +119,6 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-fn show(node: NodeId, output: &Output) {
-    let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    lines(&output.stdout).lines().for_each(|l| ui::result(format_args!("{node}: {l}")));
-    lines(&output.stderr).lines().for_each(|l| ui::log(format_args!("{node}: {l}")));
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
