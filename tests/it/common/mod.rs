@@ -28,13 +28,9 @@ use running::Cluster;
 /// on and says something else would keep all tests from their end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ports and groups of the tests, apart from a developer's own cluster and from those that the kernel
-/// gives to clients.
-const TELNET_BASE: &str = "16000";
-const SSH_BASE: &str = "16300";
-const KUBERNETES_PORT: &str = "16800";
+/// Groups of the tests, apart from a developer's own cluster.
 const MULTICAST_BASE: &str = "160";
-/// A cluster with a name of its own takes free ports where those are taken.
+/// A cluster with a name of its own takes free ports.
 const CLUSTER: &str = "tests";
 
 /// An empty home with its own run directory, lock file and images. The cache is shared by all
@@ -93,14 +89,11 @@ impl Workspace {
 
     /// The environment of the program in this workspace, whole.
     pub fn environment(&self) -> Vec<(String, OsString)> {
-        let own: [(&str, OsString); 9] = [
+        let own: [(&str, OsString); 6] = [
             ("PATH", std::env::var_os("PATH").unwrap_or_default()),
             ("HOME", self.home.path().into()),
             ("XCBUILD_STORE", self.store.clone().into()),
             ("XCBUILD_RUN", self.run.path().into()),
-            ("XCLUSTER_TELNET_BASE", TELNET_BASE.into()),
-            ("XCLUSTER_SSH_BASE", SSH_BASE.into()),
-            ("XCLUSTER_K8S_PORT", KUBERNETES_PORT.into()),
             ("XCLUSTER_MCAST_BASE", MULTICAST_BASE.into()),
             ("__cluster", CLUSTER.into()),
         ];

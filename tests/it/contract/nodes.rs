@@ -163,7 +163,7 @@ fn until(stream: &mut TcpStream, one: &str, other: &str) -> String {
     said
 }
 
-/// 18080 leads to 8080, and 7443 to 6443; a cluster with a name has others where those are taken.
+/// 18080 leads to 8080, and 7443 to 6443; a cluster with a name has free ones.
 #[test(on = &HOOKED)]
 fn node_one_has_the_kubernetes_ports() {
     let workspace = &HOOKED.get();

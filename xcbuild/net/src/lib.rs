@@ -20,6 +20,7 @@ pub mod host;
 pub mod multicast;
 pub mod namespace;
 pub mod op;
+pub mod policy;
 pub mod ports;
 pub mod rootless;
 pub mod user;

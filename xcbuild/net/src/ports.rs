@@ -7,13 +7,14 @@
 //!
 //! Reference: proc_pid_net(5); the state `0A` is TCP_LISTEN.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-use super::user::{Purpose, SLOTS, UserNet};
+use super::policy::{PortsTaken, Remedy};
+use super::user::{Purpose, UserNet};
 use xc_topology::address::NodeId;
 
 /// A port that a cluster wants and another process has.
@@ -27,102 +28,17 @@ pub struct Taken {
     pub holder: Holder,
 }
 
-/// Ports that are not free; the message names each, its holder and what
-/// to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct PortsTaken(pub Vec<Taken>);
-
-impl fmt::Display for PortsTaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, Taken { port, purpose, holder }) in self.0.iter().take(5).enumerate() {
-            let start = if i == 0 { "" } else { "; " };
-            write!(
-                f,
-                "{start}port {port} on 127.0.0.1, wanted for {purpose}, is taken by {holder}"
-            )?;
-        }
-        if self.0.len() > 5 {
-            write!(f, "; and {} more ports", self.0.len() - 5)?;
-        }
-        let other = match self.variables().as_slice() {
-            [] => String::new(),
-            names => format!(", choose other ports by {}", names.join(" and ")),
-        };
-        write!(
-            f,
-            ". Stop that program{other}, or use a cluster name of its own (--cluster NAME), which takes free ports"
-        )
-    }
-}
-
-impl PortsTaken {
-    /// The variables that choose other ports in place of these, each once.
-    fn variables(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.0.iter().filter_map(|t| t.purpose.variable()).collect();
-        let mut seen = BTreeSet::new();
-        names.retain(|name| seen.insert(*name));
-        names
-    }
-}
-
-/// Which ports a cluster takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// Those it was given; scripts rely on them, so one that is taken is an error.
-    #[default]
-    Given,
-    /// Those of the first slot in which all are free.
-    FirstFree,
-    /// As [`Self::FirstFree`], but from slot 1 on: slot 0 has the ports of the cluster without a
-    /// name, which scripts rely on, and which may be started later.
-    AvoidDefault,
-}
-
-impl Policy {
-    /// The slots that are tried.
-    fn slots(self) -> std::ops::Range<u16> {
-        match self {
-            Self::Given => 0..1,
-            Self::FirstFree => 0..SLOTS,
-            Self::AvoidDefault => 1..SLOTS,
-        }
-    }
-}
-
 /// Ports that are promised to clusters of this user which may not have bound them yet, with the
 /// cluster's name.
 pub type Reserved = BTreeMap<u16, String>;
-
-/// Chooses a cluster's TCP ports. The multicast port is where a search for a free one begins, see
-/// [`super::multicast`]: nothing but the cluster's own nodes relies on it.
-///
-/// # Errors
-/// [`PortsTaken`] for the given ports, or for those of the last slot if no slot is free.
-pub fn choose(
-    given: &UserNet,
-    policy: Policy,
-    nodes: &[NodeId],
-    with_dns: bool,
-    reserved: &Reserved,
-) -> Result<UserNet, PortsTaken> {
-    let mut taken = Ok(());
-    for slot in policy.slots() {
-        let net = given.in_slot(slot);
-        let wanted = wanted(&net, nodes, with_dns);
-        taken = check_tcp(&wanted, reserved);
-        if taken.is_ok() {
-            return Ok(net);
-        }
-    }
-    taken.map(|()| given.clone())
-}
 
 /// Looks whether nodes that join a cluster get their ports.
 ///
 /// # Errors
 /// [`PortsTaken`] for those that are taken.
 pub fn check(net: &UserNet, nodes: &[NodeId], reserved: &Reserved) -> Result<(), PortsTaken> {
-    check_tcp(&wanted(net, nodes, false), reserved)
+    let taken = busy(&wanted(net, nodes, false), reserved);
+    if taken.is_empty() { Ok(()) } else { Err(PortsTaken { taken, remedy: Remedy::FreeThem }) }
 }
 
 /// The TCP ports that a cluster of those nodes binds.
@@ -135,6 +51,8 @@ pub fn wanted(net: &UserNet, nodes: &[NodeId], with_dns: bool) -> Vec<(u16, Purp
 /// Who holds a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
+    /// The same cluster, for something else.
+    Same(Purpose),
     /// A cluster of this user.
     Cluster(String),
     /// A process that we may look at.
@@ -153,6 +71,7 @@ pub enum Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Holder::Same(purpose) => write!(f, "the same cluster, for {purpose}"),
             Holder::Cluster(name) => write!(f, "the cluster `{name}`"),
             Holder::Process { pid, name } => write!(f, "{name} (process {pid})"),
             Holder::User(uid) => write!(f, "a process of user id {uid}"),
@@ -170,23 +89,28 @@ struct Socket {
     inode: u64,
 }
 
-/// Tries each TCP port on 127.0.0.1.
-///
-/// # Errors
-/// [`PortsTaken`] with all ports that can't be bound and their holders.
-fn check_tcp(wanted: &[(u16, Purpose)], reserved: &Reserved) -> Result<(), PortsTaken> {
+/// Tries each TCP port on 127.0.0.1: those that can't be bound with their holders. Of two wants for one
+/// port the first gets it.
+pub(super) fn busy(wanted: &[(u16, Purpose)], reserved: &Reserved) -> Vec<Taken> {
+    let mut own = BTreeMap::new();
     let is_free = |port| !reserved.contains_key(&port) && tcp_is_free(port);
-    let busy: Vec<_> = wanted.iter().filter(|(port, _)| !is_free(*port)).collect();
+    let busy = wanted.iter().filter_map(|&(port, purpose)| {
+        let other = *own.entry(port).or_insert(purpose);
+        let same = (other != purpose).then_some(Holder::Same(other));
+        (same.is_some() || !is_free(port)).then_some((port, purpose, same))
+    });
+    let busy: Vec<_> = busy.collect();
     if busy.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let sockets = read_sockets(&["tcp", "tcp6"]);
-    let taken = |&&(port, purpose): &&(u16, Purpose)| {
-        let cluster = reserved.get(&port).map(|name| Holder::Cluster(name.clone()));
+    let taken = busy.into_iter().map(|(port, purpose, same)| {
+        let cluster = || reserved.get(&port).map(|name| Holder::Cluster(name.clone()));
         let process = || sockets.iter().find(|s| s.port == port && s.listens).map(holder);
-        Taken { port, purpose, holder: cluster.or_else(process).unwrap_or(Holder::Unknown) }
-    };
-    Err(PortsTaken(busy.iter().map(taken).collect()))
+        let holder = same.or_else(cluster).or_else(process).unwrap_or(Holder::Unknown);
+        Taken { port, purpose, holder }
+    });
+    taken.collect()
 }
 
 /// Whether a TCP port on 127.0.0.1 can be bound now.
@@ -251,12 +175,8 @@ fn has_open(process: &Path, target: &str) -> bool {
 mod tests {
     use std::net::TcpListener;
 
-    use insta::assert_snapshot;
-
-    use super::{
-        Holder, Policy, PortsTaken, Reserved, Socket, Taken, check_tcp, choose, parse_sockets,
-    };
-    use crate::user::{Purpose, UserNet};
+    use super::{Holder, Reserved, Socket, Taken, busy, parse_sockets};
+    use crate::user::Purpose;
     use xc_topology::address::NodeId;
 
     #[test]
@@ -277,70 +197,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let node = NodeId::new(1).unwrap();
-        let error = check_tcp(&[(port, Purpose::Ssh(node))], &Reserved::new()).unwrap_err();
-        let [Taken { holder: Holder::Process { pid, .. }, .. }] = &error.0[..] else {
-            panic!("{error:?}")
+        let taken = busy(&[(port, Purpose::Ssh(node))], &Reserved::new());
+        let [Taken { holder: Holder::Process { pid, .. }, .. }] = &taken[..] else {
+            panic!("{taken:?}")
         };
         assert_eq!(*pid, std::process::id());
         drop(listener);
-        assert_eq!(check_tcp(&[(port, Purpose::Ssh(node))], &Reserved::new()), Ok(()));
-    }
-
-    #[test]
-    fn slots_of_each_policy() {
-        let rows = [
-            (Policy::Given, true, 1),
-            (Policy::FirstFree, true, super::SLOTS),
-            (Policy::AvoidDefault, false, super::SLOTS),
-        ];
-        for (policy, first, end) in rows {
-            assert_eq!(policy.slots().contains(&0), first, "{policy:?}");
-            assert_eq!(policy.slots().end, end, "{policy:?}");
-        }
-        let (given, node) = (UserNet::default(), NodeId::new(1).unwrap());
-        let named = choose(&given, Policy::AvoidDefault, &[node], true, &Reserved::new()).unwrap();
-        assert_ne!(named.ssh_port(node), given.ssh_port(node));
-    }
-
-    #[test]
-    fn second_cluster_gets_ports_of_its_own() {
-        let nodes = [NodeId::new(1).unwrap()];
-        let first = choose(&UserNet::default(), Policy::FirstFree, &nodes, true, &Reserved::new());
-        let first = first.unwrap();
-        let reserved = Reserved::from([(first.ssh_port(nodes[0]), "one".to_owned())]);
-        let error = choose(&first, Policy::Given, &nodes, true, &reserved).unwrap_err();
-        assert_eq!(error.0[0].holder, Holder::Cluster("one".into()));
-        let second =
-            choose(&UserNet::default(), Policy::FirstFree, &nodes, true, &reserved).unwrap();
-        assert_ne!(second.ssh_port(nodes[0]), first.ssh_port(nodes[0]));
-        assert_ne!(second.mcast_port, first.mcast_port);
-    }
-
-    #[test]
-    fn message_has_port_purpose_holder_and_remedy() {
-        let node = NodeId::new(201).unwrap();
-        let holder = Holder::Process { pid: 42, name: "sshd".into() };
-        let error = PortsTaken(vec![
-            Taken { port: 12501, purpose: Purpose::Ssh(node), holder },
-            Taken { port: 10053, purpose: Purpose::Dns, holder: Holder::User(1000) },
-        ]);
-        assert_snapshot!(error, @"port 12501 on 127.0.0.1, wanted for ssh to vm-201, is taken by sshd (process 42); port 10053 on 127.0.0.1, wanted for the DNS proxy, is taken by a process of user id 1000. Stop that program, choose other ports by XCLUSTER_SSH_BASE and XCLUSTER_DNS_PORT, or use a cluster name of its own (--cluster NAME), which takes free ports");
-    }
-
-    #[test]
-    fn remedy_names_the_variable_of_each_purpose() {
-        let node = NodeId::new(1).unwrap();
-        let rows = [
-            (vec![Purpose::Telnet(node)], "choose other ports by XCLUSTER_TELNET_BASE,"),
-            (vec![Purpose::K8s(node)], "choose other ports by XCLUSTER_K8S_PORT,"),
-            (vec![Purpose::Dns], "choose other ports by XCLUSTER_DNS_PORT,"),
-            (vec![Purpose::Ssh(node); 3], "choose other ports by XCLUSTER_SSH_BASE,"),
-            (vec![Purpose::Api(node)], "Stop that program, or use"),
-        ];
-        for (purposes, remedy) in rows {
-            let taken = |purpose| Taken { port: 1, purpose, holder: Holder::Unknown };
-            let message = PortsTaken(purposes.into_iter().map(taken).collect()).to_string();
-            assert!(message.contains(remedy), "{message}");
-        }
+        assert_eq!(busy(&[(port, Purpose::Ssh(node))], &Reserved::new()), []);
     }
 }

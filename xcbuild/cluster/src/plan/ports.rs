@@ -6,15 +6,16 @@ use crate::network::{DnsListener, HostPorts, Network};
 use crate::start::NetworkParams;
 use crate::{Cluster, RunDir, dns};
 use xc_net::multicast::Claim;
-use xc_net::ports::{self, Policy, Reserved};
-use xc_net::user::UserNet;
+use xc_net::policy;
+use xc_net::ports::{self, Reserved};
+use xc_net::user::{Purpose, UserNet};
 use xc_topology::address::NodeId;
 
 /// Whether a DNS server is at the port that the nodes will ask, as users of the contract have a
-/// coredns there. Only for a cluster whose port is given: others take a free one.
+/// coredns there. Only for a cluster whose port is given or set: others take a free one.
 pub(super) fn is_served(run: &RunDir, wanted: &NetworkParams, network: &Network) -> Result<bool> {
     let on_host = network.dns_listener() == DnsListener::HostLoopback;
-    if wanted.policy != Policy::Given || !on_host {
+    if !wanted.policy.holds(Purpose::Dns) || !on_host {
         return Ok(false);
     }
     let port = wanted.ports.dns_port;
@@ -34,7 +35,7 @@ pub(super) fn taken(
     let nodes = if needs.forwards { nodes } else { &[] };
     let dns = dns && network.dns_listener() == DnsListener::HostLoopback;
     let reserved = reserved(run)?;
-    let mut net = ports::choose(&wanted.ports, wanted.policy, nodes, dns, &reserved)?;
+    let mut net = policy::choose(&wanted.ports, wanted.policy, nodes, dns, &reserved)?;
     if !needs.groups {
         return Ok((net, None));
     }

@@ -29,7 +29,7 @@ use xc_topology::address::NodeId;
 /// Starts a cluster and returns when all its nodes are ready.
 ///
 /// # Errors
-/// [`StartError`], [`memory::InsufficientMemory`], [`NodeFailed`], [`xc_net::ports::PortsTaken`],
+/// [`StartError`], [`memory::InsufficientMemory`], [`NodeFailed`], [`xc_net::policy::PortsTaken`],
 /// [`cancel::Cancelled`], or what else is missing or refused. Nothing of the cluster is left then
 /// but its logs.
 pub fn start(params: &StartParams, progress: &dyn Fn(Event)) -> Result<Report> {

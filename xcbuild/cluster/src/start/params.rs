@@ -10,7 +10,7 @@ use crate::host::{self, NodeHost};
 use crate::key::Access;
 use crate::state::DnsService;
 use crate::{RunDir, network};
-use xc_net::ports::Policy;
+use xc_net::policy::Policy;
 use xc_net::user::UserNet;
 use xc_topology::address::{NodeId, Prefix};
 use xc_topology::{Counts, Node};

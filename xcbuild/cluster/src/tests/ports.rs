@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-use xc_net::ports::{Policy, Reserved, choose};
+use xc_net::policy::{Policy, choose};
+use xc_net::ports::Reserved;
 use xc_net::user::UserNet;
 use xc_topology::address::NodeId;
 

@@ -18,7 +18,7 @@ use crate::start::{DnsParams, StartError};
 use crate::state::{DnsService, Phase, State};
 use crate::status::NodeCondition;
 use crate::{Cluster, ErrorKind, Event, Report, Stopped, hint, start, status, stop};
-use xc_net::ports::Policy;
+use xc_net::policy::{Fixed, Policy};
 use xc_net::user::UserNet;
 use xc_sys::exec::Exec;
 use xc_topology::address::NodeId;
@@ -217,7 +217,7 @@ fn others_go_on_without_nodes_that_fail_if_wanted() {
 #[test]
 fn nodes_whose_services_wait_for_others_let_them_boot() {
     let mut bench = Bench::new(&[1, 2]);
-    bench.params.network.policy = Policy::FirstFree;
+    bench.params.network.policy = Policy::Free(Fixed::default());
     bench.params.bring_up.parallel = Some(1);
     let run = &bench.run();
     let warnings = std::sync::Mutex::new(Vec::new());
@@ -250,7 +250,7 @@ fn nodes_whose_services_wait_for_others_let_them_boot() {
 fn roles_boot_in_the_order_that_is_wanted() {
     let mut bench = Bench::new(&[1, 2, 201, 202]);
     bench.params.bring_up.order = "routers,vms".parse().unwrap();
-    bench.params.network.policy = Policy::FirstFree;
+    bench.params.network.policy = Policy::Free(Fixed::default());
     bench.params.bring_up.parallel = Some(4);
     let ready = "hello\nready vm\n";
     // Numbers of routers are beyond the ports of a bench.
@@ -280,7 +280,7 @@ fn start_waits_for_memory_that_another_cluster_gives_back() {
     bench.started();
     let first = bench.run();
     bench.params.run = bench.run_of("d");
-    bench.params.network.policy = Policy::FirstFree;
+    bench.params.network.policy = Policy::Free(Fixed::default());
     let error = bench.start("").unwrap_err();
     let room = error.downcast_ref::<InsufficientMemory>().unwrap();
     assert_eq!(room.running, [("c".to_owned(), 1)]);

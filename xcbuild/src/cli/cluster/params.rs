@@ -11,7 +11,7 @@ use xc_cluster::StartParams;
 use xc_cluster::key::Access;
 use xc_cluster::start::{Admission, BringUp, DnsParams, MachineParams, NetworkParams};
 use xc_cluster::state::{DnsProgram, DnsService};
-use xc_net::ports::Policy;
+use xc_net::policy::{Fixed, Policy};
 use xc_net::user::UserNet;
 use xc_topology::{Node, Topology};
 
@@ -79,20 +79,17 @@ fn net(settings: &Settings) -> UserNet {
 }
 
 /// Scripts rely on the ports of the cluster that has no name of its own; others leave them alone, and
-/// theirs are shown by `status`. Bases that the user chose for a named cluster are meant for it.
+/// theirs are shown by `status`. What the user has set for a named cluster is meant for it.
 fn ports(settings: &Settings) -> Policy {
-    let ports = [
-        ClusterSettings::ssh_base,
-        ClusterSettings::telnet_base,
-        ClusterSettings::kubernetes_port,
-        ClusterSettings::dns_port,
-    ];
-    let chosen = ports.iter().any(|port| settings.is_set(port));
-    match (settings.cluster.name.is_default(), chosen) {
-        (true, _) => Policy::Given,
-        (_, true) => Policy::FirstFree,
-        (_, false) => Policy::AvoidDefault,
+    if settings.cluster.name.is_default() {
+        return Policy::Given;
     }
+    Policy::Free(Fixed {
+        telnet: settings.is_set(&ClusterSettings::telnet_base),
+        ssh: settings.is_set(&ClusterSettings::ssh_base),
+        k8s: settings.is_set(&ClusterSettings::kubernetes_port),
+        dns: settings.is_set(&ClusterSettings::dns_port),
+    })
 }
 
 /// The DNS proxy is this program; it goes on after this process.
