@@ -1,6 +1,7 @@
 //! Faults of links and captures, live, on real nodes.
 
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use crate::common::Workspace;
 use crate::common::capture::{Capture, tshark};
@@ -69,7 +70,8 @@ fn what_can_not_be_is_refused() {
         (&["link", "1", "2", "--down"], 1, "vm-001 is not on network 2; it is on 0, 1"),
         (&["link", "7", "1", "--down"], 1, "vm-007 is not in the cluster; its nodes are 1, 201"),
         (&["link", "1", "1", "--delay", "50"], 1, "--delay `50` is not of the form 50ms"),
-        (&["link", "1", "1", "--loss=101%"], 1, "--loss `101%` is not of the form 1%"),
+        (&["link", "1", "1", "--delay=300s"], 1, "--delay `300s` is not between 1us and 274s"),
+        (&["link", "1", "1", "--loss=101%"], 1, "--loss `101%` is not between 0% and 100%"),
         (&["link", "1", "1", "--jitter=5ms"], 1, "jitter and reorder need a delay"),
         (&["link", "1", "0", "--loss=100%"], 1, "network 0 is the way to vm-001"),
         (&["link", "1", "--down"], 2, "<NETWORK>"),
@@ -109,7 +111,7 @@ fn delay_and_loss_are_measured() {
     let (_, shortest) = ping(workspace, 5);
     assert!(shortest >= 110.0, "{shortest} ms");
     workspace.ok(&["link", "201", "1", "--clear"]);
-    workspace.ok(&["link", "1", "1", "--delay=0ms", "--loss=30%"]);
+    workspace.ok(&["link", "1", "1", "--delay=0", "--loss=30%"]);
     let (back, _) = ping(workspace, 200);
     assert!((75..200).contains(&back), "{back} of 200 came through");
     let table = workspace.ok(&["link", "1"]);
@@ -152,6 +154,14 @@ fn carrier_goes_and_comes() {
     workspace.ok(&["link", "1", "0", "--down"]);
     let error = workspace.fails(&["link", "1", "1", "--delay=1ms"], 1);
     assert!(error.contains("`xcbuild link --cluster=tests 1 0 --up` takes it up"), "{error}");
+    for asked in [&["rsh", "1", "hostname"][..], &["rcp", "1", "/etc/hostname", "x"]] {
+        let began = Instant::now();
+        let error = workspace.fails(asked, 1);
+        let why = "vm-001 can't be reached: its network 0 is down; `xcbuild link --cluster=tests 1 0 --up` takes it up";
+        assert!(error.contains(why), "{error}");
+        // Not a measurement: waiting for a connection takes 20 s.
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
     workspace.ok(&["link", "1", "0", "--up"]);
     workspace.ok(&["link", "1", "1", "--up"]);
     assert_answers(workspace);

@@ -11,6 +11,7 @@
 #[macro_use]
 extern crate xc_harness;
 
+mod access;
 mod base;
 mod beside;
 mod bridges;
