@@ -166,3 +166,34 @@ fn two_files_that_are_one_in_a_node_are_told() {
     let stderr = workspace.fails(&["mkcdrom", "tree"], 1);
     assert!(stderr.contains("`/sbin` is not a directory, but in a node it is a link"), "{stderr}");
 }
+
+/// A name is a line, and no command for the terminal.
+#[test]
+fn names_are_shown_escaped() {
+    let workspace = workspace();
+    let place = workspace.home().join("ovl/odd");
+    std::fs::create_dir_all(place.join("default/etc")).unwrap();
+    std::fs::write(place.join("ovl.toml"), "description = \"one\\ntwo \\u001b[31m\"\n").unwrap();
+    std::fs::write(place.join("default/etc/a\nb\u{1b}]0;title\u{7}"), "").unwrap();
+    std::os::unix::fs::symlink("x\ny", place.join("default/etc/link")).unwrap();
+    let shown = workspace.ok(&["ovl", "show", "odd"]);
+    assert!(shown.contains(r"/etc/a\nb\u{1b}]0;title\u{7} "), "{shown}");
+    assert!(shown.contains(r"/etc/link -> x\ny "), "{shown}");
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    let list = workspace.ok(&["ovl", "list"]);
+    assert!(list.contains(r"one\ntwo \u{1b}[31m"), "{list}");
+}
+
+/// What others named stays text on a terminal also in messages.
+#[test(needs = [Need::Program("script")])]
+fn messages_on_a_terminal_are_escaped() {
+    let workspace = workspace();
+    let line = format!("{} ovl show 'no\u{1b}[31msuch'", env!("CARGO_BIN_EXE_xcbuild"));
+    let mut command = assert_cmd::Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env_clear().envs(workspace.environment());
+    let said = command.output().unwrap().stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(said.contains(r"no\u{1b}[31msuch") && said.contains("ERROR:"), "{said:?}");
+    // Our own colours are there.
+    assert!(said.contains("\u{1b}[1;31mERROR:"), "{said:?}");
+}

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use indicatif::{DecimalBytes, MultiProgress, ProgressDrawTarget};
 use xc_cluster::hint::hints;
-use xc_report::{Reporter, Sink};
+use xc_report::{Reporter, Sink, visible};
 
 pub use progress::Progress;
 pub use stream::Stream;
@@ -67,6 +67,14 @@ fn say(line: &str) {
     });
 }
 
+/// What others named or said, with nothing that a terminal would take for a command.
+fn safe(text: impl Display) -> String {
+    match io::stderr().is_terminal() {
+        true => visible::lines(&text.to_string()),
+        false => text.to_string(),
+    }
+}
+
 fn paint(code: &str, text: &str) -> String {
     if coloured() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
@@ -74,30 +82,30 @@ fn paint(code: &str, text: &str) -> String {
 /// Says that something is done or begins: a verb and what it is about.
 pub fn status(verb: &str, what: impl Display) {
     if is_verbose() {
-        say(&format!("{} {what}", paint("1;32", &format!("{verb:>12}"))));
+        say(&format!("{} {}", paint("1;32", &format!("{verb:>12}")), safe(what)));
     }
 }
 
 /// Says that something failed that the program survives: a verb and what it is about.
 pub fn failure(verb: &str, what: impl Display) {
-    say(&format!("{} {what}", paint("1;31", &format!("{verb:>12}"))));
+    say(&format!("{} {}", paint("1;31", &format!("{verb:>12}")), safe(what)));
 }
 
 /// Says something that the user should know and that is no error.
 pub fn warn(text: impl Display) {
-    say(&format!("{} {text}", paint("1;33", "WARNING:")));
+    say(&format!("{} {}", paint("1;33", "WARNING:"), safe(text)));
 }
 
 /// Says what to do next.
 pub fn hint(text: impl Display) {
     if is_verbose() {
-        say(&format!("{} {text}", paint("1;36", "hint:")));
+        say(&format!("{} {}", paint("1;36", "hint:"), safe(text)));
     }
 }
 
 /// A line of a log that a program of ours keeps on its stderr.
 pub fn log(line: impl Display) {
-    say(&line.to_string());
+    say(&safe(line));
 }
 
 /// An error with all its causes, and then what helps.
@@ -108,7 +116,7 @@ pub fn causes(error: &anyhow::Error) -> String {
 
 /// Says why the program failed, with all causes.
 pub fn error(error: &anyhow::Error) {
-    say(&format!("{} {}", paint("1;31", "ERROR:"), causes(error)));
+    say(&format!("{} {}", paint("1;31", "ERROR:"), safe(causes(error))));
 }
 
 /// A number of bytes for people: `1.20 MB`.
@@ -118,7 +126,11 @@ pub fn size(bytes: u64) -> impl Display {
 
 /// Prints a result to stdout, with a line end.
 pub fn result(text: impl Display) {
-    result_bytes(format!("{text}\n").as_bytes());
+    let text = format!("{text}\n");
+    match io::stdout().is_terminal() {
+        true => result_bytes(visible::lines(&text).as_bytes()),
+        false => result_bytes(text.as_bytes()),
+    }
 }
 
 /// Stdout, for a result that comes in pieces; a reader that goes away ends the program as for
@@ -155,7 +167,8 @@ pub fn result_bytes(bytes: &[u8]) {
 /// after an empty line.
 pub fn redraw(text: impl Display) {
     let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "\n" };
-    result(format_args!("{before}{text}"));
+    result_bytes(before.as_bytes());
+    result(text);
 }
 
 /// What libraries report is shown like everything else.

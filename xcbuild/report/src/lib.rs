@@ -8,17 +8,20 @@
 //! | what ran when | [`timeline`] |
 //! | an error with its causes | [`causes`] |
 //! | "did you mean …" | [`suggest`] |
+//! | names that a terminal should not take for commands | [`visible`](mod@visible) |
 
 mod causes;
 mod recorder;
 pub mod suggest;
 pub mod timeline;
+pub mod visible;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
 pub use causes::causes;
 pub use recorder::{Message, Recorder};
+pub use visible::visible;
 
 /// Receives what is reported. Calls come from any thread, also several at once.
 pub trait Sink: Send + Sync {

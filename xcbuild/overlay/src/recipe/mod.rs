@@ -18,6 +18,7 @@
 //! | `host /path` | digest of the content | programs and libraries of the host, by content |
 //! | `archive NAME` | digest, `to`, `strip`, `only` | |
 //! | `topology`, `topology /path` | its name, digest of the rendered content | |
+//! | `script LINK leads to` | digest of the file or directory there, where that is not below the inputs | scripts read through links |
 //! | `script FILE`, `script program NAME`, `script library PATH`, `script variable NAME` | digest of each; the value | what the script declares |
 //! | `tar` | digest of the file | an overlay that is a tar file; with [`FORMAT`] |
 //!
@@ -32,6 +33,7 @@ mod archives;
 mod entries;
 mod files;
 mod listing;
+mod outside;
 mod packages;
 mod programs;
 mod script;
@@ -55,7 +57,7 @@ use xc_store::key::{Key, KeyBuilder};
 use xc_store::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
-pub(crate) const FORMAT: u64 = 4;
+pub(crate) const FORMAT: u64 = 5;
 /// Another release may do better from the same ingredients.
 const TOOL: &str = env!("CARGO_PKG_VERSION");
 

@@ -12,6 +12,7 @@ use anyhow::{Result, anyhow};
 use fs_err as fs;
 
 use super::listing::{digest, ingredients};
+use super::outside;
 use super::{Context, Ingredient, Step};
 use crate::Params;
 use crate::manifest::{Identifier, LocalPath, Script};
@@ -71,8 +72,11 @@ fn inputs(context: &Context<'_>, given: &LocalPath) -> Result<Vec<Ingredient>> {
     if !path.is_dir() {
         return input(context, given);
     }
-    let listing = Listing::of(&path, context.packages.store())?;
-    Ok(ingredients(&format!("script {}", given.0), &listing))
+    let (label, store) = (format!("script {}", given.0), context.packages.store());
+    let listing = Listing::of(&path, store)?;
+    let mut all = ingredients(&label, &listing);
+    all.extend(outside::ingredients(&label, &path, &listing, store)?);
+    Ok(all)
 }
 
 /// The programs of the host that it runs, and the libraries that these load.

@@ -4,6 +4,7 @@ use crate::top::model::{self, NodeRow, Sample};
 use xc_cluster::Status;
 use xc_cluster::check::{Outcome, Verdict};
 use xc_cluster::status::NodeStatus;
+use xc_report::visible;
 use xc_topology::address::MAINTENANCE;
 
 /// The nodes of a cluster as a table for people: what a start has to tell.
@@ -81,13 +82,14 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Columns of equal width; the last is left as it is.
+/// Columns of equal width; the last is left as it is. A row is a line, whatever names are in it.
 pub fn aligned<const N: usize>(
     heads: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> String {
     let rows: Vec<[String; N]> =
         std::iter::once(heads.map(ToOwned::to_owned)).chain(rows).collect();
+    let rows: Vec<[String; N]> = rows.into_iter().map(|row| row.map(visible)).collect();
     let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {

@@ -1,5 +1,6 @@
 //! `xcbuild ovl`: looking at overlays.
 
+use xc_report::visible;
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -100,7 +101,7 @@ fn list(settings: &Settings, names: bool) -> Result<ExitCode> {
             continue;
         }
         let description = description(&search, &overlay);
-        ui::result(format_args!("{:24} {description}", overlay.name));
+        ui::result(format_args!("{:24} {}", overlay.name, visible(description)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -119,11 +120,11 @@ fn show_overlay(settings: &Settings, name: &str) -> Result<ExitCode> {
 
 fn line(origin: &Origin) -> String {
     let Origin { path, entry, step } = origin;
-    let mut name = format!("/{path}");
+    let mut name = format!("/{}", visible(path.as_bytes()));
     match &entry.kind {
         Kind::Directory => name.push('/'),
-        Kind::Symlink(to) => name += &format!(" -> {}", String::from_utf8_lossy(to)),
-        Kind::Hardlink(to) => name += &format!(" = /{to}"),
+        Kind::Symlink(to) => name += &format!(" -> {}", visible(to)),
+        Kind::Hardlink(to) => name += &format!(" = /{}", visible(to.as_bytes())),
         _ => {}
     }
     let owner = format!("{}:{}", entry.uid, entry.gid);
@@ -144,7 +145,8 @@ fn lint_overlays(settings: &Settings, names: &[String]) -> Result<ExitCode> {
     let mut count = 0;
     for name in &names {
         for finding in lint(&Planned::find(&search, name)?)? {
-            ui::result(format_args!("{}: {}", finding.path.display(), finding.message));
+            let path = visible(finding.path.as_os_str().as_encoded_bytes());
+            ui::result(format_args!("{path}: {}", finding.message));
             count += 1;
         }
     }

@@ -11,8 +11,8 @@ use anyhow::{Result, bail};
 use xc_iso::{DeviceKind, Image, Meta};
 use xc_store::tree::{self, Archive, Blob, Entry, Kind, Member, TarError, TreePath};
 
-use super::show;
 use crate::ui;
+use xc_report::visible;
 
 /// Adds all members of an archive to the root of an image. Directories that it takes for granted
 /// get the time `timestamp`.
@@ -42,7 +42,7 @@ fn add_member(image: &mut Image, path: &TreePath, member: &Member) -> Result<()>
     match &member.entry.kind {
         Kind::Directory => image.dir(path, meta)?,
         Kind::Symlink(target) if target.is_empty() => {
-            bail!("`{}`: a symbolic link without a target", show::text(path))
+            bail!("`{}`: a symbolic link without a target", visible(path))
         }
         Kind::Symlink(target) => image.symlink(path, meta, target)?,
         Kind::Fifo => image.fifo(path, meta)?,
@@ -100,7 +100,7 @@ fn warn_of_attributes(archive: &Archive) {
     let paths = archive.members.iter().filter(has).map(|(path, _)| path);
     let paths: Vec<&TreePath> = paths.chain(archive.lost.iter().map(|(path, _)| path)).collect();
     if let Some(first) = paths.first() {
-        let (count, first) = (paths.len(), show::text(first.as_bytes()));
+        let (count, first) = (paths.len(), visible(first.as_bytes()));
         ui::warn(format_args!(
             "left out the extended attributes of {count} members, such as `{first}`: no ISO holds them"
         ));

@@ -8,9 +8,10 @@ use fs_err as fs;
 use serde_json::json;
 use xc_iso::{BootEntry, Hybrid, Image, ImagePath, IsoNames, Joliet, JolietName, Options, Platform, Summary};
 
-use super::{interruptible, output, show, sources, spelling};
+use super::{interruptible, output, sources, spelling};
 use crate::settings::HostSettings;
 use crate::ui;
+use xc_report::visible;
 
 /// Make an image of directories and tar archives
 ///
@@ -191,7 +192,7 @@ impl Arguments {
     /// Where nobody sees the real names, changed ones are an error; else a warning.
     fn check_names(&self, renamed: &[JolietName]) -> Result<()> {
         let Some(JolietName { path, shown }) = renamed.first() else { return Ok(()) };
-        let shown = show::text(shown.as_bytes());
+        let shown = visible(shown.as_bytes());
         let first = format!("such as `{path}`, which is `{shown}` there");
         let count = renamed.len();
         if self.plain {
@@ -224,7 +225,7 @@ fn epoch(host: &HostSettings) -> Result<Option<i64>> {
 }
 
 fn path_text(path: &ImagePath) -> String {
-    show::text(&path.0)
+    visible(&path.0)
 }
 
 /// The time of all files.

@@ -11,6 +11,7 @@ use xc_iso::read::{Entry, Kind, Reader};
 
 use super::{open, show, warn_of_problems};
 use crate::ui;
+use xc_report::visible;
 
 /// Compare two images: what is only in one, and what differs
 ///
@@ -96,7 +97,7 @@ fn told(
 
 /// A path as text; the root's is a slash.
 fn shown(path: &[u8]) -> String {
-    if path.is_empty() { "/".into() } else { show::text(path) }
+    if path.is_empty() { "/".into() } else { visible(path) }
 }
 
 /// What differs between two entries of the same path.
@@ -115,7 +116,7 @@ fn changes(images: &[Reader<File>; 2], a: &Entry, b: &Entry) -> Result<Vec<Strin
         compare("links", a.links.to_string(), b.links.to_string());
     }
     if let (Kind::Symlink(a), Kind::Symlink(b)) = (&a.kind, &b.kind) {
-        compare("target", show::text(a), show::text(b));
+        compare("target", visible(a), visible(b));
     }
     compare("size", show::size(a), show::size(b));
     if a.kind == Kind::File && b.kind == Kind::File && a.size() == b.size() {

@@ -11,6 +11,7 @@ use xc_iso::read::{Entry, Kind};
 
 use super::{open, show, warn_of_problems};
 use crate::ui;
+use xc_report::visible;
 
 /// List what is in an image
 ///
@@ -31,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
     let wanted = wanted(arguments.path.as_deref().unwrap_or_default());
     if reader.find(wanted).is_none() {
-        bail!("`{}` has no `{}`", arguments.image.display(), show::text(wanted));
+        bail!("`{}` has no `{}`", arguments.image.display(), visible(wanted));
     }
     let mut out = BufWriter::new(ui::stdout());
     let below = |path: &[u8]| {
@@ -60,13 +61,13 @@ fn wanted(path: &OsStr) -> &[u8] {
 }
 
 fn line(path: &[u8], entry: &Entry, long: bool) -> String {
-    let path = show::text(path);
+    let path = visible(path);
     if !long {
         return path;
     }
     let (mode, size, meta) = (show::mode(entry), show::size(entry), entry.meta);
     let target = match &entry.kind {
-        Kind::Symlink(target) => format!(" -> {}", show::text(target)),
+        Kind::Symlink(target) => format!(" -> {}", visible(target)),
         _ => String::new(),
     };
     let (links, uid, gid, mtime) = (entry.links, meta.uid, meta.gid, meta.mtime);

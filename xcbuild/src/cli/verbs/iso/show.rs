@@ -35,15 +35,3 @@ pub(super) fn size(entry: &Entry) -> String {
         _ => entry.size().to_string(),
     }
 }
-
-/// A path as text; what is no text or would disturb a terminal is escaped.
-pub(super) fn text(path: &[u8]) -> String {
-    let mut text = String::with_capacity(path.len());
-    for chunk in path.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || c == '\\' { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    text
-}
