@@ -42,7 +42,7 @@ const REMOVED: [&str; 8] = [
 ];
 
 /// Builds it, and says where it is and what it depends on.
-pub fn build_static() -> Result<(), Box<dyn Error>> {
+pub(crate) fn build_static() -> Result<(), Box<dyn Error>> {
     for input in INPUTS {
         println!("cargo::rerun-if-changed={input}");
     }

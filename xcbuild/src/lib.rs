@@ -3,8 +3,8 @@
 //! ARCHITECTURE.md is the map; each crate and module starts with what it is for and what it is not.
 
 pub mod cli;
-pub mod settings;
-pub mod testing;
-pub mod timeline;
-pub mod top;
-pub mod ui;
+pub(crate) mod settings;
+pub(crate) mod testing;
+pub(crate) mod timeline;
+pub(crate) mod top;
+pub(crate) mod ui;

@@ -22,7 +22,7 @@ use xc_sys::files::{self, parent};
 
 /// Keeps all spans until it is dropped, and then writes them.
 #[derive(Debug)]
-pub struct Recording(Option<Target>);
+pub(crate) struct Recording(Option<Target>);
 
 #[derive(Debug)]
 struct Target {
@@ -36,7 +36,7 @@ impl Recording {
     ///
     /// # Errors
     /// When the file can't be written: said now, and not after the work.
-    pub fn to(path: Option<&Path>) -> Result<Self> {
+    pub(crate) fn to(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
         let file = tempfile::Builder::new()
             .prefix(".tmp-")

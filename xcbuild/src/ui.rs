@@ -5,8 +5,8 @@
 //! program quietly, as it does other tools.
 
 mod progress;
-pub mod relay;
-pub mod screen;
+pub(crate) mod relay;
+pub(crate) mod screen;
 mod stream;
 
 use std::fmt::Display;
@@ -18,16 +18,16 @@ use indicatif::{DecimalBytes, MultiProgress, ProgressDrawTarget};
 use xc_cluster::hint::hints;
 use xc_report::{Reporter, Sink, visible};
 
-pub use progress::Progress;
-pub use stream::Stream;
+pub(crate) use progress::Progress;
+pub(crate) use stream::Stream;
 
 /// Exit code of a program whose reader has gone, as a shell shows SIGPIPE.
-pub const READER_GONE: u8 = 141;
+pub(crate) const READER_GONE: u8 = 141;
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Level {
+pub(crate) enum Level {
     /// Only warnings and errors.
     Quiet,
     /// What is done, step by step.
@@ -38,7 +38,7 @@ static LEVEL: AtomicU8 = AtomicU8::new(Level::Normal as u8);
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 
 /// Sets how much is said; called once, after the flags are read.
-pub fn set_level(level: Level) {
+pub(crate) fn set_level(level: Level) {
     LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
@@ -80,52 +80,52 @@ fn paint(code: &str, text: &str) -> String {
 }
 
 /// Says that something is done or begins: a verb and what it is about.
-pub fn status(verb: &str, what: impl Display) {
+pub(crate) fn status(verb: &str, what: impl Display) {
     if is_verbose() {
         say(&format!("{} {}", paint("1;32", &format!("{verb:>12}")), safe(what)));
     }
 }
 
 /// Says that something failed that the program survives: a verb and what it is about.
-pub fn failure(verb: &str, what: impl Display) {
+pub(crate) fn failure(verb: &str, what: impl Display) {
     say(&format!("{} {}", paint("1;31", &format!("{verb:>12}")), safe(what)));
 }
 
 /// Says something that the user should know and that is no error.
-pub fn warn(text: impl Display) {
+pub(crate) fn warn(text: impl Display) {
     say(&format!("{} {}", paint("1;33", "WARNING:"), safe(text)));
 }
 
 /// Says what to do next.
-pub fn hint(text: impl Display) {
+pub(crate) fn hint(text: impl Display) {
     if is_verbose() {
         say(&format!("{} {}", paint("1;36", "hint:"), safe(text)));
     }
 }
 
 /// A line of a log that a program of ours keeps on its stderr.
-pub fn log(line: impl Display) {
+pub(crate) fn log(line: impl Display) {
     say(&safe(line));
 }
 
 /// An error with all its causes, and then what helps.
-pub fn causes(error: &anyhow::Error) -> String {
+pub(crate) fn causes(error: &anyhow::Error) -> String {
     let hints = hints(error).map(|hint| format!("; {hint}"));
     hints.fold(xc_report::causes(error), |text, hint| text + &hint)
 }
 
 /// Says why the program failed, with all causes.
-pub fn error(error: &anyhow::Error) {
+pub(crate) fn error(error: &anyhow::Error) {
     say(&format!("{} {}", paint("1;31", "ERROR:"), safe(causes(error))));
 }
 
 /// A number of bytes for people: `1.20 MB`.
-pub fn size(bytes: u64) -> impl Display {
+pub(crate) fn size(bytes: u64) -> impl Display {
     DecimalBytes(bytes)
 }
 
 /// Prints a result to stdout, with a line end.
-pub fn result(text: impl Display) {
+pub(crate) fn result(text: impl Display) {
     let text = format!("{text}\n");
     match io::stdout().is_terminal() {
         true => result_bytes(visible::lines(&text).as_bytes()),
@@ -135,7 +135,7 @@ pub fn result(text: impl Display) {
 
 /// Stdout, for a result that comes in pieces; a reader that goes away ends the program as for
 /// [`result_bytes`].
-pub fn stdout() -> impl Write {
+pub(crate) fn stdout() -> impl Write {
     Stdout
 }
 
@@ -153,7 +153,7 @@ impl Write for Stdout {
 }
 
 /// Prints a result to stdout as it is.
-pub fn result_bytes(bytes: &[u8]) {
+pub(crate) fn result_bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     let Err(e) = out.write_all(bytes).and_then(|()| out.flush()) else { return };
     if e.kind() == io::ErrorKind::BrokenPipe {
@@ -165,7 +165,7 @@ pub fn result_bytes(bytes: &[u8]) {
 
 /// Prints a result that takes the place of the one before: on a terminal on an empty screen, else
 /// after an empty line.
-pub fn redraw(text: impl Display) {
+pub(crate) fn redraw(text: impl Display) {
     let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "\n" };
     result_bytes(before.as_bytes());
     result(text);
@@ -190,7 +190,7 @@ impl Sink for TerminalSink {
 }
 
 /// The reporter that libraries get from the command line.
-pub fn reporter() -> Reporter {
+pub(crate) fn reporter() -> Reporter {
     static REPORTER: OnceLock<Reporter> = OnceLock::new();
     REPORTER.get_or_init(|| Reporter::new(TerminalSink)).clone()
 }

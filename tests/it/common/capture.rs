@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A running `xcbuild capture`.
-pub struct Capture {
+pub(crate) struct Capture {
     child: Child,
     stderr: BufReader<ChildStderr>,
 }
 
 impl Capture {
     /// Starts it and returns when it captures.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -22,19 +22,19 @@ impl Capture {
     }
 
     /// Ends it as Ctrl-C does, which is success.
-    pub fn interrupt(self) -> String {
+    pub(crate) fn interrupt(self) -> String {
         self.signal("INT");
         self.ended()
     }
 
     /// Ends it as nothing should.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.signal("KILL");
         self.child.wait().unwrap();
     }
 
     /// Waits until it ends by itself, with success, and gives what it said.
-    pub fn ended(mut self) -> String {
+    pub(crate) fn ended(mut self) -> String {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
         assert!(self.child.wait().unwrap().success(), "{said}");
@@ -48,7 +48,7 @@ impl Capture {
 }
 
 /// What tshark reads of the packets that pass its filter: these fields, a line each.
-pub fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
+pub(crate) fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(file).args(["-n", "-Y", filter, "-T", "fields", "-E", "separator= "]);
     for field in fields {

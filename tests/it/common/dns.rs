@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use xc_harness::Need;
 
 /// What it takes.
-pub const DNSMASQ: Need = Need::Program("dnsmasq");
+pub(crate) const DNSMASQ: Need = Need::Program("dnsmasq");
 /// The name that the server knows; it stands for the host itself, so that nothing that a node
 /// sends to it leaves the machine.
-pub const NAME: &str = "www.test.example";
+pub(crate) const NAME: &str = "www.test.example";
 /// The address of [`NAME`].
-pub const V4: &str = "192.168.0.250";
+pub(crate) const V4: &str = "192.168.0.250";
 
 /// dnsmasq, ended when dropped.
-pub struct Upstream {
+pub(crate) struct Upstream {
     server: Child,
     address: SocketAddr,
 }
 
 impl Upstream {
     /// Starts the server on a free port and waits until it answers.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = free_port();
         let server = Command::new("dnsmasq")
             .args(["--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"])
@@ -39,7 +39,7 @@ impl Upstream {
     }
 
     /// Where it listens, `127.0.0.1:PORT`.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.to_string()
     }
 

@@ -38,11 +38,11 @@ const SETTLED: &str = "set -e
     until ip link show lan | grep -q 'state UP'; do :; done";
 
 /// A user of the throwaway host, who is in no group that means anything.
-pub const KIM: u32 = 4242;
+pub(crate) const KIM: u32 = 4242;
 
 /// Who runs the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub(crate) enum Who {
     /// Root, who calls himself kim.
     Root,
     /// The user kim, who can't become anybody else: no setuid program works for him.
@@ -50,7 +50,7 @@ pub enum Who {
 }
 
 /// A user of a host, with a workspace.
-pub struct Host {
+pub(crate) struct Host {
     pub host: Arc<Throwaway>,
     pub workspace: Workspace,
     who: Who,
@@ -58,7 +58,7 @@ pub struct Host {
 
 impl Host {
     /// A host for root. It needs [`super::need::HOST`].
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = Arc::new(Throwaway::open().unwrap());
         let mut workspace = Workspace::new();
         workspace.set("USER", "kim");
@@ -66,17 +66,17 @@ impl Host {
     }
 
     /// A link to a neighbour, `world`, and settings that are not the default.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.host.said(SETTLED);
     }
 
     /// All of the host that a cluster may not change, as text.
-    pub fn snapshot(&self) -> String {
+    pub(crate) fn snapshot(&self) -> String {
         self.host.said(SNAPSHOT)
     }
 
     /// Compares the host with a snapshot.
-    pub fn assert_is(&self, before: &str) {
+    pub(crate) fn assert_is(&self, before: &str) {
         let after = self.snapshot();
         let gone: Vec<_> = before.lines().filter(|l| !after.lines().any(|a| a == *l)).collect();
         let new: Vec<_> = after.lines().filter(|l| !before.lines().any(|b| b == *l)).collect();
@@ -86,7 +86,7 @@ impl Host {
 
     /// Makes images in the workspace, where packages can be fetched: not on the host, which leads
     /// nowhere.
-    pub fn prepare(&self) {
+    pub(crate) fn prepare(&self) {
         self.workspace.ok(&["mkimage"]);
         self.workspace.ok(&["mkcdrom", "network-topology", "iptools"]);
     }
@@ -94,7 +94,7 @@ impl Host {
     /// The same host as the user kim sees it, who has a home and a run directory of his own and
     /// root's lock file. The user is the host's own, as are the device that makes taps, which kim
     /// may open, and the store, whose changes are thrown away.
-    pub fn kim(&self) -> Self {
+    pub(crate) fn kim(&self) -> Self {
         let program = env!("CARGO_BIN_EXE_xcbuild");
         let mut workspace = Workspace::new();
         let home = workspace.home().display().to_string();
@@ -124,7 +124,7 @@ impl Host {
     }
 
     /// The program's path on this host.
-    pub fn program(&self) -> &'static str {
+    pub(crate) fn program(&self) -> &'static str {
         match self.who {
             Who::Root => env!("CARGO_BIN_EXE_xcbuild"),
             Who::Kim => "/run/xcbuild-program",
@@ -132,7 +132,7 @@ impl Host {
     }
 
     /// A command of whoever runs the program, in the workspace's environment.
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = match self.who {
             Who::Root => self.host.command(program),
             Who::Kim => {
@@ -147,12 +147,12 @@ impl Host {
     }
 
     /// Runs the program.
-    pub fn xcbuild(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn xcbuild(&self, arguments: &[&str]) -> Output {
         self.command(self.program()).args(arguments).output().unwrap()
     }
 
     /// Runs the program, which has to succeed, and gives its stdout.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let done = self.xcbuild(arguments);
         let stderr = String::from_utf8_lossy(&done.stderr);
         let stdout = String::from_utf8(done.stdout).unwrap();
@@ -161,7 +161,7 @@ impl Host {
     }
 
     /// Runs the program, which has to fail, and gives its stderr.
-    pub fn fails(&self, arguments: &[&str]) -> String {
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let done = self.xcbuild(arguments);
         assert_eq!(done.status.code(), Some(1), "{arguments:?}");
         String::from_utf8(done.stderr).unwrap()

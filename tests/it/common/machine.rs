@@ -7,12 +7,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// The firmware for UEFI, of the package ovmf.
-pub const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+pub(crate) const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// Far more than an emulated machine needs on a busy host.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The machine; ended when dropped.
-pub struct Machine {
+pub(crate) struct Machine {
     qemu: Child,
     serial: Receiver<Vec<u8>>,
     said: String,
@@ -20,7 +20,7 @@ pub struct Machine {
 
 impl Machine {
     /// Switches it on, with a disk as its only one; what is written to the disk is thrown away.
-    pub fn boot(disk: &Path, format: &str, uefi: bool) -> Self {
+    pub(crate) fn boot(disk: &Path, format: &str, uefi: bool) -> Self {
         let mut command = Command::new("qemu-system-x86_64");
         command.args(["-M", "q35", "-accel", "tcg", "-m", "256", "-nodefaults", "-vga", "std"]);
         command.args(["-display", "none", "-no-reboot", "-serial", "stdio"]);
@@ -48,7 +48,7 @@ impl Machine {
 
     /// Waits until it has said something on its serial port, and gives all that it said since the
     /// last time.
-    pub fn says(&mut self, awaited: &str) -> String {
+    pub(crate) fn says(&mut self, awaited: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         while !self.said.contains(awaited) {
             match self.serial.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -60,7 +60,7 @@ impl Machine {
     }
 
     /// Types a line on its serial port.
-    pub fn types(&mut self, line: &str) {
+    pub(crate) fn types(&mut self, line: &str) {
         writeln!(self.qemu.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 }

@@ -1,16 +1,16 @@
 //! A workspace of a test's own, the program in it, and what a test asks of the machine.
 
-pub mod capture;
-pub mod dns;
-pub mod host;
-pub mod machine;
-pub mod need;
-pub mod running;
-pub mod schema;
-pub mod throwaway;
-pub mod tmux;
-pub mod tool;
-pub mod viewer;
+pub(crate) mod capture;
+pub(crate) mod dns;
+pub(crate) mod host;
+pub(crate) mod machine;
+pub(crate) mod need;
+pub(crate) mod running;
+pub(crate) mod schema;
+pub(crate) mod throwaway;
+pub(crate) mod tmux;
+pub(crate) mod tool;
+pub(crate) mod viewer;
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -35,7 +35,7 @@ const CLUSTER: &str = "tests";
 
 /// An empty home with its own run directory, lock file and images. The cache is shared by all
 /// tests, so that packages are fetched once; a test of the cache takes one of its own.
-pub struct Workspace {
+pub(crate) struct Workspace {
     home: TempDir,
     run: TempDir,
     store: PathBuf,
@@ -44,19 +44,19 @@ pub struct Workspace {
 
 impl Workspace {
     /// A workspace with the shared cache.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_store(Path::new(env!("CARGO_TARGET_TMPDIR")).join("store"))
     }
 
     /// A workspace with a cache of its own, empty.
-    pub fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         let mut workspace = Self::with_store(PathBuf::new());
         workspace.store = workspace.home.path().join("store");
         workspace
     }
 
     /// As [`Workspace::fresh`], in memory, where syncing costs nothing: for hundreds of builds.
-    pub fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         let mut workspace = Self::in_directory("/dev/shm", PathBuf::new());
         workspace.store = workspace.home.path().join("store");
         workspace
@@ -73,22 +73,22 @@ impl Workspace {
     }
 
     /// Sets a variable for all commands that follow.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.push((name.into(), value.into()));
     }
 
     /// The workspace's home directory.
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     /// The directory that run directories are made in.
-    pub fn run_directory(&self) -> &Path {
+    pub(crate) fn run_directory(&self) -> &Path {
         self.run.path()
     }
 
     /// The environment of the program in this workspace, whole.
-    pub fn environment(&self) -> Vec<(String, OsString)> {
+    pub(crate) fn environment(&self) -> Vec<(String, OsString)> {
         let own: [(&str, OsString); 6] = [
             ("PATH", std::env::var_os("PATH").unwrap_or_default()),
             ("HOME", self.home.path().into()),
@@ -102,38 +102,38 @@ impl Workspace {
     }
 
     /// The program with arguments, in this workspace, with nothing else in its environment.
-    pub fn xcbuild(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn xcbuild(&self, arguments: &[&str]) -> Command {
         Command::from_std(self.command(arguments))
     }
 
     /// The same, to be run beside the test.
-    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xcbuild"));
         command.args(arguments).env_clear().envs(self.environment());
         command
     }
 
     /// Runs the program, which has to succeed, and gives its stdout.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let done = self.xcbuild(arguments).assert().success();
         String::from_utf8(done.get_output().stdout.clone()).unwrap()
     }
 
     /// Runs the program, which has to fail with that exit code, and gives its stderr.
-    pub fn fails(&self, arguments: &[&str], code: i32) -> String {
+    pub(crate) fn fails(&self, arguments: &[&str], code: i32) -> String {
         let done = self.xcbuild(arguments).assert().failure().code(code);
         assert_eq!(done.get_output().stdout, b"", "a failure says nothing on stdout");
         String::from_utf8(done.get_output().stderr.clone()).unwrap()
     }
 
     /// The only cluster of the tests, ended when dropped.
-    pub fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster(&self) -> Cluster {
         Cluster::of(self)
     }
 }
 
 /// Reads what comes until a text is in it; what it read, then, or a failure at the end.
-pub fn read_until(from: &mut (impl Read + AsFd), text: &str) -> String {
+pub(crate) fn read_until(from: &mut (impl Read + AsFd), text: &str) -> String {
     let until = Instant::now() + PATIENCE;
     let mut so_far = Vec::new();
     loop {

@@ -7,17 +7,17 @@ use xc_harness::Need;
 use super::throwaway::Throwaway;
 
 /// Nodes.
-pub const QEMU: Need = Need::Program("qemu-system-x86_64");
+pub(crate) const QEMU: Need = Need::Program("qemu-system-x86_64");
 /// What makes a terminal for a program.
-pub const SCRIPT: Need = Need::Program("script");
+pub(crate) const SCRIPT: Need = Need::Program("script");
 /// What reads captures.
-pub const TSHARK: Need = Need::Program("tshark");
+pub(crate) const TSHARK: Need = Need::Program("tshark");
 /// Taps, which carry bridged networks to nodes.
-pub const TAPS: Need = Need::Check(taps);
+pub(crate) const TAPS: Need = Need::Check(taps);
 /// A [`Throwaway`] host.
-pub const NAMESPACES: Need = Need::Check(namespaces);
+pub(crate) const NAMESPACES: Need = Need::Check(namespaces);
 /// A [`super::host::Host`].
-pub const HOST: Need = Need::All(&[
+pub(crate) const HOST: Need = Need::All(&[
     Need::Program("ip"),
     Need::Program("nft"),
     Need::Program("nsenter"),
@@ -25,10 +25,10 @@ pub const HOST: Need = Need::All(&[
     NAMESPACES,
 ]);
 /// Mounts that only a process of the test's own sees, as whoever runs the tests.
-pub const MOUNTS: Need = Need::Check(mounts);
+pub(crate) const MOUNTS: Need = Need::Check(mounts);
 
 /// What makes a namespace for mounts: root needs no other.
-pub fn unshare_mounts() -> Command {
+pub(crate) fn unshare_mounts() -> Command {
     let mut unshare = Command::new("unshare");
     unshare.arg(if rustix::process::geteuid().is_root() { "-m" } else { "-rm" });
     unshare
@@ -51,7 +51,7 @@ fn mounts() -> Result<(), String> {
 }
 
 /// Runs what a test would need; the error is `what` and the end of what it said.
-pub fn succeeds(command: &mut Command, what: &str) -> Result<(), String> {
+pub(crate) fn succeeds(command: &mut Command, what: &str) -> Result<(), String> {
     let done = command.output().map_err(|error| format!("{what}: {error}"))?;
     let said = String::from_utf8_lossy(&done.stderr);
     let last = said.lines().last().unwrap_or("it says nothing");

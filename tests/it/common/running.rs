@@ -21,7 +21,7 @@ const WATCH: &str = "read -r program && read -r HOME && read -r XCBUILD_RUN || e
 
 /// The right to run a cluster; `stop` is run when it is dropped. If this process is killed before, a
 /// watcher does that, so that nothing is left running.
-pub struct Cluster {
+pub(crate) struct Cluster {
     stop: Command,
     watcher: Child,
 }
@@ -54,7 +54,7 @@ impl Drop for Cluster {
 }
 
 /// A workspace with a running cluster, for tests to share.
-pub struct Running {
+pub(crate) struct Running {
     // It is dropped first.
     _cluster: Cluster,
     workspace: Workspace,
@@ -62,7 +62,7 @@ pub struct Running {
 
 impl Running {
     /// Starts a cluster by these words of the command line.
-    pub fn start(workspace: Workspace, words: &[&str]) -> Self {
+    pub(crate) fn start(workspace: Workspace, words: &[&str]) -> Self {
         let cluster = workspace.cluster();
         workspace.ok(words);
         Self { _cluster: cluster, workspace }
@@ -78,7 +78,7 @@ impl Deref for Running {
 }
 
 /// vm-001 and the router vm-201, both on networks 0 and 1.
-pub static PAIR: Fixture<Running> = Fixture::new(&[QEMU], || {
+pub(crate) static PAIR: Fixture<Running> = Fixture::new(&[QEMU], || {
     let words = ["up", "--nvm=1", "--nrouters=1", "--ntesters=0", "network-topology", "iptools"];
     Running::start(Workspace::new(), &words)
 });

@@ -13,14 +13,14 @@ const PACKAGE: &str = "pytest==9.2.0";
 const MEMBER: &str = "testing/example_scripts/junit-10.xsd";
 
 /// What it takes to judge by it. The schema is fetched once.
-pub const SCHEMA: Need = Need::All(&[
+pub(crate) const SCHEMA: Need = Need::All(&[
     Need::Program("xmllint"),
     Need::Program("python3"),
     Need::Check(|| schema().map(drop).map_err(|reason| format!("no junit-10.xsd: {reason}"))),
 ]);
 
 /// Has xmllint judge a file by the schema.
-pub fn agrees(junit: &Path) {
+pub(crate) fn agrees(junit: &Path) {
     let schema = schema().unwrap();
     let judge = |file: &Path| {
         let mut xmllint = Command::new("xmllint");

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The host; gone when dropped.
-pub struct Throwaway {
+pub(crate) struct Throwaway {
     holder: Child,
     pid: u32,
 }
@@ -19,7 +19,7 @@ impl Throwaway {
     ///
     /// # Errors
     /// Why this machine can't have one.
-    pub fn open() -> Result<Self, String> {
+    pub(crate) fn open() -> Result<Self, String> {
         let script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && echo up && read -r _";
         let mut holder = Command::new("unshare")
             .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -43,19 +43,19 @@ impl Throwaway {
     }
 
     /// A command that runs a program on this host.
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.pid.to_string(), "--mount", "--net", "--pid", program]);
         command
     }
 
     /// Runs a shell script on this host.
-    pub fn shell(&self, script: &str) -> Output {
+    pub(crate) fn shell(&self, script: &str) -> Output {
         self.command("sh").args(["-c", script]).output().unwrap()
     }
 
     /// What a shell script printed, which has to succeed.
-    pub fn said(&self, script: &str) -> String {
+    pub(crate) fn said(&self, script: &str) -> String {
         let output = self.shell(script);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script}: {}\n{stderr}", output.status);

@@ -5,17 +5,17 @@ use xc_harness::Need;
 use super::{Workspace, tool};
 
 /// What it takes.
-pub const TMUX: Need = Need::Program("tmux");
+pub(crate) const TMUX: Need = Need::Program("tmux");
 
 /// The server; ended when dropped.
-pub struct Tmux {
+pub(crate) struct Tmux {
     socket: String,
     place: String,
 }
 
 impl Tmux {
     /// A server in a workspace.
-    pub fn start(workspace: &Workspace) -> Self {
+    pub(crate) fn start(workspace: &Workspace) -> Self {
         let socket = workspace.home().join("tmux").to_str().unwrap().to_owned();
         let mut tmux = Self { socket, place: String::new() };
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-s", "test", "sh"]);
@@ -24,12 +24,12 @@ impl Tmux {
     }
 
     /// Runs a command of tmux and gives what it said.
-    pub fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         tool::run("tmux", &[&["-S", &self.socket], arguments].concat())
     }
 
     /// Runs the program as from within the session; it has to succeed.
-    pub fn xcbuild(&self, workspace: &Workspace, arguments: &[&str]) {
+    pub(crate) fn xcbuild(&self, workspace: &Workspace, arguments: &[&str]) {
         workspace.xcbuild(arguments).env("TMUX", &self.place).assert().success();
     }
 }

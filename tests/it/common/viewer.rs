@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{PATIENCE, Workspace, read_until, read_within};
 
 /// A program in a terminal.
-pub struct Viewer {
+pub(crate) struct Viewer {
     child: Child,
     keys: ChildStdin,
     screen: ChildStdout,
@@ -16,12 +16,12 @@ pub struct Viewer {
 
 impl Viewer {
     /// Starts `xcbuild` with arguments, in plain words.
-    pub fn start(workspace: &Workspace, arguments: &str) -> Self {
+    pub(crate) fn start(workspace: &Workspace, arguments: &str) -> Self {
         Self::program(workspace, &format!("{} {arguments}", env!("CARGO_BIN_EXE_xcbuild")))
     }
 
     /// Starts any program, a line for the shell, with the environment of `xcbuild`.
-    pub fn program(workspace: &Workspace, line: &str) -> Self {
+    pub(crate) fn program(workspace: &Workspace, line: &str) -> Self {
         let line = format!("stty cols 110 rows 30; exec {line}");
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).env_clear().envs(workspace.environment());
@@ -32,24 +32,24 @@ impl Viewer {
     }
 
     /// Waits until a text has been on the screen.
-    pub fn until(&mut self, text: &str) {
+    pub(crate) fn until(&mut self, text: &str) {
         if !self.seen.contains(text) {
             self.seen += &read_until(&mut self.screen, text);
         }
     }
 
     /// All that has been on the screen so far.
-    pub fn seen(&self) -> &str {
+    pub(crate) fn seen(&self) -> &str {
         &self.seen
     }
 
     /// Types.
-    pub fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.keys.write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits until the program ends.
-    pub fn ended(mut self) -> ExitStatus {
+    pub(crate) fn ended(mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         // What it still has to say must not keep it.
         loop {

@@ -7,15 +7,15 @@ use xc_harness::{Case, Need};
 use crate::common::{Workspace, tool};
 
 /// What one of the public-style overlays compiles by.
-pub const GCC: Need = Need::Program("gcc");
+pub(super) const GCC: Need = Need::Program("gcc");
 
 /// Where the public-style overlays are.
-pub fn place() -> PathBuf {
+pub(super) fn place() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/overlays")
 }
 
 /// Lets a workspace find the overlays, and the archive that one of them wants.
-pub fn with_overlays(mut workspace: Workspace) -> Workspace {
+pub(super) fn with_overlays(mut workspace: Workspace) -> Workspace {
     let archive = workspace.home().join("archive");
     let tool_directory = archive.join("mytool-1.0");
     std::fs::create_dir_all(&tool_directory).unwrap();

@@ -12,7 +12,7 @@ use assert_cmd::Command;
 use crate::common::{Workspace, tool};
 
 /// Every field that needs no Debian packages.
-pub const MANIFEST: &str = include_str!("manifest.toml");
+pub(super) const MANIFEST: &str = include_str!("manifest.toml");
 const TOPOLOGY: &str = "description = 'one'\n[network.1]\n[variable.LAN]\nkind = 'flag'\n\
     description = 'on'\n[group.vm]\nnodes = 'vm'\nnetworks = [0, 1]\nforward = true\n\
     masquerade = { networks = [1], when = 'LAN' }\nroutes = [{ to = 'default', via = 'host' }]\n";
@@ -21,7 +21,7 @@ const BUILD: &str = "#! /bin/sh\nmkdir $1/etc\n\
 
 /// What a build said.
 #[derive(Debug)]
-pub struct Report {
+pub(super) struct Report {
     /// Each layer's overlay, and whether it was in the store.
     pub layers: Vec<(String, bool)>,
     /// Each layer's digest.
@@ -33,7 +33,7 @@ pub struct Report {
 }
 
 /// The place; what it is built with is in its fields.
-pub struct Lab {
+pub(super) struct Lab {
     /// Home, store, environment.
     pub workspace: Workspace,
     /// Overlays and options.
@@ -48,7 +48,7 @@ pub struct Lab {
 
 impl Lab {
     /// A place as every row starts from.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut workspace = Workspace::in_memory();
         let home = workspace.home().to_path_buf();
         for (name, below) in [("XCLUSTER_OVLPATH", "ovl"), ("ARCHIVE", "archive")] {
@@ -95,19 +95,19 @@ impl Lab {
     }
 
     /// A path of the place.
-    pub fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.workspace.home().join(path)
     }
 
     /// Writes a file.
-    pub fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.at(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// Writes other bytes into a file, as many as it has, and leaves its time as it was.
-    pub fn rewrite(&self, path: &str, text: &str) {
+    pub(super) fn rewrite(&self, path: &str, text: &str) {
         let path = self.at(path);
         let before = fs::metadata(&path).unwrap();
         assert_eq!(before.len(), text.len() as u64, "{}", path.display());
@@ -116,19 +116,19 @@ impl Lab {
     }
 
     /// Gives a file a time of long ago.
-    pub fn age(&self, path: impl AsRef<Path>) {
+    pub(super) fn age(&self, path: impl AsRef<Path>) {
         let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         fs::File::open(self.at("").join(path)).unwrap().set_modified(time).unwrap();
     }
 
     /// Moves the overlays to another place.
-    pub fn move_overlays(&mut self) {
+    pub(super) fn move_overlays(&mut self) {
         fs::rename(self.at("ovl"), self.at("elsewhere")).unwrap();
         self.set("XCLUSTER_OVLPATH", self.at("elsewhere").to_str().unwrap());
     }
 
     /// Builds as another user, who has a home of his own.
-    pub fn as_nobody(&mut self) {
+    pub(super) fn as_nobody(&mut self) {
         // The program may be below a directory that is closed to others.
         let program = self.at("xcbuild");
         fs::copy(&self.program, &program).unwrap();
@@ -143,23 +143,23 @@ impl Lab {
     }
 
     /// Removes a file.
-    pub fn remove(&self, path: &str) {
+    pub(super) fn remove(&self, path: &str) {
         fs::remove_file(self.at(path)).unwrap();
     }
 
     /// Sets a file's permissions.
-    pub fn mode(&self, path: &str, mode: u32) {
+    pub(super) fn mode(&self, path: &str, mode: u32) {
         fs::set_permissions(self.at(path), PermissionsExt::from_mode(mode)).unwrap();
     }
 
     /// Puts a link in place of what was there.
-    pub fn link(&self, text: &str, path: &str) {
+    pub(super) fn link(&self, text: &str, path: &str) {
         let _ = fs::remove_file(self.at(path));
         symlink(text, self.at(path)).unwrap();
     }
 
     /// Writes the manifest, less or more as it stands.
-    pub fn manifest(&self, edit: impl FnOnce(String) -> String) {
+    pub(super) fn manifest(&self, edit: impl FnOnce(String) -> String) {
         let host = self.at("host");
         let digest = sha256(&self.at("archive/a.tar"));
         let text = MANIFEST.replace("@HOST@", host.to_str().unwrap()).replace("@DIGEST@", &digest);
@@ -167,30 +167,30 @@ impl Lab {
     }
 
     /// Puts one text of the manifest in place of another, which has to be there.
-    pub fn replace(&self, from: &str, to: &str) {
+    pub(super) fn replace(&self, from: &str, to: &str) {
         assert!(MANIFEST.contains(from), "{from}");
         self.manifest(|text| text.replace(from, to));
     }
 
     /// Sets a variable.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(super) fn set(&mut self, name: &str, value: &str) {
         self.workspace.set(name, value);
     }
 
     /// Builds other overlays, or with options.
-    pub fn arguments(&mut self, words: &[&str]) {
+    pub(super) fn arguments(&mut self, words: &[&str]) {
         self.arguments = words.iter().map(ToString::to_string).collect();
     }
 
     /// Puts a compiled file into the host's directory of programs.
-    pub fn install(&self, name: &str, from: &str) {
+    pub(super) fn install(&self, name: &str, from: &str) {
         let to = self.at("host").join(name);
         let _ = fs::remove_file(&to);
         fs::copy(compiled().join(from), to).unwrap();
     }
 
     /// Makes the archive, with a program of that text in it.
-    pub fn archive(&self, text: &str) {
+    pub(super) fn archive(&self, text: &str) {
         let tree = self.at("archive-tree");
         let _ = fs::remove_dir_all(&tree);
         for path in ["a-1/bin/tool", "a-1/doc/tool", "a-1/rest/tool"] {
@@ -202,7 +202,7 @@ impl Lab {
     }
 
     /// Builds the ISO; the error is what the program said.
-    pub fn build(&self) -> Result<Report, String> {
+    pub(super) fn build(&self) -> Result<Report, String> {
         let mut words = self.wrapper.clone();
         words.push(self.program.to_str().unwrap().to_owned());
         words.extend(["mkcdrom".into(), "--json".into()]);

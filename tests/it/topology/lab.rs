@@ -20,9 +20,10 @@ use crate::common::need::HOST;
 use crate::common::throwaway::Throwaway;
 
 /// What a lab takes.
-pub const LAB: Need = Need::All(&[HOST, Need::Program("busybox"), Need::Program("traceroute")]);
+pub(super) const LAB: Need =
+    Need::All(&[HOST, Need::Program("busybox"), Need::Program("traceroute")]);
 /// Addresses of "the internet", by family.
-pub const OUTSIDE: [&str; 2] = ["10.99.99.99", "fd99::99"];
+pub(super) const OUTSIDE: [&str; 2] = ["10.99.99.99", "fd99::99"];
 
 /// What a node runs in the lab, from the overlay.
 const RC: &str =
@@ -30,7 +31,7 @@ const RC: &str =
 
 /// How a cluster in the lab is to be started.
 #[derive(Default)]
-pub struct Setup {
+pub(super) struct Setup {
     /// Counts at the start.
     pub counts: Counts,
     /// Nodes by scale-out.
@@ -40,7 +41,7 @@ pub struct Setup {
 }
 
 /// A running lab; gone when dropped.
-pub struct Lab {
+pub(super) struct Lab {
     host: Throwaway,
     dir: TempDir,
     pub nodes: Vec<Node>,
@@ -57,7 +58,7 @@ impl Lab {
     ///
     /// # Errors
     /// Why this machine can't have one.
-    pub fn start(topology: &Topology, setup: &Setup) -> Result<Self, String> {
+    pub(super) fn start(topology: &Topology, setup: &Setup) -> Result<Self, String> {
         let mut lab = Self::open()?;
         lab.nodes = topology.nodes(&setup.counts, &setup.overrides).expect("the counts fit");
         let more = setup.more.iter().filter_map(|number| NodeId::new(*number));
@@ -133,7 +134,7 @@ impl Lab {
     }
 
     /// The root directory that a node's script is shown.
-    pub fn root(&self, node: NodeId) -> PathBuf {
+    pub(super) fn root(&self, node: NodeId) -> PathBuf {
         self.dir.path().join(node.to_string())
     }
 
@@ -178,22 +179,22 @@ impl Lab {
     }
 
     /// Runs a shell command in the namespace that plays the host.
-    pub fn host(&self, script: &str) -> Output {
+    pub(super) fn host(&self, script: &str) -> Output {
         self.host.shell(script)
     }
 
     /// Runs a shell command in a node.
-    pub fn node(&self, node: u8, script: &str) -> Output {
+    pub(super) fn node(&self, node: u8, script: &str) -> Output {
         self.host(&format!("exec ip netns exec vm-{node:03} sh -c '{script}'"))
     }
 
     /// What a command in a node printed; it has to succeed.
-    pub fn said(&self, node: u8, script: &str) -> String {
+    pub(super) fn said(&self, node: u8, script: &str) -> String {
         text(&self.node(node, script), script)
     }
 
     /// The same of a command in the namespace that plays the host.
-    pub fn must(&self, script: &str) -> String {
+    pub(super) fn must(&self, script: &str) -> String {
         text(&self.host(script), script)
     }
 }

@@ -64,18 +64,18 @@ impl Stop {
     ///
     /// # Errors
     /// When the kernel refuses the pair.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (read, shut) = UnixStream::pair()?;
         Ok(Self { near: AtomicBool::new(false), read, shut })
     }
 
     /// What polls readable once it is.
-    pub fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.read.as_fd()
     }
 
     /// Now it is.
-    pub fn shut(&self) {
+    pub(crate) fn shut(&self) {
         // That can not fail for a pair that is open.
         let _ = self.shut.shutdown(Shutdown::Both);
     }

@@ -40,7 +40,7 @@ IPv6 addresses with a port are written [ADDR]:PORT.
 ";
 
 /// What to do.
-pub enum Action {
+pub(crate) enum Action {
     /// Run the server.
     Serve(Box<Options>),
     /// Print this and end.
@@ -48,7 +48,7 @@ pub enum Action {
 }
 
 /// The server's configuration, and what only the program has.
-pub struct Options {
+pub(crate) struct Options {
     /// For the library; its sink is set later.
     pub config: Config,
     /// The log file.
@@ -62,7 +62,7 @@ pub struct Options {
 }
 
 /// Takes the command line, the program's name first.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, lexopt::Error> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, lexopt::Error> {
     let mut parser = lexopt::Parser::from_iter(args);
     let (mut servers, mut resolv_conf) = (Vec::new(), None);
     let config = Config::new(Vec::new(), Upstreams::Servers(Vec::new()));

@@ -16,7 +16,7 @@ use xc_dns::Server;
 const FLAG: &str = "--background";
 
 /// Starts the server with the same arguments and returns when it is bound.
-pub fn start(args: impl Iterator<Item = OsString>) -> io::Result<()> {
+pub(crate) fn start(args: impl Iterator<Item = OsString>) -> io::Result<()> {
     let mut server = Command::new(std::env::current_exe()?)
         .args(args.skip(1).filter(|arg| arg != FLAG))
         .stdin(Stdio::null())
@@ -39,7 +39,7 @@ pub fn start(args: impl Iterator<Item = OsString>) -> io::Result<()> {
 }
 
 /// Says that the server is bound, where, and whom it forwards to.
-pub fn announce(server: &Server) -> io::Result<()> {
+pub(crate) fn announce(server: &Server) -> io::Result<()> {
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     let mut stdout = io::stdout();
     writeln!(stdout, "ready on {}, forwarding to {}", addresses.join(", "), server.upstreams())?;

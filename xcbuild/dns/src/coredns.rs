@@ -14,7 +14,7 @@ use crate::{ended, log};
 const USAGE_ERROR: u8 = 2;
 
 /// Runs with CoreDNS's command line.
-pub fn run(args: &[String]) -> ExitCode {
+pub(crate) fn run(args: &[String]) -> ExitCode {
     let options = match parse(args) {
         Ok(Action::Serve(options)) => options,
         Ok(Action::Say(text)) => {

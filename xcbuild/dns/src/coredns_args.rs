@@ -8,7 +8,7 @@ use xc_dns::corefile::{DNS_PORT, plugin_names};
 use xc_dns::stand_in::Source;
 
 /// What to do.
-pub enum Action {
+pub(crate) enum Action {
     /// Serve.
     Serve(Options),
     /// Print this and end.
@@ -17,7 +17,7 @@ pub enum Action {
 
 /// How to serve.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// The Corefile.
     pub source: Source,
     /// The port of server blocks that name none.
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Whether the program was started as CoreDNS: by its name, or with its option for the Corefile.
-pub fn is_meant(args: &[String]) -> bool {
+pub(crate) fn is_meant(args: &[String]) -> bool {
     let name = args.first().map(Path::new).and_then(Path::file_name);
     let named = name.is_some_and(|name| name.to_string_lossy().starts_with("coredns"));
     let corefile = |arg: &String| {
@@ -40,7 +40,7 @@ pub fn is_meant(args: &[String]) -> bool {
 }
 
 /// What is said by `-version`, and at the start.
-pub fn version() -> String {
+pub(crate) fn version() -> String {
     let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     format!("xc-dns {version}, {STAND_IN}\nlinux/{arch}\n")
 }
@@ -49,7 +49,7 @@ pub fn version() -> String {
 ///
 /// # Errors
 /// As Go says it.
-pub fn parse(args: &[String]) -> Result<Action, String> {
+pub(crate) fn parse(args: &[String]) -> Result<Action, String> {
     let (source, pid_file) = (Source::Default, None);
     let mut options = Options { source, port: DNS_PORT, quiet: false, pid_file };
     let mut rest = args.iter().skip(1);

@@ -12,24 +12,24 @@ use xc_dns::{Event, Sink};
 const MAX_LOG: u64 = 2 << 20;
 
 /// Prints a result.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Nobody left to read it is no error.
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Prints an error.
-pub fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "xc-dns: {text}");
 }
 
 /// Prints an error as it is.
-pub fn complain_plainly(text: &str) {
+pub(crate) fn complain_plainly(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes events to a file or stderr, each with its time in seconds since 1970; queries only when
 /// wanted. What can't be written is lost: a full disk must not stop name look-ups.
-pub fn sink(path: Option<&Path>, queries: bool) -> Result<Sink, String> {
+pub(crate) fn sink(path: Option<&Path>, queries: bool) -> Result<Sink, String> {
     let target: Box<dyn Write + Send> = match path {
         None => Box::new(io::stderr()),
         Some(path) => Box::new(

@@ -18,7 +18,7 @@ impl Sector {
 }
 
 /// How many sectors `bytes` need.
-pub fn sectors(bytes: u64) -> u64 {
+pub(crate) fn sectors(bytes: u64) -> u64 {
     bytes.div_ceil(SECTOR as u64)
 }
 

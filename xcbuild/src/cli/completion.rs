@@ -10,15 +10,15 @@ use super::build::overlays as search;
 use crate::settings::{Given, Settings};
 
 /// Set by the shell's script to the shell's name when it asks.
-pub const VARIABLE: &str = "XCBUILD_COMPLETE";
+pub(super) const VARIABLE: &str = "XCBUILD_COMPLETE";
 
 /// Answers a shell that asks, and then ends the program; else does nothing.
-pub fn answer() {
+pub(super) fn answer() {
     CompleteEnv::with_factory(super::command).var(VARIABLE).complete();
 }
 
 /// The overlays whose names begin so, with what they are for; files, where a path is begun.
-pub fn overlays(begun: &OsStr) -> Vec<CompletionCandidate> {
+pub(super) fn overlays(begun: &OsStr) -> Vec<CompletionCandidate> {
     let text = begun.to_string_lossy();
     if text.contains('/') || text.starts_with('.') {
         return PathCompleter::any().complete(begun);

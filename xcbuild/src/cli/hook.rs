@@ -59,7 +59,7 @@ fn defined(line: &str) -> Option<&str> {
 }
 
 /// The names of all commands, ours and the hook's, sorted.
-pub fn commands(host: &HostSettings) -> Vec<String> {
+pub(super) fn commands(host: &HostSettings) -> Vec<String> {
     let mut names = own_names(|command| !command.is_hide_set());
     if let Some(hook) = Hook::of(host) {
         names.extend(hook.names().map(ToOwned::to_owned));
@@ -78,7 +78,7 @@ fn own_names(wanted: impl Fn(&Command) -> bool) -> Vec<String> {
 }
 
 /// Runs the command line if its command is the hook's, or nobody's; `None` if it is ours.
-pub fn intercept(arguments: &[OsString], host: &HostSettings) -> Option<ExitCode> {
+pub(super) fn intercept(arguments: &[OsString], host: &HostSettings) -> Option<ExitCode> {
     let at = arguments.iter().skip(1).position(|a| !a.as_encoded_bytes().starts_with(b"-"))? + 1;
     let verb = arguments[at].to_string_lossy().into_owned();
     let own = own_names(|_| true).contains(&verb);

@@ -194,13 +194,13 @@ pub(crate) trait Group: Sized {
 
 /// Declares a group of settings. Each field's definition is also a constant of the same name.
 macro_rules! settings {
-    ($(#[$about:meta])* pub struct $group:ident {
+    ($(#[$about:meta])* pub(crate) struct $group:ident {
         $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $definition:expr;)*
     }) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $group {
-            $($(#[doc = $doc])+ pub $field: $type,)*
+        pub(crate) struct $group {
+            $($(#[doc = $doc])+ pub(crate) $field: $type,)*
         }
 
         #[allow(non_upper_case_globals, dead_code)]

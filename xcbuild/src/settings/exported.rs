@@ -15,19 +15,19 @@ const OF_TOOL: &str = "XCLUSTER_";
 
 impl Settings {
     /// The contract's variables with their values, in the order of the table.
-    pub fn contract(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn contract(&self) -> Vec<(&'static str, String)> {
         let printed = table::all().filter(|definition| definition.env.is_some());
         printed.map(|definition| (definition.variable, shown(definition, &self.given))).collect()
     }
 
     /// What is set besides the contract's variables and is a setting by its name.
-    pub fn others(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &str)> {
         let known = |name: &str| table::find(name).is_some_and(|d| d.env.is_some());
         self.given.variables().iter().filter(move |(name, _)| is_setting(name) && !known(name))
     }
 
     /// What overlays' scripts get: the contract's variables, and what is set besides.
-    pub fn of_scripts(&self) -> BTreeMap<String, String> {
+    pub(crate) fn of_scripts(&self) -> BTreeMap<String, String> {
         let contract = self.contract().into_iter().map(|(name, value)| (name.to_owned(), value));
         let passed = passed();
         let set = self.given.variables().iter().filter(|(name, _)| passed.contains(name));
@@ -36,7 +36,7 @@ impl Settings {
     }
 
     /// The variables that overlays' manifests may declare, and topologies.
-    pub fn variables(&self) -> &Variables {
+    pub(crate) fn variables(&self) -> &Variables {
         self.given.variables()
     }
 }

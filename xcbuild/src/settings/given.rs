@@ -8,7 +8,7 @@ use super::definition::Definition;
 
 /// Variables and their values, and which of them are options of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Given {
+pub(crate) struct Given {
     variables: Variables,
     options: BTreeSet<String>,
 }
@@ -16,7 +16,7 @@ pub struct Given {
 impl Given {
     /// The environment of this process. Values that are not UTF-8 are left out, since none of ours can
     /// be.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let text = |(n, v): (std::ffi::OsString, std::ffi::OsString)| {
             Some((n.into_string().ok()?, v.into_string().ok()?))
         };

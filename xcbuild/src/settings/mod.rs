@@ -36,19 +36,19 @@ pub(crate) mod table;
 pub(crate) mod tests;
 pub(crate) mod value;
 
-pub use given::Given;
-pub use table::build::{BuildSettings, WorkSettings};
-pub use table::cluster::ClusterSettings;
-pub use table::host::HostSettings;
-pub use table::places::Places;
-pub use table::start::StartSettings;
-pub use xc_overlay::Variables;
+pub(crate) use given::Given;
+pub(crate) use table::build::{BuildSettings, WorkSettings};
+pub(crate) use table::cluster::ClusterSettings;
+pub(crate) use table::host::HostSettings;
+pub(crate) use table::places::Places;
+pub(crate) use table::start::StartSettings;
+pub(crate) use xc_overlay::Variables;
 
 use definition::{Definition, Group};
 
 /// Why a setting can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// A variable that has to be set is not; the setting that needs it.
     #[error("${0} is not set; set it, or set ${1}")]
     Missing(&'static str, &'static str),
@@ -66,7 +66,7 @@ pub enum SettingsError {
 
 /// The settings of most verbs, typed.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where things are.
     pub places: Places,
     /// What a cluster is.
@@ -82,7 +82,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`], which names the variable.
-    pub fn resolve(given: impl Into<Given>) -> Result<Self, SettingsError> {
+    pub(crate) fn resolve(given: impl Into<Given>) -> Result<Self, SettingsError> {
         let mut given = given.into();
         // Elsewhere it is where programs are installed, and no IPv6 prefix looks like that.
         let prefix = given.get(&ClusterSettings::prefix);
@@ -101,7 +101,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`], which names the variable.
-    pub fn start(&self) -> Result<StartSettings, SettingsError> {
+    pub(crate) fn start(&self) -> Result<StartSettings, SettingsError> {
         Group::read(&self.given)
     }
 
@@ -109,7 +109,7 @@ impl Settings {
     ///
     /// # Errors
     /// None that is known: any value is valid.
-    pub fn host(&self) -> Result<HostSettings, SettingsError> {
+    pub(crate) fn host(&self) -> Result<HostSettings, SettingsError> {
         Group::read(&self.given)
     }
 
@@ -139,13 +139,13 @@ impl Settings {
 
 /// What a verb is run with: all that the user has set, to be read as far as the verb needs it.
 #[derive(Debug, Clone)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     given: Given,
 }
 
 impl Invocation {
     /// From what the user has set.
-    pub fn new(given: Given) -> Self {
+    pub(crate) fn new(given: Given) -> Self {
         Self { given }
     }
 
@@ -159,7 +159,7 @@ impl Invocation {
     ///
     /// # Errors
     /// [`SettingsError`], which names the variable.
-    pub fn settings(&self) -> Result<Settings, SettingsError> {
+    pub(crate) fn settings(&self) -> Result<Settings, SettingsError> {
         Settings::resolve(self.given.clone())
     }
 
@@ -167,7 +167,7 @@ impl Invocation {
     ///
     /// # Errors
     /// As for [`Settings::host`].
-    pub fn host(&self) -> Result<HostSettings, SettingsError> {
+    pub(crate) fn host(&self) -> Result<HostSettings, SettingsError> {
         self.read()
     }
 

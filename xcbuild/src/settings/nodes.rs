@@ -8,7 +8,7 @@ use xc_topology::{Counts, Overrides, Topology};
 
 impl Settings {
     /// How many nodes of each role: as set, else as the topology has it.
-    pub fn counts(&self, topology: &Topology) -> Counts {
+    pub(crate) fn counts(&self, topology: &Topology) -> Counts {
         let set = &self.cluster;
         let default = topology.counts;
         Counts {
@@ -19,12 +19,12 @@ impl Settings {
     }
 
     /// More qemu options for single nodes, `__kvm_opt3`, in words.
-    pub fn qemu_options_of(&self) -> BTreeMap<NodeId, Vec<String>> {
+    pub(crate) fn qemu_options_of(&self) -> BTreeMap<NodeId, Vec<String>> {
         self.cluster.qemu_options.of.clone()
     }
 
     /// What is set besides the topology.
-    pub fn overrides(&self) -> Overrides {
+    pub(crate) fn overrides(&self) -> Overrides {
         let set = &self.cluster;
         let of_roles = [
             (Role::Vm, &set.networks_of_vms),

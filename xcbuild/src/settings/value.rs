@@ -58,7 +58,7 @@ impl<T: Value> Field for Option<T> {
 
 /// What all nodes have, and what single ones have in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PerNode<T> {
+pub(crate) struct PerNode<T> {
     /// What is set for all, as `__mem`.
     pub all: Option<T>,
     /// What is set for single nodes, as `__mem201`.

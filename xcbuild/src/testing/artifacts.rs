@@ -23,21 +23,21 @@ use xc_sys::files::write_atomic;
 
 /// The directory for what is kept of one cluster.
 #[derive(Debug, Clone)]
-pub struct Artifacts(PathBuf);
+pub(crate) struct Artifacts(PathBuf);
 
 impl Artifacts {
     /// Makes the directory of a cluster.
     ///
     /// # Errors
     /// When it can't be made.
-    pub fn create(root: &Path, cluster: &str) -> Result<Self> {
+    pub(crate) fn create(root: &Path, cluster: &str) -> Result<Self> {
         let path = root.join(cluster);
         fs::create_dir_all(&path).context("can't make the directory of --artifacts")?;
         Ok(Self(path))
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
@@ -45,7 +45,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn text(&self, name: &str, text: &str) -> Result<()> {
+    pub(crate) fn text(&self, name: &str, text: &str) -> Result<()> {
         let path = self.0.join(name);
         Ok(write_atomic(&path, text.as_bytes())?)
     }
@@ -54,7 +54,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn outcome(&self, outcome: &Outcome) -> Result<()> {
+    pub(crate) fn outcome(&self, outcome: &Outcome) -> Result<()> {
         let node = outcome.node.map_or(String::new(), |node| format!(".{node}"));
         let name = format!("{}{node}.log", of_case(&outcome.overlay, &outcome.case));
         let reason = outcome.verdict.reason();
@@ -66,7 +66,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// When that can't be.
-    pub fn frames(&self, overlay: &str, case: &str) -> Result<PathBuf> {
+    pub(crate) fn frames(&self, overlay: &str, case: &str) -> Result<PathBuf> {
         let path = self.0.join(format!("{}.pcapng", of_case(overlay, case)));
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         Ok(path)
@@ -76,7 +76,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// When they can't be read or written.
-    pub fn logs(&self, from: &Path) -> Result<()> {
+    pub(crate) fn logs(&self, from: &Path) -> Result<()> {
         let to = self.0.join("logs");
         fs::create_dir_all(&to)?;
         for entry in fs::read_dir(from)? {

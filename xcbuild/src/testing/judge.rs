@@ -9,7 +9,7 @@ const SKIP: i32 = 77;
 const SSH: i32 = 255;
 
 /// Judges one try: the command's exit code (none if a signal ended it) and its output.
-pub fn judge(case: &Case, code: Option<i32>, output: &str) -> Verdict {
+pub(super) fn judge(case: &Case, code: Option<i32>, output: &str) -> Verdict {
     let Some(code) = code else { return Verdict::Failed("a signal ended it".into()) };
     let expected = i32::from(case.exit);
     if code == SKIP && expected != SKIP {

@@ -18,7 +18,7 @@ const OUTPUT_MAX: usize = 64 * 1024;
 
 /// The cases of an overlay, on a cluster.
 #[derive(Debug, Clone)]
-pub struct Suite {
+pub(crate) struct Suite {
     /// The overlay.
     pub name: String,
     /// When its first case began, in seconds since 1970.
@@ -30,7 +30,7 @@ pub struct Suite {
 }
 
 /// The whole file.
-pub fn xml(suites: &[Suite]) -> String {
+pub(crate) fn xml(suites: &[Suite]) -> String {
     let all = suites.iter().flat_map(|s| &s.outcomes);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // The schema knows no `skipped` of all suites together.

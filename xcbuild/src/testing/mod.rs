@@ -19,10 +19,10 @@
 //!
 //! `judge` and [`junit`] are pure. Clusters are started and stopped by the caller.
 
-pub mod artifacts;
+pub(crate) mod artifacts;
 mod judge;
-pub mod junit;
-pub mod run;
+pub(crate) mod junit;
+pub(crate) mod run;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,7 +31,7 @@ use xc_topology::address::NodeId;
 
 /// What became of a case on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// All that is expected holds.
     Passed,
     /// It does not, for that reason.
@@ -44,12 +44,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Whether a test run with it is a good one.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         matches!(self, Self::Passed | Self::Skipped(_))
     }
 
     /// The reason, where there is one.
-    pub fn reason(&self) -> &str {
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Passed => "",
             Self::Failed(reason) | Self::Skipped(reason) | Self::Error(reason) => reason,
@@ -59,7 +59,7 @@ impl Verdict {
 
 /// A case on a node, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The overlay whose case it is.
     pub overlay: String,
     /// The case's name.
@@ -76,7 +76,12 @@ pub struct Outcome {
 
 impl Outcome {
     /// A case that was not run at all.
-    pub fn without_run(overlay: &str, case: &str, node: Option<NodeId>, verdict: Verdict) -> Self {
+    pub(crate) fn without_run(
+        overlay: &str,
+        case: &str,
+        node: Option<NodeId>,
+        verdict: Verdict,
+    ) -> Self {
         Self {
             overlay: overlay.into(),
             case: case.into(),
@@ -98,7 +103,7 @@ impl fmt::Display for Outcome {
 
 /// How many there are of each verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sum {
+pub(crate) struct Sum {
     /// Passed.
     pub passed: usize,
     /// Failed.
@@ -111,7 +116,7 @@ pub struct Sum {
 
 impl Sum {
     /// The sum of outcomes.
-    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+    pub(crate) fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
         let mut sum = Self::default();
         for outcome in outcomes {
             *match outcome.verdict {
@@ -125,7 +130,7 @@ impl Sum {
     }
 
     /// All.
-    pub fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.passed + self.failed + self.skipped + self.errors
     }
 }

@@ -24,7 +24,7 @@ const NEEDS_LIMIT: Duration = Duration::from_secs(20);
 
 /// A cluster on which cases run.
 #[derive(Debug)]
-pub struct CaseRunner {
+pub(crate) struct CaseRunner {
     run: RunDir,
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -40,7 +40,7 @@ impl CaseRunner {
     ///
     /// # Errors
     /// When one does not, or there is no such cluster.
-    pub fn new(run: &RunDir) -> Result<Self> {
+    pub(crate) fn new(run: &RunDir) -> Result<Self> {
         let processes = status(run)?.nodes.into_iter().map(|n| (n.number, n.pid));
         let processes: BTreeMap<NodeId, Option<i32>> = processes.collect();
         let hold = |target: Target| {
@@ -62,7 +62,7 @@ impl CaseRunner {
     ///
     /// # Errors
     /// When the user cancels, or ssh can't be started.
-    pub fn case(
+    pub(crate) fn case(
         &self,
         overlay: &str,
         case: &Case,

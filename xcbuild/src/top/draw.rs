@@ -11,7 +11,7 @@ use xc_cluster::status::NodeCondition;
 
 /// All that is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
+pub(crate) struct View {
     /// The cluster in a line.
     pub headline: String,
     /// The nodes.
@@ -35,7 +35,7 @@ const NARROW: u16 = 90;
 const LEFT_OUT: [&str; 2] = ["READY", "SSH"];
 
 /// Draws it.
-pub fn draw(view: &View, frame: &mut Frame<'_>) {
+pub(crate) fn draw(view: &View, frame: &mut Frame<'_>) {
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(if view.whole { 0 } else { 4 }),

@@ -7,5 +7,5 @@
 //!
 //! Both parts are pure. The loop that looks, draws and reads keys is the verb's.
 
-pub mod draw;
-pub mod model;
+pub(crate) mod draw;
+pub(crate) mod model;

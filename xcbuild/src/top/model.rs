@@ -8,7 +8,7 @@ use xc_cluster::status::{NodeCondition, NodeStatus};
 
 /// What was known at a moment.
 #[derive(Debug, Clone)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The cluster.
     pub status: Status,
     /// The moment.
@@ -17,7 +17,7 @@ pub struct Sample {
 
 /// A node as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeRow {
+pub(crate) struct NodeRow {
     /// Its number.
     pub number: u8,
     /// Its name.
@@ -42,7 +42,7 @@ pub struct NodeRow {
 
 /// A network as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkRow {
+pub(crate) struct NetworkRow {
     /// Its number.
     pub number: u8,
     /// The nodes on it, by number.
@@ -52,7 +52,7 @@ pub struct NetworkRow {
 }
 
 /// The nodes, in order.
-pub fn nodes(now: &Sample, before: Option<&Sample>) -> Vec<NodeRow> {
+pub(crate) fn nodes(now: &Sample, before: Option<&Sample>) -> Vec<NodeRow> {
     let row = |node: &NodeStatus| NodeRow {
         number: node.number.number(),
         name: node.name.clone(),
@@ -71,7 +71,7 @@ pub fn nodes(now: &Sample, before: Option<&Sample>) -> Vec<NodeRow> {
 }
 
 /// The networks, in order.
-pub fn networks(status: &Status) -> Vec<NetworkRow> {
+pub(crate) fn networks(status: &Status) -> Vec<NetworkRow> {
     let mut all: BTreeMap<u8, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     for node in &status.nodes {
         for link in &node.links {
@@ -91,7 +91,7 @@ pub fn networks(status: &Status) -> Vec<NetworkRow> {
 }
 
 /// The cluster in a line.
-pub fn headline(status: &Status, now: u64) -> String {
+pub(crate) fn headline(status: &Status, now: u64) -> String {
     if !status.exists {
         return format!("{}: no such cluster runs", status.cluster);
     }
@@ -117,7 +117,7 @@ fn time(seconds: u64) -> String {
 }
 
 /// How much of the host's memory a node's qemu has, in MiB.
-pub fn memory(node: &NodeStatus) -> String {
+pub(crate) fn memory(node: &NodeStatus) -> String {
     node.usage.map_or("-".into(), |usage| usage.memory_mib.to_string())
 }
 

@@ -12,18 +12,18 @@ const REDRAW: Duration = Duration::from_millis(100);
 
 /// A step that takes long: a bar where its size is known, else a spinner; removed when dropped.
 #[derive(Debug)]
-pub struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// A step of that many units (bytes if `bytes`, else pieces).
-    pub fn sized(what: impl Display, total: u64, bytes: bool) -> Self {
+    pub(crate) fn sized(what: impl Display, total: u64, bytes: bool) -> Self {
         let counts = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
         let bar = bars().add(ProgressBar::new(total));
         Self::styled(bar, what, &format!("{{msg:>24}} [{{bar:30}}] {counts} {{elapsed}}"))
     }
 
     /// A step of unknown size.
-    pub fn spinner(what: impl Display) -> Self {
+    pub(crate) fn spinner(what: impl Display) -> Self {
         let bar = bars().add(ProgressBar::new_spinner());
         Self::styled(bar, what, "{msg:>24} {spinner} {elapsed}")
     }
@@ -38,17 +38,12 @@ impl Progress {
     }
 
     /// So many units more are done.
-    pub fn advance(&self, units: u64) {
+    pub(crate) fn advance(&self, units: u64) {
         self.0.inc(units);
     }
 
-    /// So many units are done in all.
-    pub fn set(&self, units: u64) {
-        self.0.set_position(units);
-    }
-
     /// Says what the step is about now.
-    pub fn message(&self, what: impl Display) {
+    pub(crate) fn message(&self, what: impl Display) {
         self.0.set_message(what.to_string());
     }
 }

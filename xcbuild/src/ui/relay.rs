@@ -16,7 +16,7 @@ use super::Stream;
 const LINE_MAX: usize = 1 << 16;
 
 /// Which of our outputs lead to another program, which may end before what writes to them.
-pub fn piped() -> Vec<Source> {
+pub(crate) fn piped() -> Vec<Source> {
     let leads_on = |fd: BorrowedFd<'_>| {
         let kind = fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
         matches!(kind, Ok(FileType::Fifo | FileType::Socket))
@@ -30,7 +30,7 @@ pub fn piped() -> Vec<Source> {
 ///
 /// # Errors
 /// `BrokenPipe` when nobody reads them any more; else what keeps them from being written.
-pub fn hand_on(source: Source, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn hand_on(source: Source, bytes: &[u8]) -> io::Result<()> {
     match (source, Stream::new()) {
         (Source::Stdout, Some(mut stream)) => stream.write_all(bytes),
         (Source::Stdout, None) => {
@@ -43,7 +43,7 @@ pub fn hand_on(source: Source, bytes: &[u8]) -> io::Result<()> {
 
 /// Outputs of several programs at once, of which each line begins with a name.
 #[derive(Debug, Default)]
-pub struct Labelled {
+pub(crate) struct Labelled {
     /// What came of a line that is not whole yet.
     begun: BTreeMap<(String, bool), Vec<u8>>,
 }
@@ -53,7 +53,7 @@ impl Labelled {
     ///
     /// # Errors
     /// As [`hand_on`].
-    pub fn write(&mut self, name: &str, source: Source, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, name: &str, source: Source, bytes: &[u8]) -> io::Result<()> {
         let begun = self.begun.entry((name.into(), source == Source::Stdout)).or_default();
         begun.extend_from_slice(bytes);
         print(name, source, &whole_lines(begun))
@@ -63,7 +63,7 @@ impl Labelled {
     ///
     /// # Errors
     /// As [`hand_on`].
-    pub fn finish(&mut self, name: &str) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, name: &str) -> io::Result<()> {
         for source in [Source::Stdout, Source::Stderr] {
             let rest = self.begun.remove(&(name.into(), source == Source::Stdout));
             if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {

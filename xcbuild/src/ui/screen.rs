@@ -9,7 +9,7 @@ use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 /// A key that a view knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// To the one before.
     Up,
     /// To the next one.
@@ -26,14 +26,14 @@ pub enum Key {
 
 /// The terminal in raw mode.
 #[derive(Debug)]
-pub struct Screen(Terminal<CrosstermBackend<Stdout>>);
+pub(crate) struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 impl Screen {
     /// Takes the terminal; `None` where there is none.
     ///
     /// # Errors
     /// When its settings can't be changed.
-    pub fn open() -> io::Result<Option<Self>> {
+    pub(crate) fn open() -> io::Result<Option<Self>> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Ok(None);
         }
@@ -49,7 +49,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal has gone.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         self.0.draw(view).map(drop)
     }
 
@@ -57,7 +57,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal has gone.
-    pub fn key(&mut self) -> io::Result<Option<Key>> {
+    pub(crate) fn key(&mut self) -> io::Result<Option<Key>> {
         while event::poll(Duration::ZERO)? {
             let Event::Key(key) = event::read()? else { continue };
             if key.kind == KeyEventKind::Release {

@@ -8,7 +8,7 @@ use xc_sys::wait::{CancelMode, Waiter, Woken};
 /// Stdout for a long stream of bytes. Where its reader is slow, a write waits for it, but no longer
 /// than the user does: after a cancel, a reader that takes nothing counts as gone (`BrokenPipe`).
 #[derive(Debug)]
-pub struct Stream(());
+pub(crate) struct Stream(());
 
 /// How many bytes a pipe takes at least when it polls writable (pipe(7)).
 const PIPE_BUF: usize = 4096;
@@ -17,7 +17,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// The stream; not to a terminal, which bytes would upset.
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         (!io::stdout().is_terminal()).then_some(Self(()))
     }
 }

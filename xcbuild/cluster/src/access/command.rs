@@ -27,7 +27,7 @@ pub enum CommandEnd<T> {
 }
 
 /// What takes the output of commands on several nodes. `BrokenPipe` says that nobody reads it any more.
-pub type Take<'t> = &'t (dyn Fn(NodeId, Source, &[u8]) -> io::Result<()> + Sync);
+pub(super) type Take<'t> = &'t (dyn Fn(NodeId, Source, &[u8]) -> io::Result<()> + Sync);
 
 impl Target {
     /// Runs a command with our own terminal; without a command, a shell. What it writes to `outputs` goes

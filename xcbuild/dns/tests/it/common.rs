@@ -15,29 +15,29 @@ use xc_harness::Need;
 use xc_dns::{Config, Event, Server, Stopper, Upstreams};
 
 /// What a client waits: SERVFAIL must come within it.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Any free port of 127.0.0.1.
-pub fn any() -> SocketAddr {
+pub(crate) fn any() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
 /// A free port, for programs that can't be told to take any.
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     UdpSocket::bind(any()).unwrap().local_addr().unwrap()
 }
 
 /// What [`dig`] takes.
-pub const DIG: Need = Need::Program("dig");
+pub(crate) const DIG: Need = Need::Program("dig");
 /// What [`Dnsmasq`] takes.
-pub const DNSMASQ: Need = Need::Program("dnsmasq");
+pub(crate) const DNSMASQ: Need = Need::Program("dnsmasq");
 /// What [`Nsd`] takes.
-pub const NSD: Need = Need::Program("nsd");
+pub(crate) const NSD: Need = Need::Program("nsd");
 /// What [`Unbound`] takes.
-pub const UNBOUND: Need = Need::Program("unbound");
+pub(crate) const UNBOUND: Need = Need::Program("unbound");
 
 /// A program that is killed with its guard.
-pub struct Program(pub Child);
+pub(crate) struct Program(pub Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
@@ -68,13 +68,13 @@ fn start(command: &mut Command, ready: &str) -> Program {
 }
 
 /// dnsmasq as the authority for `test.`, with a TXT record too big for a datagram.
-pub struct Dnsmasq {
+pub(crate) struct Dnsmasq {
     pub address: SocketAddr,
     pub program: Program,
 }
 
 impl Dnsmasq {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let address = free_address();
         let big = ["x".repeat(200).as_str(); 12].join(",");
         let mut command = Command::new("dnsmasq");
@@ -91,7 +91,7 @@ impl Dnsmasq {
 }
 
 /// unbound as the authority for `test.`, or for a zone file.
-pub struct Unbound {
+pub(crate) struct Unbound {
     pub address: SocketAddr,
     _program: Program,
     _dir: tempfile::TempDir,
@@ -99,7 +99,7 @@ pub struct Unbound {
 
 impl Unbound {
     /// As the authority for a zone file.
-    pub fn with_zone(zone: &str, text: &str) -> Self {
+    pub(crate) fn with_zone(zone: &str, text: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("zone"), text).unwrap();
         let file = dir.path().join("zone").display().to_string();
@@ -111,7 +111,7 @@ impl Unbound {
         })
     }
 
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let local = "  local-zone: \"test.\" static\n  \
              local-data: \"test. 60 IN SOA ns.test. admin.test. 1 2 3 4 50\"\n  \
              local-data: \"www.test. 600 IN A 10.0.0.1\"\n  \
@@ -140,7 +140,7 @@ impl Unbound {
 }
 
 /// nsd as the authority for one zone.
-pub struct Nsd {
+pub(crate) struct Nsd {
     pub address: SocketAddr,
     program: Program,
     _dir: tempfile::TempDir,
@@ -157,7 +157,7 @@ impl Drop for Nsd {
 }
 
 impl Nsd {
-    pub fn start(zone: &str, text: &str) -> Self {
+    pub(crate) fn start(zone: &str, text: &str) -> Self {
         let address = free_address();
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
@@ -179,17 +179,17 @@ impl Nsd {
 }
 
 /// A server by hand: each datagram is answered with what `answer` makes of it.
-pub struct Scripted {
+pub(crate) struct Scripted {
     pub address: SocketAddr,
     pub asked: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Scripted {
-    pub fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + 'static) -> Self {
         Self::on(UdpSocket::bind(any()).unwrap(), answer)
     }
 
-    pub fn on(
+    pub(crate) fn on(
         socket: UdpSocket,
         answer: impl Fn(&Message) -> Vec<Message> + Send + 'static,
     ) -> Self {
@@ -210,13 +210,13 @@ impl Scripted {
         Self { address, asked }
     }
 
-    pub fn times_asked(&self) -> usize {
+    pub(crate) fn times_asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
 
 /// An answer to `query` with this code and no records.
-pub fn coded(query: &Message, code: ResponseCode) -> Message {
+pub(crate) fn coded(query: &Message, code: ResponseCode) -> Message {
     let mut answer = Message::response(query.metadata.id, OpCode::Query);
     answer.metadata.response_code = code;
     answer.add_queries(query.queries.clone());
@@ -224,7 +224,7 @@ pub fn coded(query: &Message, code: ResponseCode) -> Message {
 }
 
 /// An answer to `query` with one A record.
-pub fn address_answer(query: &Message, address: [u8; 4], ttl: u32) -> Message {
+pub(crate) fn address_answer(query: &Message, address: [u8; 4], ttl: u32) -> Message {
     use hickory_proto::rr::{RData, Record, rdata::A};
     let mut answer = coded(query, ResponseCode::NoError);
     let name = query.queries[0].name().clone();
@@ -234,7 +234,7 @@ pub fn address_answer(query: &Message, address: [u8; 4], ttl: u32) -> Message {
 }
 
 /// A proxy in a thread; its log lines can be read.
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub address: SocketAddr,
     pub addresses: Vec<SocketAddr>,
     pub events: Receiver<String>,
@@ -244,11 +244,11 @@ pub struct Proxy {
 
 impl Proxy {
     /// With these servers and the usual configuration.
-    pub fn to(servers: &[SocketAddr]) -> Self {
+    pub(crate) fn to(servers: &[SocketAddr]) -> Self {
         Self::start(Config::new(vec![any()], Upstreams::Servers(servers.to_vec())))
     }
 
-    pub fn start(mut config: Config) -> Self {
+    pub(crate) fn start(mut config: Config) -> Self {
         let (sender, events) = channel();
         let sender = Mutex::new(sender);
         config.sink = Arc::new(move |event: &Event<'_>| {
@@ -261,7 +261,7 @@ impl Proxy {
         Self { address: addresses[0], addresses, events, stopper, thread }
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopper.stop();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -269,7 +269,7 @@ impl Proxy {
     }
 
     /// The next line of the log that holds `text`.
-    pub fn event(&self, text: &str) -> String {
+    pub(crate) fn event(&self, text: &str) -> String {
         let mut seen = Vec::new();
         while let Ok(event) = self.events.recv_timeout(PATIENCE) {
             if event.contains(text) {
@@ -290,7 +290,7 @@ impl Drop for Proxy {
 }
 
 /// A query as a client sends it.
-pub fn query(name: &str, rtype: RecordType) -> Message {
+pub(crate) fn query(name: &str, rtype: RecordType) -> Message {
     let mut message = Message::new(4711, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(Name::from_ascii(name).unwrap(), rtype));
@@ -298,7 +298,7 @@ pub fn query(name: &str, rtype: RecordType) -> Message {
 }
 
 /// The same with EDNS.
-pub fn edns_query(name: &str, rtype: RecordType, payload: u16) -> Message {
+pub(crate) fn edns_query(name: &str, rtype: RecordType, payload: u16) -> Message {
     let mut message = query(name, rtype);
     let mut edns = Edns::new();
     edns.set_max_payload(payload);
@@ -307,7 +307,7 @@ pub fn edns_query(name: &str, rtype: RecordType, payload: u16) -> Message {
 }
 
 /// Asks by UDP. The socket is connected, so that an answer from another address is none.
-pub fn udp(server: SocketAddr, query: &Message) -> Message {
+pub(crate) fn udp(server: SocketAddr, query: &Message) -> Message {
     let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
     let socket = UdpSocket::bind((any, 0)).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -319,7 +319,7 @@ pub fn udp(server: SocketAddr, query: &Message) -> Message {
 }
 
 /// Asks by TCP, all on one connection, and takes the answers as they come.
-pub fn tcp(server: SocketAddr, queries: &[Message]) -> Vec<Message> {
+pub(crate) fn tcp(server: SocketAddr, queries: &[Message]) -> Vec<Message> {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     for query in queries {
@@ -338,12 +338,12 @@ pub fn tcp(server: SocketAddr, queries: &[Message]) -> Vec<Message> {
 }
 
 /// The data of the answer's records, as text.
-pub fn data(answer: &Message) -> Vec<String> {
+pub(crate) fn data(answer: &Message) -> Vec<String> {
     answer.answers.iter().map(|record| record.data.to_string()).collect()
 }
 
 /// What dig prints.
-pub fn dig(server: SocketAddr, args: &str) -> String {
+pub(crate) fn dig(server: SocketAddr, args: &str) -> String {
     let output = Command::new("dig")
         .arg(format!("@{}", server.ip()))
         .arg(format!("-p{}", server.port()))

@@ -19,7 +19,7 @@ fn numbered_servers(network: u8) -> [Scripted; 2] {
 }
 
 /// [`numbered_servers`] can be had.
-pub const PORT_53: Need = Need::Check(|| {
+pub(crate) const PORT_53: Need = Need::Check(|| {
     let bound = UdpSocket::bind("127.53.255.1:53");
     bound.map(drop).map_err(|error| format!("no port 53 for test servers: {error}"))
 });

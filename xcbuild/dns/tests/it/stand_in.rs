@@ -16,7 +16,7 @@ use crate::common::{
 };
 
 /// A directory with a `coredns` and a Corefile, and the server that runs from it.
-pub struct CoreDns {
+pub(crate) struct CoreDns {
     pub dir: tempfile::TempDir,
     pub address: SocketAddr,
     /// What it said before it was ready.
@@ -27,7 +27,7 @@ pub struct CoreDns {
 
 impl CoreDns {
     /// `{port}` of the Corefile is a free port.
-    pub fn prepare(corefile: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn prepare(corefile: &str, files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         symlink(env!("CARGO_BIN_EXE_xc-dns"), dir.path().join("coredns")).unwrap();
         let address = free_address();
@@ -40,7 +40,7 @@ impl CoreDns {
         prepared
     }
 
-    pub fn start(corefile: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(corefile: &str, files: &[(&str, &str)]) -> Self {
         let mut prepared = Self::prepare(corefile, files);
         let mut command = prepared.command(&["-conf", "Corefile"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -63,16 +63,16 @@ impl CoreDns {
         panic!("not ready: {:#?}", prepared.started);
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn write_corefile(&self, text: &str) {
+    pub(crate) fn write_corefile(&self, text: &str) {
         let port = self.address.port().to_string();
         fs::write(self.path("Corefile"), text.replace("{port}", &port)).unwrap();
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("./coredns");
         command.args(args).current_dir(self.dir.path()).env("NET", "10.0.0");
         command
@@ -83,7 +83,7 @@ impl CoreDns {
     }
 
     /// The next line of the log that holds `text`.
-    pub fn line(&self, text: &str) -> String {
+    pub(crate) fn line(&self, text: &str) -> String {
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.as_ref().unwrap().recv_timeout(PATIENCE * 4) {
             if line.contains(text) {
@@ -95,7 +95,7 @@ impl CoreDns {
     }
 
     /// `RCODE data...`.
-    pub fn ask(&self, name: &str, rtype: RecordType) -> String {
+    pub(crate) fn ask(&self, name: &str, rtype: RecordType) -> String {
         let answer = udp(self.address, &query(name, rtype));
         let code = match answer.metadata.response_code {
             ResponseCode::NoError => "NOERROR",

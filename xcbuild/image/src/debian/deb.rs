@@ -37,7 +37,7 @@ pub enum DebError {
 ///
 /// # Errors
 /// [`DebError`]; those of the writer are in [`DebError::Read`].
-pub fn copy_data(deb: impl Read, to: &mut impl io::Write) -> Result<u64, DebError> {
+pub(super) fn copy_data(deb: impl Read, to: &mut impl io::Write) -> Result<u64, DebError> {
     with_member(deb, "data.tar", |member| io::copy(member, to))
 }
 
@@ -45,7 +45,7 @@ pub fn copy_data(deb: impl Read, to: &mut impl io::Write) -> Result<u64, DebErro
 ///
 /// # Errors
 /// [`DebError`].
-pub fn control(deb: impl Read) -> Result<String, DebError> {
+pub(super) fn control(deb: impl Read) -> Result<String, DebError> {
     let text = with_member(deb, "control.tar", |member| {
         for entry in tar::Archive::new(member).entries()? {
             let entry = entry?;

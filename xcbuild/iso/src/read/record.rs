@@ -2,15 +2,15 @@
 
 /// The place of fields in a directory record.
 mod at {
-    pub const EXTENDED: usize = 1;
-    pub const START: usize = 2;
-    pub const LENGTH: usize = 10;
-    pub const TIME: usize = 18;
-    pub const FLAGS: usize = 25;
-    pub const UNIT: usize = 26;
-    pub const GAP: usize = 27;
-    pub const IDENTIFIER_LENGTH: usize = 32;
-    pub const IDENTIFIER: usize = 33;
+    pub(super) const EXTENDED: usize = 1;
+    pub(super) const START: usize = 2;
+    pub(super) const LENGTH: usize = 10;
+    pub(super) const TIME: usize = 18;
+    pub(super) const FLAGS: usize = 25;
+    pub(super) const UNIT: usize = 26;
+    pub(super) const GAP: usize = 27;
+    pub(super) const IDENTIFIER_LENGTH: usize = 32;
+    pub(super) const IDENTIFIER: usize = 33;
 }
 
 /// A directory record.

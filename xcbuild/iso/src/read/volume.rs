@@ -11,18 +11,18 @@ const DESCRIPTORS_MAX: u64 = 100;
 
 /// The place of fields in a descriptor.
 mod at {
-    pub const SYSTEM_ID: usize = 8;
-    pub const VOLUME_ID: usize = 40;
-    pub const BLOCKS: usize = 80;
-    pub const ESCAPES: usize = 88;
-    pub const BLOCK_SIZE: usize = 128;
-    pub const PATH_TABLE_SIZE: usize = 132;
-    pub const PATH_TABLE_LITTLE: usize = 140;
-    pub const PATH_TABLE_BIG: usize = 148;
-    pub const ROOT: usize = 156;
-    pub const ROOT_END: usize = 190;
-    pub const CREATED: usize = 813;
-    pub const CREATED_END: usize = 830;
+    pub(super) const SYSTEM_ID: usize = 8;
+    pub(super) const VOLUME_ID: usize = 40;
+    pub(super) const BLOCKS: usize = 80;
+    pub(super) const ESCAPES: usize = 88;
+    pub(super) const BLOCK_SIZE: usize = 128;
+    pub(super) const PATH_TABLE_SIZE: usize = 132;
+    pub(super) const PATH_TABLE_LITTLE: usize = 140;
+    pub(super) const PATH_TABLE_BIG: usize = 148;
+    pub(super) const ROOT: usize = 156;
+    pub(super) const ROOT_END: usize = 190;
+    pub(super) const CREATED: usize = 813;
+    pub(super) const CREATED_END: usize = 830;
 }
 
 /// What a volume descriptor says.

@@ -2,7 +2,7 @@
 //! tools for it.
 
 /// What the program prints.
-pub const GREETING: &str = "booted by UEFI";
+pub(crate) const GREETING: &str = "booted by UEFI";
 
 const SECTOR: usize = 512;
 const TOTAL: u16 = 2880;
@@ -11,7 +11,7 @@ const FAT: usize = 9;
 const DATA: usize = 1 + 2 * FAT + 14;
 
 /// A FAT12 file system of 1.44 MB with `EFI/BOOT/BOOTX64.EFI`.
-pub fn file_system() -> Vec<u8> {
+pub(crate) fn file_system() -> Vec<u8> {
     const EFI: u16 = 2;
     const BOOT: u16 = 3;
     const PROGRAM: u16 = 4;

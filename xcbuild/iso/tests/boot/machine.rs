@@ -11,26 +11,26 @@ use xc_harness::Need;
 
 /// The emulator.
 const PROGRAM: &str = "qemu-system-x86_64";
-pub const QEMU: Need = Need::Program(PROGRAM);
+pub(crate) const QEMU: Need = Need::Program(PROGRAM);
 /// The firmware for UEFI.
-pub const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+pub(crate) const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// Far more than an emulated machine needs on a busy host.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Firmware {
+pub(crate) enum Firmware {
     Bios,
     Uefi,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Medium {
+pub(crate) enum Medium {
     Cd,
     Disk,
 }
 
 /// Boots an image until it has said what is waited for, and returns all that it said.
-pub fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> String {
+pub(crate) fn boot(image: &Path, firmware: Firmware, medium: Medium, awaited: &str) -> String {
     let mut command = Command::new(PROGRAM);
     command.args(["-M", "q35", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"]);
     command.args(["-no-reboot", "-serial", "stdio", "-boot", "order=cd", "-vga", "std"]);

@@ -7,7 +7,7 @@ use crate::model::{Fact, Facts};
 use crate::{host, tool};
 
 /// Everything in an image.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new("bsdtar");
     command.args(["-xpf"]).arg(image).arg("-C").arg(folder.path());
@@ -19,7 +19,7 @@ pub fn look(image: &Path) -> Facts {
 }
 
 /// It makes a file of a socket; devices are for root alone to make.
-pub fn blur(fact: &mut Fact) -> bool {
+pub(crate) fn blur(fact: &mut Fact) -> bool {
     host::blur(fact);
     if fact.kind == 's' {
         fact.kind = '-';

@@ -5,10 +5,10 @@ use xc_iso::{DeviceKind, Meta};
 use crate::model::{Model, NOON, What};
 
 /// A tree by its name.
-pub type Golden = (&'static str, fn() -> Model);
+pub(crate) type Golden = (&'static str, fn() -> Model);
 
 /// All of them.
-pub const ALL: [Golden; 11] = [
+pub(crate) const ALL: [Golden; 11] = [
     ("empty", Model::default),
     ("types", types),
     ("attributes", attributes),

@@ -20,7 +20,7 @@ use crate::{compare, golden, own};
 type Mounted = IsoFs<FileDevice>;
 
 /// Everything in an image.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let device = FileDevice::open(image).unwrap();
     let mut mounted = IsoFs::mount(device, MountOptions::new()).unwrap();
     // An empty image has no Rock Ridge name by which it could be told.
@@ -33,7 +33,7 @@ pub fn look(image: &Path) -> Facts {
 }
 
 /// It takes the links of directories, and the size of all but files, for nothing to tell.
-pub fn blur(fact: &mut Fact) -> bool {
+pub(crate) fn blur(fact: &mut Fact) -> bool {
     if fact.kind != '-' {
         fact.size = 0;
     }

@@ -8,12 +8,12 @@ use std::path::Path;
 use crate::model::{Fact, Facts};
 
 /// Whether the tests may make devices and give files away.
-pub fn root() -> bool {
+pub(crate) fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Everything below a directory.
-pub fn look(root: &Path) -> Facts {
+pub(crate) fn look(root: &Path) -> Facts {
     let mut facts = Facts::new();
     collect(root, root, &mut facts);
     facts
@@ -21,7 +21,7 @@ pub fn look(root: &Path) -> Facts {
 
 /// What no file system keeps: the size of directories and links, the mode and time of links. Without root,
 /// owners are one's own.
-pub fn blur(fact: &mut Fact) {
+pub(crate) fn blur(fact: &mut Fact) {
     match fact.kind {
         'l' => (fact.mode, fact.size, fact.mtime) = (0, 0, 0),
         'd' => fact.size = 0,

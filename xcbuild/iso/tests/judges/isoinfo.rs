@@ -7,7 +7,7 @@ use crate::model::{Fact, Facts};
 use crate::tool;
 
 /// Everything in an image but contents and times.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let list = tool::output(Command::new("isoinfo").args(["-R", "-l", "-i"]).arg(image));
     let mut facts = Facts::new();
     let mut folder = Vec::new();
@@ -22,7 +22,7 @@ pub fn look(image: &Path) -> Facts {
 }
 
 /// It shows a mode without its first three bits, owners in columns that run together, and no devices.
-pub fn blur(fact: &mut Fact) -> bool {
+pub(crate) fn blur(fact: &mut Fact) -> bool {
     fact.mode &= 0o777;
     (fact.uid, fact.gid) = (0, 0);
     fact.mtime = 0;

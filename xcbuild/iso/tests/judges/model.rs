@@ -7,7 +7,7 @@ use xc_iso::{DeviceKind, Image, Meta, Options, Source};
 
 /// What an entry is.
 #[derive(Clone, Debug)]
-pub enum What {
+pub(crate) enum What {
     Dir,
     File(Vec<u8>),
     Symlink(Vec<u8>),
@@ -20,7 +20,7 @@ pub enum What {
 
 /// An entry of a tree.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub path: Vec<u8>,
     pub meta: Meta,
     pub what: What,
@@ -28,36 +28,40 @@ pub struct Entry {
 
 /// A tree, directories before what is in them.
 #[derive(Clone, Debug, Default)]
-pub struct Model(pub Vec<Entry>);
+pub(crate) struct Model(pub Vec<Entry>);
 
 /// The time of everything that has no other.
-pub const NOON: i64 = 1_600_000_000;
+pub(crate) const NOON: i64 = 1_600_000_000;
 
 impl Model {
     /// Adds an entry with ordinary attributes.
-    pub fn add(&mut self, path: impl AsRef<[u8]>, what: What) -> &mut Self {
+    pub(crate) fn add(&mut self, path: impl AsRef<[u8]>, what: What) -> &mut Self {
         let mode = if matches!(what, What::Dir) { 0o755 } else { 0o644 };
         self.add_with(path, Meta { mode, uid: 0, gid: 0, mtime: NOON }, what)
     }
 
     /// Adds an entry.
-    pub fn add_with(&mut self, path: impl AsRef<[u8]>, meta: Meta, what: What) -> &mut Self {
+    pub(crate) fn add_with(&mut self, path: impl AsRef<[u8]>, meta: Meta, what: What) -> &mut Self {
         self.0.push(Entry { path: path.as_ref().to_vec(), meta, what });
         self
     }
 
     /// Adds a file.
-    pub fn file(&mut self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn file(&mut self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &mut Self {
         self.add(path, What::File(content.as_ref().to_vec()))
     }
 
     /// Adds a symbolic link.
-    pub fn symlink(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn symlink(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        target: impl AsRef<[u8]>,
+    ) -> &mut Self {
         self.add(path, What::Symlink(target.as_ref().to_vec()))
     }
 
     /// The image of the tree.
-    pub fn image(&self, options: Options) -> Result<Image, xc_iso::Error> {
+    pub(crate) fn image(&self, options: Options) -> Result<Image, xc_iso::Error> {
         let mut image = Image::new(options);
         image.root(Meta { mode: 0o755, uid: 0, gid: 0, mtime: NOON });
         for Entry { path, meta, what } in &self.0 {
@@ -77,7 +81,7 @@ impl Model {
     }
 
     /// The bytes of the image.
-    pub fn bytes(&self, options: Options) -> Result<Vec<u8>, xc_iso::Error> {
+    pub(crate) fn bytes(&self, options: Options) -> Result<Vec<u8>, xc_iso::Error> {
         let mut bytes = Vec::new();
         let summary = self.image(options)?.write(&mut bytes)?;
         assert_eq!(summary.bytes, bytes.len() as u64);
@@ -85,7 +89,7 @@ impl Model {
     }
 
     /// What a judge must find, by path.
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         let mut links: BTreeMap<&[u8], u32> = BTreeMap::new();
         for entry in &self.0 {
             *links.entry(self.origin(entry).path.as_slice()).or_default() += 1;
@@ -115,7 +119,7 @@ impl Model {
 
 /// What is to be seen of an entry.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// As `ls` has it: `d`, `-`, `l`, `c`, `b`, `p`, `s`.
     pub kind: char,
     pub mode: u32,
@@ -130,7 +134,7 @@ pub struct Fact {
 }
 
 /// Facts by path.
-pub type Facts = BTreeMap<Vec<u8>, Fact>;
+pub(crate) type Facts = BTreeMap<Vec<u8>, Fact>;
 
 impl fmt::Debug for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,14 +11,14 @@ use crate::host;
 use crate::model::{Fact, Facts};
 
 /// Everything in an image, which must be without a fault.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let reader = Reader::open(File::open(image).unwrap()).unwrap();
     assert_eq!(verify(&reader).unwrap(), []);
     facts(&reader)
 }
 
 /// Everything in the tree of a reader.
-pub fn facts(reader: &Reader<File>) -> Facts {
+pub(crate) fn facts(reader: &Reader<File>) -> Facts {
     let mut facts = Facts::new();
     let mut visit = |path: &[u8], entry: &Entry| -> Result<(), ()> {
         assert!(std::ptr::eq(reader.find(path).unwrap(), entry));
@@ -56,7 +56,7 @@ fn fact(reader: &Reader<File>, entry: &Entry) -> Fact {
 }
 
 /// What it extracts.
-pub fn look_extracted(image: &Path) -> Facts {
+pub(crate) fn look_extracted(image: &Path) -> Facts {
     let reader = Reader::open(File::open(image).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let options = Extract { owners: host::root(), devices: host::root(), ..Extract::default() };
@@ -66,19 +66,19 @@ pub fn look_extracted(image: &Path) -> Facts {
 
 /// What has another name or no place in Joliet: the image must have as many directories and files,
 /// with the same contents.
-pub fn look_joliet(image: &Path) -> Facts {
+pub(crate) fn look_joliet(image: &Path) -> Facts {
     let reader = Reader::open_as(File::open(image).unwrap(), Some(Names::Joliet)).unwrap();
     assert_eq!(verify(&reader).unwrap(), []);
     facts(&reader)
 }
 
 /// Nothing is hidden from it.
-pub fn blur(_: &mut Fact) -> bool {
+pub(crate) fn blur(_: &mut Fact) -> bool {
     true
 }
 
 /// Hard links of what are no files are extracted as several.
-pub fn blur_extracted(fact: &mut Fact) -> bool {
+pub(crate) fn blur_extracted(fact: &mut Fact) -> bool {
     host::blur(fact);
     if fact.kind != '-' {
         fact.links = 0;

@@ -8,7 +8,7 @@ use std::path::Path;
 use iso9660::{DirectoryEntry, ISO9660, ISODirectory};
 
 /// What is to be found by a plain reader: for each directory and file its kind and content, sorted.
-pub fn look(image: &Path) -> Vec<(char, Vec<u8>)> {
+pub(crate) fn look(image: &Path) -> Vec<(char, Vec<u8>)> {
     let plain = ISO9660::new(File::open(image).unwrap()).unwrap();
     let mut found = Vec::new();
     collect(&plain.root, &mut found);

@@ -8,7 +8,7 @@ use crate::model::{Fact, Facts};
 use crate::tool;
 
 /// Everything in an image but what a listing does not have.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let list = tool::output(Command::new("7z").args(["l", "-slt", "-ba"]).arg(image));
     let mut facts = Facts::new();
     let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -43,7 +43,7 @@ fn fact(block: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<(Vec<u8>, Fact)> {
 }
 
 /// It shows kind, permissions, size and target.
-pub fn blur(fact: &mut Fact) -> bool {
+pub(crate) fn blur(fact: &mut Fact) -> bool {
     (fact.uid, fact.gid, fact.links, fact.mtime) = (0, 0, 0, 0);
     fact.mode &= 0o777;
     fact.device = (0, 0);

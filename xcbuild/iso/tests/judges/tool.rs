@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// Why a judge can't judge a golden tree.
-pub fn excuse(program: &str, golden: &str) -> Option<&'static str> {
+pub(crate) fn excuse(program: &str, golden: &str) -> Option<&'static str> {
     match (program, golden) {
         ("isoinfo", "longest symlinks") => Some("it crashes on targets over 1023 bytes"),
         ("xorriso", "longest symlinks") => Some("it refuses targets over 1023 bytes"),
@@ -16,7 +16,7 @@ pub fn excuse(program: &str, golden: &str) -> Option<&'static str> {
 }
 
 /// What a program prints; it must succeed.
-pub fn output(command: &mut Command) -> Vec<u8> {
+pub(crate) fn output(command: &mut Command) -> Vec<u8> {
     let output = command.env("LC_ALL", "C").env("TZ", "UTC").output().expect("the program runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);

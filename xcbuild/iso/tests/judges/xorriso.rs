@@ -7,7 +7,7 @@ use crate::model::{Fact, Facts};
 use crate::{host, tool};
 
 /// Everything in an image.
-pub fn look(image: &Path) -> Facts {
+pub(crate) fn look(image: &Path) -> Facts {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let target = folder.path().join("out");
     let mut command = Command::new("xorriso");
@@ -19,7 +19,7 @@ pub fn look(image: &Path) -> Facts {
 }
 
 /// It makes no sockets; devices are for root alone to make.
-pub fn blur(fact: &mut Fact) -> bool {
+pub(crate) fn blur(fact: &mut Fact) -> bool {
     host::blur(fact);
     fact.kind != 's' && (host::root() || !matches!(fact.kind, 'b' | 'c'))
 }

@@ -10,10 +10,10 @@ use super::{File, Manifest, Test};
 use xc_report::suggest::did_you_mean;
 
 /// Variables that every overlay may use without declaring them.
-pub const ALWAYS: &[&str] = &["SETUP"];
+pub(super) const ALWAYS: &[&str] = &["SETUP"];
 
 /// A problem and its place, in bytes from the start.
-pub struct Problem {
+pub(super) struct Problem {
     pub place: usize,
     pub message: String,
 }
@@ -25,7 +25,7 @@ impl Problem {
 }
 
 /// The first problem, if there is one.
-pub fn first_problem(manifest: &Manifest) -> Option<Problem> {
+pub(super) fn first_problem(manifest: &Manifest) -> Option<Problem> {
     names_of_variables(manifest)
         .or_else(|| manifest.files.iter().find_map(content))
         .or_else(|| undeclared(manifest))

@@ -25,7 +25,7 @@ struct Unpacked<'a> {
 }
 
 /// The steps of all archives.
-pub fn steps<'a>(context: &Context<'a>) -> Vec<Box<dyn Step + 'a>> {
+pub(super) fn steps<'a>(context: &Context<'a>) -> Vec<Box<dyn Step + 'a>> {
     let step = |archive: &'a Archive| {
         let file = context.params.archive.join(&archive.name.0);
         let leave_out = context.manifest.leave_out.as_slice();

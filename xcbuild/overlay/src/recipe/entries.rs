@@ -16,7 +16,7 @@ const LOADER: &str = "etc/init.d/05modules.rc";
 const LOADER_TEXT: &str = include_str!("modules.rc");
 
 /// The steps of all these fields, in their order.
-pub fn steps(context: &Context<'_>) -> Vec<Box<dyn Step>> {
+pub(super) fn steps(context: &Context<'_>) -> Vec<Box<dyn Step>> {
     let manifest = context.manifest;
     let links = manifest.links.iter().map(|(path, to)| One::link("link", &path.0, to));
     let alternatives = manifest.alternatives.iter().map(|(path, to)| One {

@@ -20,7 +20,7 @@ struct Written {
 ///
 /// # Errors
 /// When a file that one comes from can't be read, or a template names an unknown variable.
-pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
+pub(super) fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
     let step = |file: &File| -> Result<Box<dyn Step>> {
         let path = &file.path.get_ref().0;
         if let Some(from) = &file.joined {

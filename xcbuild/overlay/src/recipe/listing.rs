@@ -8,7 +8,7 @@ use xc_store::listing::{FoundKind, Listed, Listing};
 use xc_store::tree::Content;
 
 /// The ingredients of a directory: one for each path, in order.
-pub fn ingredients(label: &str, listing: &Listing) -> Vec<Ingredient> {
+pub(super) fn ingredients(label: &str, listing: &Listing) -> Vec<Ingredient> {
     let one = |listed: Listed<'_>| {
         let name = format!("{label}/{}", String::from_utf8_lossy(listed.path));
         Ingredient::new(name, value(listing, &listed))
@@ -36,6 +36,6 @@ fn value(listing: &Listing, listed: &Listed<'_>) -> String {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn digest(content: &Content) -> io::Result<Digest> {
+pub(super) fn digest(content: &Content) -> io::Result<Digest> {
     Ok(Digest::of_reader(content.reader()?)?.0)
 }

@@ -18,7 +18,7 @@ struct Unpacked<'a> {
 ///
 /// # Errors
 /// When they can't be resolved.
-pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
+pub(super) fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
     let Context { manifest, packages, .. } = *context;
     if manifest.packages.is_empty() {
         return Ok(None);

@@ -41,7 +41,7 @@ struct Copied {
 ///
 /// # Errors
 /// When a program or a library that it needs is not on the host.
-pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
+pub(super) fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
     let names = &context.manifest.programs;
     if names.is_empty() {
         return Ok(None);

@@ -38,7 +38,7 @@ struct Filled<'a> {
 ///
 /// # Errors
 /// When the script, one of its inputs or a program that it needs is not there.
-pub fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
+pub(super) fn step<'a>(context: &Context<'a>) -> Result<Option<Box<dyn Step + 'a>>> {
     let Some(script) = &context.manifest.script else { return Ok(None) };
     let value = |name: &String| (name.clone(), context.variable(name).unwrap_or_default());
     let variables: Vec<_> = script.variables.iter().map(|n| value(n.get_ref())).collect();

@@ -20,7 +20,7 @@ struct Rendered {
 ///
 /// # Errors
 /// When there is no topology of that name, or its file is wrong.
-pub fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
+pub(super) fn step(context: &Context<'_>) -> Result<Option<Box<dyn Step>>> {
     let Some(directory) = &context.manifest.topologies else { return Ok(None) };
     let directory = context.local(&directory.0);
     let name = context.params.variables.or("TOPOLOGY", DEFAULT);

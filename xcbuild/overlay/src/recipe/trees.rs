@@ -24,7 +24,7 @@ struct Copied {
 ///
 /// # Errors
 /// When a tree that has to be there is not, or can't be read.
-pub fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
+pub(super) fn steps(context: &Context<'_>) -> Result<Vec<Box<dyn Step>>> {
     let mut steps: Vec<Box<dyn Step>> = Vec::new();
     for tree in context.manifest.trees() {
         for name in names(context, tree) {

@@ -23,7 +23,7 @@ const HEAD: u64 = 8192;
 type Part = (Input, Option<Stamp>, Mentions);
 
 /// A trace with the stamps of its inputs.
-pub type Traced = (Trace, Vec<Option<Stamp>>);
+pub(super) type Traced = (Trace, Vec<Option<Stamp>>);
 
 /// What a run depended on, with stamps that spare the next look at the contents; or why its result
 /// can't be used again. `began` is the time of the run's begin by the clock of the file systems,
@@ -151,7 +151,7 @@ fn variables(trace: &mut Trace, facts: &Facts, mentions: &Mentions, context: &Ru
 }
 
 /// What the loader's cache says now of the libraries in a trace.
-pub fn loader_answers(trace: &Trace) -> Digest {
+pub(super) fn loader_answers(trace: &Trace) -> Digest {
     let names = trace.inputs.iter().filter_map(|i| i.path.rsplit('/').next());
     let names = names.filter(|n| loader::is_library(n)).map(ToOwned::to_owned).collect();
     let cache = std::fs::read(loader::CACHE).unwrap_or_default();

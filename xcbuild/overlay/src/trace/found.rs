@@ -96,7 +96,7 @@ fn own_ids() -> (u32, u32) {
 }
 
 /// Times as file systems have them, in one number.
-pub fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
@@ -104,7 +104,7 @@ pub fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
+pub(super) fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

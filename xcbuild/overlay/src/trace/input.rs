@@ -13,7 +13,7 @@ use xc_store::key::{Digest, Key, KeyBuilder};
 const FORMAT: u64 = 3;
 /// What our own helpers (`install_prog`, `cplib`, `libs`, `cploader`, `ovld`, `env`) yield from the
 /// same files: raised when that changes. They count by it, not by the program's place and bytes.
-pub const HELPERS: u64 = 1;
+pub(super) const HELPERS: u64 = 1;
 
 /// What has to be so at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,7 +172,7 @@ impl State {
 }
 
 /// The digest of a file's content, if it can be read.
-pub fn digest_of(path: &Path) -> Option<Digest> {
+pub(super) fn digest_of(path: &Path) -> Option<Digest> {
     let file = std::fs::File::open(path).ok()?;
     Digest::of_reader(file).ok().map(|(digest, _)| digest)
 }

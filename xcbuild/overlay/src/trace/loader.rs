@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 /// Where the cache is.
-pub const CACHE: &str = "/etc/ld.so.cache";
+pub(super) const CACHE: &str = "/etc/ld.so.cache";
 
 /// At the start of a cache, or after the older form that some systems write before it.
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
@@ -20,7 +20,7 @@ const ENTRY: usize = 24;
 
 /// What a cache says of some names: a line for each of their entries, in its order. `None` if it
 /// has a form that is not known.
-pub fn answers(cache: &[u8], names: &BTreeSet<String>) -> Option<String> {
+pub(super) fn answers(cache: &[u8], names: &BTreeSet<String>) -> Option<String> {
     let start = memchr::memmem::find(cache, MAGIC)?;
     let cache = &cache[start..];
     let number = |at: usize| {
@@ -45,7 +45,7 @@ pub fn answers(cache: &[u8], names: &BTreeSet<String>) -> Option<String> {
 }
 
 /// Whether a name can be that of a library.
-pub fn is_library(name: &str) -> bool {
+pub(super) fn is_library(name: &str) -> bool {
     name.contains(".so")
 }
 

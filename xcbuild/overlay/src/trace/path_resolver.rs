@@ -24,7 +24,7 @@ pub struct Resolved {
 
 /// Follows paths, and remembers the directories it went through.
 #[derive(Debug, Default)]
-pub struct PathResolver {
+pub(super) struct PathResolver {
     /// Directories as they were named, letter by letter, and as they are.
     known: HashMap<OsString, PathBuf>,
     /// Links and directories that walks went through.
@@ -33,7 +33,7 @@ pub struct PathResolver {
 
 impl PathResolver {
     /// Follows a path to its end; `follow` a link at the end as well.
-    pub fn resolve(&mut self, path: &Path, follow: bool, roots: &PathRoots) -> Resolved {
+    pub(super) fn resolve(&mut self, path: &Path, follow: bool, roots: &PathRoots) -> Resolved {
         let follow = follow || path.as_os_str().as_bytes().ends_with(b"/");
         let Some((directory, name)) = split(path) else {
             return self.walk(path, follow, roots);
@@ -57,7 +57,7 @@ impl PathResolver {
     }
 
     /// Forgets what it knows of a path that is removed or renamed.
-    pub fn forget(&mut self, path: &Path) {
+    pub(super) fn forget(&mut self, path: &Path) {
         if self.walked.contains(path) {
             self.known.clear();
             self.walked.clear();
@@ -127,7 +127,7 @@ fn is_own(link: &Path) -> bool {
 }
 
 /// Whether a path, absolute and without links, is that directory or lies in it.
-pub fn is_in(path: &Path, directory: &Path) -> bool {
+pub(super) fn is_in(path: &Path, directory: &Path) -> bool {
     let directory = directory.as_os_str().as_bytes();
     let directory = directory.strip_suffix(b"/").unwrap_or(directory);
     let rest = path.as_os_str().as_bytes().strip_prefix(directory);

@@ -55,35 +55,35 @@ fn name(program: &Path) -> &str {
 }
 
 /// Whether a program is a shell.
-pub fn is_shell(program: &Path) -> bool {
+pub(super) fn is_shell(program: &Path) -> bool {
     SHELLS.contains(&name(program))
 }
 
 /// Whether a program reads random bytes at its start, for the order of its hashes, as others do by
 /// getrandom(2), which no call shows.
-pub fn seeds_itself(program: &Path) -> bool {
+pub(super) fn seeds_itself(program: &Path) -> bool {
     name(program).starts_with("perl")
 }
 
 /// Whether what a program reads is data to it, whatever it is. Only the host's own are known.
-pub fn only_copies(program: &Path) -> bool {
+pub(super) fn only_copies(program: &Path) -> bool {
     COPIERS.contains(&name(program)) && program.starts_with("/usr/bin")
 }
 
 /// Whether a program is another copy of ours.
-pub fn is_ours(program: &Path) -> bool {
+pub(super) fn is_ours(program: &Path) -> bool {
     name(program) == "xcbuild"
 }
 
 /// The verb of our own program, if its reading is not all there is to it.
-pub fn other_verb(arguments: &[Vec<u8>]) -> Option<String> {
+pub(super) fn other_verb(arguments: &[Vec<u8>]) -> Option<String> {
     let verb = arguments.iter().skip(1).find(|a| !a.starts_with(b"-"));
     let verb = verb.map(|v| String::from_utf8_lossy(v).into_owned()).unwrap_or_default();
     (!HELPERS.contains(&verb.as_str()) && !verb.is_empty()).then_some(verb)
 }
 
 /// Whether a command prints all variables: `env` without a command, `printenv`, `xcbuild env`.
-pub fn shows_all(arguments: &[Vec<u8>]) -> bool {
+pub(super) fn shows_all(arguments: &[Vec<u8>]) -> bool {
     let text = |a: &Vec<u8>| String::from_utf8_lossy(a).into_owned();
     let mut words = arguments.iter().map(text);
     let program = words.next().unwrap_or_default();
@@ -99,19 +99,19 @@ pub fn shows_all(arguments: &[Vec<u8>]) -> bool {
 }
 
 /// Whether a program gets rights that its caller has not, which a watched one would not get.
-pub fn gains_rights(meta: Meta) -> bool {
+pub(super) fn gains_rights(meta: Meta) -> bool {
     let (user, group) = (meta.mode & 0o4000 != 0, meta.mode & 0o2010 == 0o2010);
     // Our own ids are 0 in a `Meta`, as root's are: root gains nothing by his own programs.
     !is_root() && (user || group)
 }
 
 /// Whether we are root.
-pub fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Who runs a program: the `#!` line of a script, the loader of a dynamic one.
-pub fn interpreter(program: &Path) -> Option<PathBuf> {
+pub(super) fn interpreter(program: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
     std::fs::File::open(program).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     interpreter_in(&head)
@@ -141,7 +141,7 @@ fn interpreter_in(head: &[u8]) -> Option<PathBuf> {
 }
 
 /// Whether an address lies in the loader's code, by a task's `/proc/PID/maps`.
-pub fn is_loader_at(maps: &str, address: u64) -> bool {
+pub(super) fn is_loader_at(maps: &str, address: u64) -> bool {
     maps.lines().any(|line| {
         let (range, rest) = line.split_once(' ').unwrap_or((line, ""));
         let bounds = range.split_once('-').and_then(|(from, to)| {

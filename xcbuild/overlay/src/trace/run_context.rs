@@ -17,7 +17,7 @@ const PLACES: &[&str] =
 /// helpers it calls, which count by their version, with its store.
 const OURS: &[&str] = &["TMPDIR", "XCBUILD_STORE", "XCLUSTER", "XCLUSTER_TMP"];
 /// The user's name: counts where it shows in the result.
-pub const USER: &str = "USER";
+pub(super) const USER: &str = "USER";
 
 /// One overlay's script on this machine, for this user.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl RunContext {
 }
 
 /// The machine's names, as uname(2) gives them.
-pub fn machine() -> String {
+pub(super) fn machine() -> String {
     let names = rustix::system::uname();
     let parts =
         [names.sysname(), names.nodename(), names.release(), names.version(), names.machine()];

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 /// Names that programs know that never heard of the contract.
-pub const GENERAL: &[&str] = &["GOPATH", "HOME", "PATH", "PREFIX", "TEST", "TZ", "USER"];
+pub(super) const GENERAL: &[&str] = &["GOPATH", "HOME", "PATH", "PREFIX", "TEST", "TZ", "USER"];
 /// Words that give access to variables without their names.
 const DUMPS: &[&str] = &[
     "ENV",
@@ -33,7 +33,7 @@ const NAMES_MAX: usize = 512;
 
 /// What texts say of variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mentions {
+pub(super) struct Mentions {
     /// Names that occur and may be variables of the contract.
     pub names: BTreeSet<String>,
     /// What of the machine a shell knows by a variable occurs.
@@ -44,7 +44,7 @@ pub struct Mentions {
 
 impl Mentions {
     /// Adds what a text mentions; `passes` says whether a name can be a variable of the contract.
-    pub fn add(&mut self, text: &[u8], passes: impl Fn(&str) -> bool) {
+    pub(super) fn add(&mut self, text: &[u8], passes: impl Fn(&str) -> bool) {
         if contains(text, b"${!") {
             self.all("`${!`");
         }
@@ -64,12 +64,12 @@ impl Mentions {
     }
 
     /// All variables count.
-    pub fn all(&mut self, why: &str) {
+    pub(super) fn all(&mut self, why: &str) {
         self.all.get_or_insert_with(|| why.to_owned());
     }
 
     /// Adds what others mention.
-    pub fn join(&mut self, other: Self) {
+    pub(super) fn join(&mut self, other: Self) {
         self.names.extend(other.names);
         self.machine |= other.machine;
         self.all = self.all.take().or(other.all);

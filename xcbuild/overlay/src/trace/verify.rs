@@ -10,7 +10,7 @@ use super::run_context::{RunContext, machine};
 use crate::reason::{Change, How};
 
 /// What a comparison found.
-pub struct Compared {
+pub(super) struct Compared {
     /// What is no longer so.
     pub changes: Vec<Change>,
     /// Stamps as they are now, where they can be trusted.
@@ -30,7 +30,7 @@ pub fn exact_time() -> i64 {
 }
 
 /// Compares a trace with the machine as it is.
-pub fn compare(trace: &Trace, stamps: &[Option<Stamp>], context: &RunContext) -> Compared {
+pub(super) fn compare(trace: &Trace, stamps: &[Option<Stamp>], context: &RunContext) -> Compared {
     let mut changes = tools(trace);
     changes.extend(variables(trace, context));
     let now = file_time();

@@ -20,12 +20,12 @@ const NAME: &str = "hd.img";
 const OLD_NAME: &str = "base.iso";
 
 /// The packages that the user's lock file pins.
-pub fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
+pub(crate) fn packages<'s>(settings: &Settings, store: &'s Store) -> Packages<'s> {
     packages_of(&settings.places.package_lock(), store)
 }
 
 /// The packages that a lock file pins.
-pub fn packages_of<'s>(lock_file: &Path, store: &'s Store) -> Packages<'s> {
+pub(crate) fn packages_of<'s>(lock_file: &Path, store: &'s Store) -> Packages<'s> {
     Packages::new(store, lock_file, ARCHITECTURE)
 }
 
@@ -33,7 +33,7 @@ pub fn packages_of<'s>(lock_file: &Path, store: &'s Store) -> Packages<'s> {
 ///
 /// # Errors
 /// When packages can't be had, or a place can't be written.
-pub fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
+pub(crate) fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
     build_from(&packages(settings, store), settings)
 }
 
@@ -41,7 +41,7 @@ pub fn build(settings: &Settings, store: &Store) -> Result<BaseImage> {
 ///
 /// # Errors
 /// As for [`build`].
-pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> {
+pub(crate) fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> {
     spare_own(&settings.places.image)?;
     let image = make_from(packages, settings)?;
     place(&image.iso, &settings.places.image)?;
@@ -53,7 +53,7 @@ pub fn build_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseIm
 ///
 /// # Errors
 /// As for [`build`].
-pub fn make(settings: &Settings, store: &Store) -> Result<BaseImage> {
+pub(crate) fn make(settings: &Settings, store: &Store) -> Result<BaseImage> {
     make_from(&packages(settings, store), settings)
 }
 
@@ -61,7 +61,7 @@ pub fn make(settings: &Settings, store: &Store) -> Result<BaseImage> {
 ///
 /// # Errors
 /// When there is a file at the path that is not a base image of ours.
-pub fn spare_own(image: &Path) -> Result<()> {
+pub(crate) fn spare_own(image: &Path) -> Result<()> {
     if image.metadata().is_ok_and(|m| m.len() > 0) && !disk::probe(image)?.base {
         bail!(
             "`{}` is there already and is not a base image of xcbuild's; remove it, or choose another name (--image=)",
@@ -96,7 +96,7 @@ fn make_from(packages: &Packages<'_>, settings: &Settings) -> Result<BaseImage> 
 ///
 /// # Errors
 /// When the link can't be made.
-pub fn link_old_name(image: &Path) -> Result<()> {
+pub(crate) fn link_old_name(image: &Path) -> Result<()> {
     if image.file_name() != Some(NAME.as_ref()) {
         return Ok(());
     }

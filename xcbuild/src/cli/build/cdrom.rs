@@ -21,7 +21,7 @@ const HIDDEN_SHOWN: usize = 20;
 ///
 /// # Errors
 /// When an overlay is unknown or can't be built, or the ISO can't be written.
-pub fn build(
+pub(crate) fn build(
     settings: &Settings,
     store: &Store,
     names: &[String],
@@ -35,7 +35,7 @@ pub fn build(
 ///
 /// # Errors
 /// As for [`build`].
-pub fn build_report(
+pub(crate) fn build_report(
     settings: &Settings,
     store: &Store,
     names: &[String],
@@ -55,7 +55,7 @@ pub fn build_report(
 ///
 /// # Errors
 /// When our own overlays can't be written to the store's directory.
-pub fn params(settings: &Settings, store: &Store) -> Result<Params> {
+pub(crate) fn params(settings: &Settings, store: &Store) -> Result<Params> {
     let current = std::env::current_dir().context("can't tell the current directory")?;
     let program = std::env::current_exe().context("can't tell where xcbuild itself is")?;
     super::overlay_params::of(settings, store, &current, &program)

@@ -20,14 +20,14 @@ const PLACE: &str = "bin/coredns";
 const MAX_SIZE: u64 = 8 << 20;
 
 /// The user's own CoreDNS, which the contract has preferred: of the Go workspace, or of ours.
-pub fn of_user(settings: &Settings) -> Option<PathBuf> {
+pub(crate) fn of_user(settings: &Settings) -> Option<PathBuf> {
     let found = places(settings).find(|path| path.is_file() && !is_stand_in(path))?;
     std::path::absolute(found).ok()
 }
 
 /// Puts `program` into the workspace unless the user has a CoreDNS; an older stand-in is replaced.
 /// Nothing that is built needs it, so what fails is a warning.
-pub fn place_stand_in(settings: &Settings, program: &[u8]) {
+pub(crate) fn place_stand_in(settings: &Settings, program: &[u8]) {
     if of_user(settings).is_some() {
         return;
     }

@@ -13,7 +13,7 @@ use xc_store::store::Store;
 ///
 /// # Errors
 /// When their packages can't be had.
-pub fn loaders(settings: &Settings, store: &Store) -> Result<Loaders> {
+pub(crate) fn loaders(settings: &Settings, store: &Store) -> Result<Loaders> {
     let packages = base::packages(settings, store);
     let wants: Vec<String> = disk::PACKAGES.iter().map(ToString::to_string).collect();
     let without = not_installed();

@@ -16,7 +16,7 @@ use xc_image::elf::install::Destination;
 ///
 /// # Errors
 /// When it is not said.
-pub fn destination(invocation: &Invocation) -> Result<PathBuf> {
+pub(crate) fn destination(invocation: &Invocation) -> Result<PathBuf> {
     let dest = invocation.read::<InstallSettings>()?.dest;
     dest.context("say where to copy to: --dest=DIR")
 }
@@ -25,7 +25,7 @@ pub fn destination(invocation: &Invocation) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When a file can't be copied.
-pub fn copy(
+pub(crate) fn copy(
     invocation: &Invocation,
     copy: impl FnOnce(&Destination<'_>) -> Result<Closure>,
 ) -> Result<ExitCode> {
@@ -36,7 +36,7 @@ pub fn copy(
 }
 
 /// Warns of libraries that are needed and not here.
-pub fn warn_of_missing(needed: &Closure) {
+pub(crate) fn warn_of_missing(needed: &Closure) {
     for (library, by) in &needed.missing {
         ui::warn(format_args!("`{}` needs `{library}`, which is not here", by.display()));
     }

@@ -1,10 +1,10 @@
 //! What verbs that build share.
 
-pub mod base;
-pub mod cdrom;
-pub mod coredns;
-pub mod disk;
-pub mod host_files;
-pub mod overlay_params;
-pub mod overlays;
-pub mod work;
+pub(super) mod base;
+pub(super) mod cdrom;
+pub(super) mod coredns;
+pub(super) mod disk;
+pub(super) mod host_files;
+pub(super) mod overlay_params;
+pub(super) mod overlays;
+pub(super) mod work;

@@ -17,7 +17,12 @@ use crate::settings::{Settings, exported, table};
 ///
 /// # Errors
 /// When our own overlays can't be written to the store's directory.
-pub fn of(settings: &Settings, store: &Store, current: &Path, program: &Path) -> Result<Params> {
+pub(crate) fn of(
+    settings: &Settings,
+    store: &Store,
+    current: &Path,
+    program: &Path,
+) -> Result<Params> {
     let ours = Embedded::Overlays.directory(store.layout())?;
     let mut script_environment = script_environment(settings, program);
     if settings.places.overlays.is_empty() {

@@ -15,7 +15,7 @@ use xc_store::store::StoreLayout;
 ///
 /// # Errors
 /// When our own can't be written to the store's directory.
-pub fn search(settings: &Settings) -> Result<Search> {
+pub(crate) fn search(settings: &Settings) -> Result<Search> {
     let ours = Embedded::Overlays.directory(&StoreLayout::new(&settings.places.store))?;
     let current = std::env::current_dir().context("can't tell the current directory")?;
     Ok(Search::new(settings.places.overlays.iter().cloned().chain([ours]), &current))
@@ -25,7 +25,7 @@ pub fn search(settings: &Settings) -> Result<Search> {
 ///
 /// # Errors
 /// When there is none of that name, or it is a tar file.
-pub fn directory(settings: &Settings, name: &str) -> Result<PathBuf> {
+pub(crate) fn directory(settings: &Settings, name: &str) -> Result<PathBuf> {
     match search(settings)?.find(name)?.source {
         Source::Manifest(path) | Source::Script(path) => Ok(path),
         Source::Tar(path) => {
@@ -35,7 +35,7 @@ pub fn directory(settings: &Settings, name: &str) -> Result<PathBuf> {
 }
 
 /// One line on an overlay, whatever it is made of; a manifest that is wrong says so.
-pub fn description(search: &Search, overlay: &Overlay) -> String {
+pub(crate) fn description(search: &Search, overlay: &Overlay) -> String {
     match &overlay.source {
         Source::Script(_) => "(made by a script)".into(),
         Source::Tar(_) => "(a tar file)".into(),

@@ -9,7 +9,7 @@ use crate::timeline::Recording;
 
 /// How a build is done, whatever it builds; nothing of it decides what comes out.
 #[derive(Debug, clap::Args)]
-pub struct WorkOptions {
+pub(crate) struct WorkOptions {
     /// Write what ran when, on which thread and core: a file for chrome://tracing or Perfetto
     #[arg(long, value_name = "FILE")]
     trace_to: Option<PathBuf>,
@@ -21,7 +21,7 @@ impl WorkOptions {
     ///
     /// # Errors
     /// When the number is not valid, or the file can't be written.
-    pub fn begin(&self, invocation: &Invocation) -> Result<Recording> {
+    pub(crate) fn begin(&self, invocation: &Invocation) -> Result<Recording> {
         if let Some(number) = invocation.read::<WorkSettings>()?.jobs {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(number);
             pool.build_global().context("can't start the threads of --jobs")?;

@@ -7,7 +7,7 @@ use xc_net::namespace;
 
 /// Who called us, also by way of sudo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The user's name.
     pub user: String,
     /// User and group, where sudo changed them.
@@ -19,7 +19,7 @@ impl Caller {
     ///
     /// # Errors
     /// When it tells of none, or of a name that can't be a file's.
-    pub fn of(host: &HostSettings) -> Result<Self> {
+    pub(crate) fn of(host: &HostSettings) -> Result<Self> {
         let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
         let ids = number(&host.sudo_uid).zip(number(&host.sudo_gid));
         let by_sudo = host.sudo_user.as_ref().filter(|_| ids.is_some());
@@ -33,7 +33,7 @@ impl Caller {
     }
 
     /// The name of the caller's namespace of a number.
-    pub fn namespace(&self, index: u8) -> String {
+    pub(crate) fn namespace(&self, index: u8) -> String {
         namespace::name(&self.user, index)
     }
 }

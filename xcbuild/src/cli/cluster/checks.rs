@@ -12,7 +12,7 @@ use xc_topology::Topology;
 ///
 /// # Errors
 /// When the cluster does not run, ssh can't be started, or the user cancels.
-pub fn look(
+pub(crate) fn look(
     run: &RunDir,
     topology: &Topology,
     pairs: Pairs,
@@ -28,7 +28,7 @@ pub fn look(
 ///
 /// # Errors
 /// When something does not work.
-pub fn judge(outcomes: &[Outcome]) -> Result<()> {
+pub(crate) fn judge(outcomes: &[Outcome]) -> Result<()> {
     let failed = outcomes.iter().filter(|o| o.verdict == Verdict::Failed).count();
     if failed > 0 {
         bail!("{failed} of {} checks failed; the cluster is left running", outcomes.len());

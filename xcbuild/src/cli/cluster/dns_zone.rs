@@ -14,16 +14,20 @@ use xc_topology::render;
 /// Port of a server that is given without one (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
 /// The DNS zone of a cluster's own names, `vm-001.xcluster`.
-pub const ZONE: &str = "xcluster";
+pub(crate) const ZONE: &str = "xcluster";
 
 /// The name of the host in that zone.
-pub const HOST: &str = "host";
+pub(crate) const HOST: &str = "host";
 
 /// Writes the names of the cluster's zone for the DNS proxy, and gives the file.
 ///
 /// # Errors
 /// When the directory can't be written.
-pub fn write_hosts(settings: &Settings, topology: &Topology, directory: &Path) -> Result<PathBuf> {
+pub(crate) fn write_hosts(
+    settings: &Settings,
+    topology: &Topology,
+    directory: &Path,
+) -> Result<PathBuf> {
     let prefix = &settings.cluster.prefix;
     let mut text = render::hosts(topology, prefix);
     text += &format!("{} {HOST}\n", ipv4(MAINTENANCE, HOST_BYTE));
@@ -37,7 +41,7 @@ pub fn write_hosts(settings: &Settings, topology: &Topology, directory: &Path) -
 ///
 /// # Errors
 /// When it is no address.
-pub fn upstream(text: &str) -> Result<SocketAddr> {
+pub(crate) fn upstream(text: &str) -> Result<SocketAddr> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }

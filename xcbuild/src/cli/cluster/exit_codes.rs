@@ -11,7 +11,7 @@ use xc_cluster::liveness::NodeDied;
 
 /// The exit code of a program that ran in our place; one that was ended by a signal gives 128 and
 /// the signal's number, as in shells.
-pub fn passed_on(status: ExitStatus) -> ExitCode {
+pub(crate) fn passed_on(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|s| 128 + s)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
@@ -21,7 +21,7 @@ pub fn passed_on(status: ExitStatus) -> ExitCode {
 ///
 /// # Errors
 /// Any other.
-pub fn ended(result: Result<ExitStatus>) -> Result<ExitCode> {
+pub(crate) fn ended(result: Result<ExitStatus>) -> Result<ExitCode> {
     match result {
         Err(error) if error.is::<NodeDied>() => {
             ui::error(&error);

@@ -22,7 +22,7 @@ struct Need<'a> {
 ///
 /// # Errors
 /// Names all that are missing, with the command that installs them.
-pub fn check(settings: &Settings) -> Result<()> {
+pub(crate) fn check(settings: &Settings) -> Result<()> {
     let needs = [
         Need { program: &settings.cluster.qemu, package: "qemu-system-x86", why: "runs the nodes" },
         Need { program: "ssh", package: "openssh-client", why: "runs commands on the nodes" },

@@ -32,7 +32,7 @@ const OWN_ROOT: &str = "xc.root=vda";
 ///
 /// # Errors
 /// When an image is not there, or the cdrom is of no use to it.
-pub fn of(settings: &Settings) -> Result<BootParams> {
+pub(crate) fn of(settings: &Settings) -> Result<BootParams> {
     let image = readable(&settings.places.image, "base image", up(settings))?;
     let seen = disk::probe(&image)?;
     let mut start =
@@ -59,7 +59,7 @@ pub fn of(settings: &Settings) -> Result<BootParams> {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn is_own(settings: &Settings) -> Result<bool> {
+pub(crate) fn is_own(settings: &Settings) -> Result<bool> {
     let image = &settings.places.image;
     Ok(image.exists() && !disk::probe(image)?.base)
 }

@@ -1,17 +1,17 @@
 //! What verbs of clusters share: the cluster's name, its run directory.
 
-pub mod caller;
-pub mod checks;
-pub mod dns_zone;
-pub mod exit_codes;
-pub mod host_programs;
-pub mod images;
-pub mod params;
-pub mod remote_command;
-pub mod start;
-pub mod tables;
-pub mod terminal;
-pub mod topology_file;
+pub(super) mod caller;
+pub(super) mod checks;
+pub(super) mod dns_zone;
+pub(super) mod exit_codes;
+pub(super) mod host_programs;
+pub(super) mod images;
+pub(super) mod params;
+pub(super) mod remote_command;
+pub(super) mod start;
+pub(super) mod tables;
+pub(super) mod terminal;
+pub(super) mod topology_file;
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ use xc_topology::address::NodeId;
 ///
 /// # Errors
 /// When it can't be one: another user's, or a path too long for sockets.
-pub fn run_directory(settings: &Settings) -> Result<RunDir> {
+pub(super) fn run_directory(settings: &Settings) -> Result<RunDir> {
     RunDir::new(&settings.places.run, &settings.cluster.name, &crate::ui::reporter())
 }
 
@@ -34,7 +34,7 @@ pub fn run_directory(settings: &Settings) -> Result<RunDir> {
 ///
 /// # Errors
 /// [`StartError::Running`] when one runs.
-pub fn refuse_running(settings: &Settings) -> Result<()> {
+pub(super) fn refuse_running(settings: &Settings) -> Result<()> {
     // One whose state can't be read is no hindrance to a start.
     let alive = status(&run_directory(settings)?).map_or(0, |status| status.alive());
     if alive > 0 {
@@ -44,14 +44,14 @@ pub fn refuse_running(settings: &Settings) -> Result<()> {
 }
 
 /// The nodes that were named, each once.
-pub fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
+pub(super) fn distinct(nodes: &[NodeId]) -> Vec<NodeId> {
     let mut seen = BTreeSet::new();
     nodes.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
 /// Nodes of a cluster that a command line names.
 #[derive(Debug, clap::Args)]
-pub struct Nodes {
+pub(super) struct Nodes {
     /// The nodes, as in 1 or vm-001
     #[arg(required = true, value_name = "N")]
     nodes: Vec<NodeId>,
@@ -59,7 +59,7 @@ pub struct Nodes {
 
 impl Nodes {
     /// The nodes, each once.
-    pub fn distinct(&self) -> Vec<NodeId> {
+    pub(super) fn distinct(&self) -> Vec<NodeId> {
         distinct(&self.nodes)
     }
 }

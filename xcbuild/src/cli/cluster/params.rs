@@ -19,7 +19,7 @@ use xc_topology::{Node, Topology};
 ///
 /// # Errors
 /// When a setting is no such thing, or an image is not there.
-pub fn params(
+pub(crate) fn params(
     settings: &Settings,
     topology: &Topology,
     nodes: Vec<Node>,

@@ -4,7 +4,7 @@ use xc_sys::shell::quote;
 
 /// The command for a node, joined for its shell or exact.
 #[derive(Debug, clap::Args)]
-pub struct RemoteCommand {
+pub(crate) struct RemoteCommand {
     /// The command: its words are joined by blanks, and the node's shell reads the result
     #[arg(num_args = 0.., allow_hyphen_values = true)]
     command: Vec<String>,
@@ -15,7 +15,7 @@ pub struct RemoteCommand {
 
 impl RemoteCommand {
     /// The words for ssh, which joins them by blanks; none for a shell.
-    pub fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         match self.exact.is_empty() {
             true => self.command.clone(),
             false => self.exact.iter().map(|word| quote(word)).collect(),

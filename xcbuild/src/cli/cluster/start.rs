@@ -13,7 +13,7 @@ use xc_topology::address::NodeId;
 ///
 /// # Errors
 /// When there is one; it was told when it happened.
-pub fn judge(failed: &[NodeFailed]) -> Result<()> {
+pub(crate) fn judge(failed: &[NodeFailed]) -> Result<()> {
     let names: Vec<_> = failed.iter().map(|f| f.node.to_string()).collect();
     if !names.is_empty() {
         bail!("{} did not come up; the other nodes run (--keep-going)", names.join(", "));
@@ -25,7 +25,7 @@ pub fn judge(failed: &[NodeFailed]) -> Result<()> {
 ///
 /// # Errors
 /// Whatever keeps a node from being ready; nothing of the cluster is left then.
-pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
+pub(crate) fn start(settings: &Settings, replace: bool) -> Result<Report> {
     let topology = topology_file::load(settings)?;
     let nodes = topology.nodes(&settings.counts(&topology), &settings.overrides())?;
     let params = params::params(settings, &topology, nodes, replace)?;
@@ -39,7 +39,7 @@ pub fn start(settings: &Settings, replace: bool) -> Result<Report> {
 }
 
 /// Shows a step of a start, or of whatever else boots nodes.
-pub fn show(cluster: &ClusterName, bar: &Progress, event: &Event) {
+pub(crate) fn show(cluster: &ClusterName, bar: &Progress, event: &Event) {
     match event {
         Event::Fallback(reason) => {
             ui::warn(format_args!("nodes run without KVM, some ten times slower: {reason}"))

@@ -8,12 +8,12 @@ use xc_report::visible;
 use xc_topology::address::MAINTENANCE;
 
 /// The nodes of a cluster as a table for people: what a start has to tell.
-pub fn table(status: &Status) -> String {
+pub(crate) fn table(status: &Status) -> String {
     aligned(["NODE", "ROLE", "STATE", "READY", "ADDRESSES"], status.nodes.iter().map(node))
 }
 
 /// All that is worth a look: also what nodes have taken of the host, and faults of links.
-pub fn full_table(status: &Status) -> String {
+pub(crate) fn full_table(status: &Status) -> String {
     let heads =
         ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "RESTARTS", "SSH", "ADDRESSES"];
     let row = |n: &NodeStatus| {
@@ -36,7 +36,7 @@ pub fn full_table(status: &Status) -> String {
 }
 
 /// The nodes of a cluster with what they take of the host now.
-pub fn live_table(now: &Sample, before: Option<&Sample>) -> String {
+pub(crate) fn live_table(now: &Sample, before: Option<&Sample>) -> String {
     let heads = ["NODE", "ROLE", "STATE", "READY", "CPU", "RSS MiB", "RESTARTS", "SSH", "WRONG"];
     let row = |n: NodeRow| {
         let (state, restarts) = (n.condition.to_string(), n.restarts.to_string());
@@ -46,7 +46,7 @@ pub fn live_table(now: &Sample, before: Option<&Sample>) -> String {
 }
 
 /// Clusters as a table for people. `+N` is a node's number, or a network's.
-pub fn clusters(all: &[Status]) -> String {
+pub(crate) fn clusters(all: &[Status]) -> String {
     let row = |s: &Status| {
         let nodes = format!("{} of {}", s.alive(), s.nodes.len());
         let kind = s.network.clone().unwrap_or_else(|| "-".into());
@@ -66,7 +66,7 @@ pub fn clusters(all: &[Status]) -> String {
 }
 
 /// What a check found as a table for people.
-pub fn checks(outcomes: &[Outcome]) -> String {
+pub(crate) fn checks(outcomes: &[Outcome]) -> String {
     let row = |o: &Outcome| {
         [o.node.clone(), o.what.clone(), verdict(o.verdict).to_owned(), o.detail.clone()]
     };
@@ -74,7 +74,7 @@ pub fn checks(outcomes: &[Outcome]) -> String {
 }
 
 /// A verdict as tables have it.
-pub fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::Failed => "FAILED",
@@ -83,7 +83,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// Columns of equal width; the last is left as it is. A row is a line, whatever names are in it.
-pub fn aligned<const N: usize>(
+pub(crate) fn aligned<const N: usize>(
     heads: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> String {
@@ -112,6 +112,6 @@ fn node(node: &NodeStatus) -> [String; 5] {
 }
 
 /// Milliseconds as people read them.
-pub fn seconds(milliseconds: u64) -> String {
+pub(crate) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -12,7 +12,7 @@ use xc_topology::address::NodeId;
 
 /// What opens windows here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Terminal {
+pub(crate) enum Terminal {
     /// The tmux session that we are in.
     Tmux,
     /// An xterm on `DISPLAY`.
@@ -21,7 +21,7 @@ pub enum Terminal {
 
 impl Terminal {
     /// What can open windows; `None` where nothing can.
-    pub fn of(host: &HostSettings) -> Option<Self> {
+    pub(crate) fn of(host: &HostSettings) -> Option<Self> {
         let there = |variable: &Option<String>, program: &str| {
             variable.is_some() && find_program(program, host.path.as_ref()).is_some()
         };
@@ -39,7 +39,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When the program that opens it can't be run.
-    pub fn open(self, title: &str, command: &[String], front: bool) -> Result<()> {
+    pub(crate) fn open(self, title: &str, command: &[String], front: bool) -> Result<()> {
         match self {
             Self::Tmux => {
                 let behind: &[&str] = if front { &[] } else { &["-d"] };
@@ -62,7 +62,7 @@ impl Terminal {
 ///
 /// # Errors
 /// When it can't be opened.
-pub fn window(
+pub(crate) fn window(
     terminal: Terminal,
     settings: &Settings,
     cluster: &ClusterName,
@@ -77,7 +77,7 @@ pub fn window(
 ///
 /// # Errors
 /// When it is not known where xcbuild itself is.
-pub fn on_node(
+pub(crate) fn on_node(
     verb: &str,
     settings: &Settings,
     cluster: &ClusterName,

@@ -17,7 +17,7 @@ const DIRECTORY: &str = "topologies";
 ///
 /// # Errors
 /// When there is no such file, or it says what can't be.
-pub fn load(settings: &Settings) -> Result<Topology> {
+pub(crate) fn load(settings: &Settings) -> Result<Topology> {
     let directory = super::super::build::overlays::directory(settings, OVERLAY)?.join(DIRECTORY);
     let (name, variables) = (&settings.build.topology, settings.variables());
     if directory.is_dir() || name.contains('/') {

@@ -1,11 +1,11 @@
 //! `xcbuild ovl`: looking at overlays.
 
-use xc_report::visible;
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use xc_report::visible;
 
 use anyhow::{Context, Result, bail};
 use clap_complete::ArgValueCompleter;

@@ -7,7 +7,7 @@ use crate::settings::definition::{Definition, Kind, settings};
 
 settings! {
     /// What overlays are built with.
-    pub struct BuildSettings {
+    pub(crate) struct BuildSettings {
         /// The topology: a name, or the path of a file
         topology: String = Definition::new("TOPOLOGY", Kind::Text)
             .defaults(&[xc_overlay::DEFAULT_TOPOLOGY]).scripts();
@@ -30,7 +30,7 @@ settings! {
 
 settings! {
     /// How builds are done.
-    pub struct WorkSettings {
+    pub(crate) struct WorkSettings {
         /// How many things to do at once
         jobs: Option<usize> = Definition::new("__jobs", Kind::Number(1, 1024)).neutral()
             .option("jobs", "N").short('j').verbs(&[BUILD]).origin("one for each core");

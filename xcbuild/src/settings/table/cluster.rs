@@ -36,7 +36,7 @@ const fn port(variable: &'static str, max: u64, default: &'static [&'static str]
 
 settings! {
     /// What a cluster is.
-    pub struct ClusterSettings {
+    pub(crate) struct ClusterSettings {
         /// The cluster's name
         name: ClusterName = Definition::new("__cluster", Kind::Text).defaults(&["default"])
             .option("cluster", "NAME").verbs(&[START, CLUSTER]);

@@ -11,7 +11,7 @@ const fn text(variable: &'static str) -> Definition {
 
 settings! {
     /// What the user's session says.
-    pub struct HostSettings {
+    pub(crate) struct HostSettings {
         /// Where programs are looked for
         path: String = text("PATH").defaults(&["/usr/sbin:/usr/bin:/sbin:/bin"]);
         /// The user's directory

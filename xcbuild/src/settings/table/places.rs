@@ -14,7 +14,7 @@ const fn path(variable: &'static str, defaults: &'static [&'static str]) -> Defi
 
 settings! {
     /// Where things are on disk.
-    pub struct Places {
+    pub(crate) struct Places {
         /// The user's files, the lock file of packages among them
         workspace: PathBuf = path("XCLUSTER_WORKSPACE", &["$HOME/xcluster"]).env();
         /// Finished images
@@ -56,17 +56,17 @@ settings! {
 
 impl Places {
     /// The base image's kernel, also where the user has set another.
-    pub fn own_kernel(&self) -> PathBuf {
+    pub(crate) fn own_kernel(&self) -> PathBuf {
         self.home.join("vmlinuz")
     }
 
     /// The base image's list of paths, also where the user has set another.
-    pub fn own_base_libraries(&self) -> PathBuf {
+    pub(crate) fn own_base_libraries(&self) -> PathBuf {
         self.home.join("base-libs.txt")
     }
 
     /// The lock file that pins the Debian packages.
-    pub fn package_lock(&self) -> PathBuf {
+    pub(crate) fn package_lock(&self) -> PathBuf {
         self.workspace.join("xcbuild.lock")
     }
 }

@@ -20,7 +20,7 @@ const fn number(variable: &'static str, max: u64) -> Definition {
 
 settings! {
     /// How a cluster is started.
-    pub struct StartSettings {
+    pub(crate) struct StartSettings {
         /// kvm, tcg, or auto: KVM where it works
         accel: Choice = Definition::new("__accel", Kind::Choice(&["kvm", "tcg", "auto"]))
             .defaults(&["auto"]).option("accel", "KIND").verbs(&[START, TEST]);

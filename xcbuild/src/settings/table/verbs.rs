@@ -7,7 +7,7 @@ use xc_image::cdrom::Layout;
 
 settings! {
     /// What the ISO of overlays has besides them.
-    pub struct CdromSettings {
+    pub(crate) struct CdromSettings {
         /// The ISO's volume id
         label: Option<String> = Definition::new("__label", Kind::Text)
             .option("label", "ID").verbs(&[&["mkcdrom"]]).origin("xcluster, or cidata with --cidata");
@@ -28,7 +28,7 @@ settings! {
 
 settings! {
     /// What `mkimage` makes.
-    pub struct ImageSettings {
+    pub(crate) struct ImageSettings {
         /// iso, raw or qcow2
         format: Option<String> = Definition::new("__format", Kind::Choice(&["iso", "raw", "qcow2"]))
             .option("format", "FORMAT").verbs(&[&["mkimage"]]).own()
@@ -45,7 +45,7 @@ settings! {
 
 settings! {
     /// What `cache` does with overlays.
-    pub struct CacheSettings {
+    pub(crate) struct CacheSettings {
         /// List the overlays that were built by hand
         list: bool = Definition::new("__list", Kind::Flag).option("list", "").verbs(&[&["cache"]]);
         /// Remove the overlays that were built by hand: these, or all
@@ -55,7 +55,7 @@ settings! {
 
 settings! {
     /// What copies programs of the host.
-    pub struct InstallSettings {
+    pub(crate) struct InstallSettings {
         /// The root of the tree to copy into
         dest: Option<PathBuf> = Definition::new("__dest", Kind::Path)
             .option("dest", "DIR").verbs(&[&["install_prog", "cplib", "cploader"]]).own();
@@ -64,7 +64,7 @@ settings! {
 
 settings! {
     /// Which machine `inject` unpacks overlays on, and how it is entered.
-    pub struct InjectSettings {
+    pub(crate) struct InjectSettings {
         /// The machine, as in root@192.168.0.1 or ssh://root@127.0.0.1:12301
         address: Option<String> = Definition::new("__addr", Kind::Text)
             .option("addr", "ADDRESS").verbs(&[&["inject"]]).own();
@@ -79,7 +79,7 @@ settings! {
 
 settings! {
     /// How `rsh` runs a command.
-    pub struct RshSettings {
+    pub(crate) struct RshSettings {
         /// Leave it running and return at once
         background: bool = Definition::new("__bg", Kind::Flag).option("bg", "").verbs(&[&["rsh"]]);
     }
@@ -87,7 +87,7 @@ settings! {
 
 settings! {
     /// The networks between namespaces of `nsadd` and the host.
-    pub struct NamespaceSettings {
+    pub(crate) struct NamespaceSettings {
         /// IPv4 network of which each namespace takes four addresses
         ipv4_base: String = Definition::new("__ipv4_base", Kind::Text)
             .defaults(&["172.30.0.0/24"]).env().option("ipv4-base", "NETWORK").verbs(&[&["nsadd"]]);

@@ -32,7 +32,7 @@ const FIXED: usize = 2 + 1 + 1 + 4 + 5 * 8 + DIGEST;
 
 /// What is known of one name.
 #[derive(Debug, Clone, Copy)]
-pub struct Record {
+pub(super) struct Record {
     /// What it was.
     pub kind: FoundKind,
     /// Its stat before it was read.
@@ -49,20 +49,20 @@ const BODY: usize = MAGIC.len() + DIGEST;
 impl Record {
     /// Whether what was found is what this record is of, and can be believed to be. Of a directory
     /// only the name counts.
-    pub fn still_is(&self, found: &Found) -> bool {
+    pub(super) fn still_is(&self, found: &Found) -> bool {
         let same = self.settled && self.stat == found.stat;
         self.kind == found.kind && (same || found.kind == FoundKind::Directory)
     }
 }
 
 /// What the last look found.
-pub struct Index {
+pub(super) struct Index {
     bytes: Vec<u8>,
 }
 
 impl Index {
     /// Reads an index; `None` if there is none, or it is damaged.
-    pub fn read(path: &Path) -> Option<Self> {
+    pub(super) fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let (magic, rest) = bytes.split_at_checked(MAGIC.len())?;
         let (checksum, body) = rest.split_at_checked(DIGEST)?;
@@ -76,7 +76,7 @@ impl Index {
 
     /// The digests of the listing and of all in it, if all names are what they were and that can be
     /// believed.
-    pub fn unchanged(&self, found: &[Found]) -> Option<(Digest, Vec<Digest>)> {
+    pub(super) fn unchanged(&self, found: &[Found]) -> Option<(Digest, Vec<Digest>)> {
         let count = self.body().get(DIGEST..RECORDS)?;
         if u64::from_le_bytes(count.try_into().ok()?) != found.len() as u64 {
             return None;
@@ -91,13 +91,13 @@ impl Index {
     }
 
     /// What is known of each path.
-    pub fn by_path(&self) -> HashMap<&[u8], Record> {
+    pub(super) fn by_path(&self) -> HashMap<&[u8], Record> {
         self.rows().collect()
     }
 
     /// What is known, in the order of the paths.
     #[cfg(test)]
-    pub fn records(&self) -> impl Iterator<Item = Record> {
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> {
         self.rows().map(|(_, record)| record)
     }
 
@@ -141,7 +141,7 @@ fn row(bytes: &[u8]) -> Option<(Row<'_>, &[u8])> {
 ///
 /// # Errors
 /// When the store can't be written.
-pub fn write(
+pub(super) fn write(
     path: &Path,
     store: &Store,
     found: &[Found],

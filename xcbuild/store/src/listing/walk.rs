@@ -23,7 +23,7 @@ const LOCAL: &[u32] = &[
 
 /// What the kernel says of a file: equal as long as it is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stat {
+pub(super) struct Stat {
     /// Kind and permissions.
     pub mode: u32,
     /// Bytes; the number of a device.
@@ -40,7 +40,7 @@ pub struct Stat {
 
 impl Stat {
     /// That of an open file.
-    pub fn of_file(file: impl AsFd) -> io::Result<Self> {
+    pub(super) fn of_file(file: impl AsFd) -> io::Result<Self> {
         Ok(Self::new(&rustix::fs::fstat(file)?))
     }
 
@@ -100,7 +100,7 @@ impl FoundKind {
 
 /// A name below the directory.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(super) struct Found {
     /// Its path below the directory.
     pub path: Vec<u8>,
     /// What it is.
@@ -113,7 +113,7 @@ pub struct Found {
 
 impl Found {
     /// Its mode as a checkout keeps it.
-    pub fn mode(&self) -> u32 {
+    pub(super) fn mode(&self) -> u32 {
         match self.kind {
             FoundKind::Symlink => 0o777,
             FoundKind::Directory => 0o755,
@@ -123,7 +123,7 @@ impl Found {
     }
 
     /// Its path as the system's.
-    pub fn os_path(&self) -> &Path {
+    pub(super) fn os_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(&self.path))
     }
 }
@@ -132,7 +132,7 @@ impl Found {
 ///
 /// # Errors
 /// When a directory can't be read, or there is a socket; the error names it.
-pub fn walk(root: &Path) -> io::Result<Vec<Found>> {
+pub(super) fn walk(root: &Path) -> io::Result<Vec<Found>> {
     let directory = open(rustix::fs::CWD, &CString::new(root.as_os_str().as_bytes())?)
         .map_err(|e| named(root, e))?;
     let device = is_local(&directory)?.then_some(Stat::of_file(&directory)?.device);
@@ -143,7 +143,7 @@ pub fn walk(root: &Path) -> io::Result<Vec<Found>> {
 ///
 /// # Errors
 /// When it is not there, or is not a file.
-pub fn look(path: &Path) -> io::Result<Found> {
+pub(super) fn look(path: &Path) -> io::Result<Found> {
     let look = || {
         let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;

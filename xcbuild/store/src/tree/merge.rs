@@ -68,7 +68,7 @@ fn leads_to_directory(tree: &Tree, path: &TreePath) -> bool {
 }
 
 /// Where a symbolic link points in its tree, by its text alone; `None` if that is not a path in it.
-pub fn link_target(link: &TreePath, target: &[u8]) -> Option<TreePath> {
+pub(super) fn link_target(link: &TreePath, target: &[u8]) -> Option<TreePath> {
     let start = if target.starts_with(b"/") { TreePath::root() } else { link.parent()? };
     let mut parts: Vec<&[u8]> = start.parts().collect();
     for part in target.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".") {

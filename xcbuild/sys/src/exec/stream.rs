@@ -45,7 +45,7 @@ pub enum Streamed {
 }
 
 /// What takes the output. `BrokenPipe` says that nobody reads it any more.
-pub type Take<'t> = &'t mut dyn FnMut(Source, &[u8]) -> io::Result<()>;
+pub(super) type Take<'t> = &'t mut dyn FnMut(Source, &[u8]) -> io::Result<()>;
 
 impl Exec {
     /// Runs it with empty input and hands on all that it writes, no longer than one of `stops` is not

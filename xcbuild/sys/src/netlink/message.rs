@@ -12,21 +12,21 @@
 //! if_link,if_addr}.h`.
 
 /// Length of the header.
-pub const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 /// Flags of a request that wants an answer: NLM_F_REQUEST, NLM_F_ACK.
-pub const REQUEST: u16 = 0x1 | 0x4;
+pub(super) const REQUEST: u16 = 0x1 | 0x4;
 /// Flags that make a new object, never change one: NLM_F_EXCL, NLM_F_CREATE.
-pub const CREATE: u16 = 0x200 | 0x400;
+pub(super) const CREATE: u16 = 0x200 | 0x400;
 /// Type of an answer with an error number, 0 for success: NLMSG_ERROR.
-pub const ERROR: u16 = 2;
+pub(super) const ERROR: u16 = 2;
 
 /// A message that grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message(Vec<u8>);
+pub(super) struct Message(Vec<u8>);
 
 impl Message {
     /// A request of a type with its fixed part.
-    pub fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
+    pub(super) fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
         let mut bytes = vec![0; 4];
         bytes.extend(kind.to_ne_bytes());
         bytes.extend((REQUEST | flags).to_ne_bytes());
@@ -37,7 +37,7 @@ impl Message {
 
     /// Adds an attribute.
     #[must_use]
-    pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
         self.0.extend(length.to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
@@ -48,19 +48,24 @@ impl Message {
 
     /// Adds an attribute whose value is a number.
     #[must_use]
-    pub fn number(self, kind: u16, value: u32) -> Self {
+    pub(super) fn number(self, kind: u16, value: u32) -> Self {
         self.attribute(kind, &value.to_ne_bytes())
     }
 
     /// Adds an attribute whose value is a text, with the zero that ends it.
     #[must_use]
-    pub fn text(self, kind: u16, value: &str) -> Self {
+    pub(super) fn text(self, kind: u16, value: &str) -> Self {
         self.attribute(kind, &[value.as_bytes(), &[0]].concat())
     }
 
     /// Adds an attribute whose value is a fixed part and what `fill` adds.
     #[must_use]
-    pub fn nested(mut self, kind: u16, fixed: &[u8], fill: impl FnOnce(Self) -> Self) -> Self {
+    pub(super) fn nested(
+        mut self,
+        kind: u16,
+        fixed: &[u8],
+        fill: impl FnOnce(Self) -> Self,
+    ) -> Self {
         let start = self.0.len();
         self = self.attribute(kind, fixed);
         self = fill(self);
@@ -70,7 +75,7 @@ impl Message {
     }
 
     /// The finished bytes.
-    pub fn bytes(mut self, sequence: u32) -> Vec<u8> {
+    pub(super) fn bytes(mut self, sequence: u32) -> Vec<u8> {
         let length = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.0[..4].copy_from_slice(&length.to_ne_bytes());
         self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
@@ -79,7 +84,7 @@ impl Message {
 }
 
 /// `ifinfomsg`: which link, and which flags to set of those in `change`.
-pub fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
+pub(super) fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
     let mut bytes = vec![0; 4];
     for number in [index, flags, change] {
         bytes.extend(number.to_ne_bytes());
@@ -89,7 +94,7 @@ pub fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
 
 /// An answer, read from the bytes that the kernel sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer<'a> {
+pub(super) struct Answer<'a> {
     /// Its type.
     pub kind: u16,
     /// The number of the request that it answers.
@@ -99,7 +104,7 @@ pub struct Answer<'a> {
 }
 
 /// The answers in what was received; bytes that are none end them.
-pub fn answers(mut bytes: &[u8]) -> Vec<Answer<'_>> {
+pub(super) fn answers(mut bytes: &[u8]) -> Vec<Answer<'_>> {
     let mut all = Vec::new();
     while let (Some(length), Some(kind), Some(sequence)) =
         (number(bytes, 0), short(bytes, 4), number(bytes, 8))
@@ -113,7 +118,7 @@ pub fn answers(mut bytes: &[u8]) -> Vec<Answer<'_>> {
 }
 
 /// The number at an offset.
-pub fn number(bytes: &[u8], offset: usize) -> Option<u32> {
+pub(super) fn number(bytes: &[u8], offset: usize) -> Option<u32> {
     let slice = bytes.get(offset..offset + 4)?;
     Some(u32::from_ne_bytes(slice.try_into().ok()?))
 }

@@ -5,7 +5,7 @@ use std::io;
 use libc::{c_long, sock_filter, sock_fprog};
 
 /// `AUDIT_ARCH_X86_64` of linux/audit.h: EM_X86_64, 64 bits, little-endian.
-pub const NATIVE: u32 = 0xc000_003e;
+pub(super) const NATIVE: u32 = 0xc000_003e;
 /// `__X32_SYSCALL_BIT`: calls of the x32 table.
 const X32: u32 = 0x4000_0000;
 /// Offsets in `struct seccomp_data`.
@@ -65,7 +65,7 @@ const WATCHED: &[c_long] = &[
 ];
 
 /// The filter's program.
-pub fn program() -> Vec<sock_filter> {
+pub(super) fn program() -> Vec<sock_filter> {
     let step = |code, k| sock_filter { code, jt: 0, jf: 0, k };
     let jump = |code, k, jt, jf| sock_filter { code, jt, jf, k };
     let notify = step(RETURN, libc::SECCOMP_RET_USER_NOTIF);
@@ -101,7 +101,7 @@ pub fn program() -> Vec<sock_filter> {
 /// # Errors
 /// What the kernel says.
 #[allow(unsafe_code)]
-pub fn install(program: &[sock_filter]) -> io::Result<i32> {
+pub(super) fn install(program: &[sock_filter]) -> io::Result<i32> {
     let length = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let given = sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     let set = || {

@@ -18,7 +18,7 @@ const LENGTH: usize = 12;
 
 /// What is said on the line.
 #[derive(Debug)]
-pub enum Message {
+pub(super) enum Message {
     /// The filter is on; the process that reaps, and the descriptor that receives the stopped calls.
     Listening { reaper: i32, listener: OwnedFd },
     /// The filter could not be put on: the error's number.
@@ -33,7 +33,7 @@ pub enum Message {
 }
 
 /// Both ends: ours, and that of what is started.
-pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
@@ -53,22 +53,22 @@ fn send(line: BorrowedFd<'_>, words: [i32; 3], fd: Option<BorrowedFd<'_>>) -> io
 }
 
 /// Says that the filter is on.
-pub fn listening(line: BorrowedFd<'_>, reaper: i32, fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn listening(line: BorrowedFd<'_>, reaper: i32, fd: BorrowedFd<'_>) -> io::Result<()> {
     send(line, [1, reaper, 0], Some(fd))
 }
 
 /// Says that there is no filter.
-pub fn refused(line: BorrowedFd<'_>, errno: i32) -> io::Result<()> {
+pub(super) fn refused(line: BorrowedFd<'_>, errno: i32) -> io::Result<()> {
     send(line, [2, errno, 0], None)
 }
 
 /// Says how it ended.
-pub fn ended(line: BorrowedFd<'_>, status: i32, timed_out: bool) -> io::Result<()> {
+pub(super) fn ended(line: BorrowedFd<'_>, status: i32, timed_out: bool) -> io::Result<()> {
     send(line, [3, status, i32::from(timed_out)], None)
 }
 
 /// The next message; `None` when all senders are gone.
-pub fn receive(line: &OwnedFd) -> io::Result<Option<Message>> {
+pub(super) fn receive(line: &OwnedFd) -> io::Result<Option<Message>> {
     let mut bytes = [0; LENGTH];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

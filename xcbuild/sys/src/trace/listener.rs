@@ -15,7 +15,7 @@ use crate::wait::{CancelMode, Waiter, Woken};
 ///
 /// # Errors
 /// When the kernel fails us; the program can't go on then.
-pub fn serve(
+pub(super) fn serve(
     listener: &OwnedFd,
     watch: &mut dyn FnMut(&Task<'_>, Call) -> Flow,
     mut end: impl FnMut(),

@@ -35,7 +35,7 @@ const CHILDREN: &std::ffi::CStr = c"/proc/thread-self/children";
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn split(line: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
+pub(super) fn split(line: BorrowedFd<'_>, time: Duration) -> io::Result<()> {
     let before = block_all_signals()?;
     // Any number but zero turns it on.
     set_child_subreaper(Some(Pid::INIT))?;

@@ -15,7 +15,7 @@ const ARGUMENTS_MAX: u64 = 16;
 
 /// A stopped call: its number, arguments and table.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopped {
+pub(super) struct Stopped {
     /// `AUDIT_ARCH_…`.
     pub architecture: u32,
     /// The number in the table.
@@ -29,7 +29,7 @@ impl Stopped {
     ///
     /// # Errors
     /// When the task can't be looked into.
-    pub fn call(&self, task: &Task<'_>) -> io::Result<Option<Call>> {
+    pub(super) fn call(&self, task: &Task<'_>) -> io::Result<Option<Call>> {
         if self.architecture != NATIVE {
             return Ok(Some(Call::Unknown("a 32-bit program")));
         }

@@ -21,7 +21,7 @@ const RESERVED: [&str; 4] = ["lo", "all", "default", "bonding_masters"];
 const RESERVED_PREFIXES: [&str; 2] = ["eth", INBOUND_LINK];
 
 /// Reads the bridges of a group that is on those networks.
-pub fn read(
+pub(super) fn read(
     fields: &Fields<'_>,
     on: &[NetworkId],
     networks: &BTreeMap<NetworkId, Network>,

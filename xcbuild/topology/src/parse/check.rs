@@ -9,7 +9,7 @@ use super::table::{Fields, ParseError};
 
 /// NAT must have something to do: the group is on the network or routes to it, and what it
 /// masquerades leaves by `eth0`, where its default route leads.
-pub fn masquerade(drafts: &[Draft<'_>], groups: &[Group]) -> Result<(), ParseError> {
+pub(super) fn masquerade(drafts: &[Draft<'_>], groups: &[Group]) -> Result<(), ParseError> {
     for (draft, group) in drafts.iter().zip(groups) {
         let Some(value) = draft.fields()?.get("masquerade") else { continue };
         if group.masquerade.is_empty() {
@@ -40,7 +40,10 @@ pub fn masquerade(drafts: &[Draft<'_>], groups: &[Group]) -> Result<(), ParseErr
 }
 
 /// A network that no node is on is a slip of the pen.
-pub fn networks_have_members(document: &Fields<'_>, groups: &[Group]) -> Result<(), ParseError> {
+pub(super) fn networks_have_members(
+    document: &Fields<'_>,
+    groups: &[Group],
+) -> Result<(), ParseError> {
     for (name, value) in document.need("network")?.named("network")? {
         let id: NetworkId = name.parse().map_err(|error| value.error(error))?;
         if !groups.iter().any(|group| group.networks.contains(&id)) {
@@ -51,7 +54,10 @@ pub fn networks_have_members(document: &Fields<'_>, groups: &[Group]) -> Result<
 }
 
 /// Default routes end at the host, they don't go in a circle.
-pub fn default_routes_end(drafts: &[Draft<'_>], topology: &Topology) -> Result<(), ParseError> {
+pub(super) fn default_routes_end(
+    drafts: &[Draft<'_>],
+    topology: &Topology,
+) -> Result<(), ParseError> {
     for (draft, group) in drafts.iter().zip(&topology.groups) {
         let mut path = Vec::new();
         if let Some(circle) = circle_from(topology, group, &mut path) {

@@ -10,7 +10,7 @@ use super::variable::Variables;
 use super::{bridge, network, node_set};
 
 /// A group without its routes, with the table it was read from.
-pub struct Draft<'a> {
+pub(super) struct Draft<'a> {
     /// The group; `routes` is empty.
     pub group: Group,
     /// Its table, for routes and for errors.
@@ -35,13 +35,13 @@ const RESERVED: [&str; 5] = ["host", "itself", "nothing", "name", "groups"];
 
 impl<'a> Draft<'a> {
     /// The fields of the group's table.
-    pub fn fields(&self) -> Result<Fields<'a>, ParseError> {
+    pub(super) fn fields(&self) -> Result<Fields<'a>, ParseError> {
         self.value.fields(&FIELDS)
     }
 }
 
 /// Reads all groups, in the order of their node numbers.
-pub fn read<'a>(
+pub(super) fn read<'a>(
     document: &Fields<'a>,
     networks: &BTreeMap<NetworkId, Network>,
     variables: &Variables,

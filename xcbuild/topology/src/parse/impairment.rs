@@ -30,7 +30,7 @@ struct Setting<'a> {
 }
 
 /// Reads all tables and gives what each link does in the end, each link once.
-pub fn read(
+pub(super) fn read(
     fields: &Fields<'_>,
     networks: &BTreeMap<NetworkId, Network>,
     groups: &[Group],

@@ -8,7 +8,7 @@ use super::table::{Fields, ParseError, Value};
 use super::variable::Variables;
 
 /// Reads all networks; network 0 is there without being named.
-pub fn read(
+pub(super) fn read(
     document: &Fields<'_>,
     variables: &Variables,
 ) -> Result<BTreeMap<NetworkId, Network>, ParseError> {
@@ -93,7 +93,7 @@ fn check_shared_subnet(
 }
 
 /// A field that names a declared network by its number.
-pub fn reference(
+pub(super) fn reference(
     value: &Value<'_>,
     networks: &BTreeMap<NetworkId, Network>,
 ) -> Result<NetworkId, ParseError> {

@@ -17,7 +17,7 @@ const FIELDS: [&str; 6] = ["to", "via", "on", "leaving_by", "when", "unless"];
 type Networks = BTreeMap<NetworkId, Network>;
 
 /// The groups with their routes.
-pub fn resolve(
+pub(super) fn resolve(
     drafts: &[Draft<'_>],
     networks: &Networks,
     variables: &Variables,

@@ -26,7 +26,7 @@ pub struct ParseError {
 
 /// The text under the parser, for turning places into lines.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     /// The file's name for messages.
     pub file: &'a str,
     /// Its whole text.
@@ -35,7 +35,7 @@ pub struct Source<'a> {
 
 impl Source<'_> {
     /// An error at a byte range of the text.
-    pub fn error(&self, span: &Range<usize>, message: impl fmt::Display) -> ParseError {
+    pub(super) fn error(&self, span: &Range<usize>, message: impl fmt::Display) -> ParseError {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         ParseError {
             file: self.file.into(),
@@ -47,7 +47,7 @@ impl Source<'_> {
 
 /// A value of the document with its place and the name that messages give it (``field `to` ``).
 #[derive(Clone)]
-pub struct Value<'a> {
+pub(super) struct Value<'a> {
     source: Source<'a>,
     /// Where it stands in the text.
     pub span: Range<usize>,
@@ -57,7 +57,7 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// An error at this value.
-    pub fn error(&self, message: impl fmt::Display) -> ParseError {
+    pub(super) fn error(&self, message: impl fmt::Display) -> ParseError {
         self.source.error(&self.span, message)
     }
 
@@ -66,23 +66,23 @@ impl<'a> Value<'a> {
     }
 
     /// The value as a string, or an error that says what was wanted.
-    pub fn string(&self, wanted: &str) -> Result<&'a str, ParseError> {
+    pub(super) fn string(&self, wanted: &str) -> Result<&'a str, ParseError> {
         self.as_string().ok_or_else(|| self.wrong(wanted))
     }
 
     /// The value if it is a string.
-    pub fn as_string(&self) -> Option<&'a str> {
+    pub(super) fn as_string(&self) -> Option<&'a str> {
         self.value.as_str()
     }
 
     /// The value if it is a whole number.
-    pub fn as_integer(&self) -> Option<i64> {
+    pub(super) fn as_integer(&self) -> Option<i64> {
         let number = self.value.as_integer()?;
         i64::from_str_radix(number.as_str(), number.radix()).ok()
     }
 
     /// A whole number within limits.
-    pub fn integer(&self, limits: RangeInclusive<u32>) -> Result<u32, ParseError> {
+    pub(super) fn integer(&self, limits: RangeInclusive<u32>) -> Result<u32, ParseError> {
         let wanted = || format!("a number from {} to {}", limits.start(), limits.end());
         let number = self.as_integer().ok_or_else(|| self.wrong(&wanted()))?;
         u32::try_from(number)
@@ -92,18 +92,18 @@ impl<'a> Value<'a> {
     }
 
     /// A number that fits a byte: a network's, a node's, a count.
-    pub fn byte(&self, limits: RangeInclusive<u8>) -> Result<u8, ParseError> {
+    pub(super) fn byte(&self, limits: RangeInclusive<u8>) -> Result<u8, ParseError> {
         let number = self.integer((*limits.start()).into()..=(*limits.end()).into())?;
         u8::try_from(number).map_err(|_| self.wrong("a number up to 255"))
     }
 
     /// `true` or `false`.
-    pub fn boolean(&self) -> Result<bool, ParseError> {
+    pub(super) fn boolean(&self) -> Result<bool, ParseError> {
         self.value.as_bool().ok_or_else(|| self.wrong("true or false"))
     }
 
     /// The members of a list; a value that is no list is a list of itself.
-    pub fn members(&self) -> Vec<Value<'a>> {
+    pub(super) fn members(&self) -> Vec<Value<'a>> {
         match self.value.as_array() {
             None => vec![self.clone()],
             Some(array) => array.iter().map(|v| self.inner(v, self.name.clone())).collect(),
@@ -111,12 +111,12 @@ impl<'a> Value<'a> {
     }
 
     /// True where the value is a table, for fields that have a short and a long form.
-    pub fn is_table(&self) -> bool {
+    pub(super) fn is_table(&self) -> bool {
         self.value.as_table().is_some()
     }
 
     /// The value as a table that may have only these fields.
-    pub fn fields(&self, allowed: &[&str]) -> Result<Fields<'a>, ParseError> {
+    pub(super) fn fields(&self, allowed: &[&str]) -> Result<Fields<'a>, ParseError> {
         let table = self.value.as_table().ok_or_else(|| self.wrong("a table"))?;
         let fields = Fields { holder: self.clone(), table };
         match table.keys().find(|key| !allowed.contains(&key.get_ref().as_ref())) {
@@ -134,7 +134,7 @@ impl<'a> Value<'a> {
     }
 
     /// The value as a table whose keys are the author's (`[group.NAME]`): name, place, value.
-    pub fn named(&self, what: &str) -> Result<Vec<(&'a str, Value<'a>)>, ParseError> {
+    pub(super) fn named(&self, what: &str) -> Result<Vec<(&'a str, Value<'a>)>, ParseError> {
         let table = self.value.as_table().ok_or_else(|| self.wrong("a table"))?;
         let named = table.iter().map(|(key, value)| {
             let mut value = self.inner(value, format!("{what} `{}`", key.get_ref()));
@@ -150,14 +150,14 @@ impl<'a> Value<'a> {
 }
 
 /// The fields of a table that has been checked for unknown ones.
-pub struct Fields<'a> {
+pub(super) struct Fields<'a> {
     holder: Value<'a>,
     table: &'a DeTable<'a>,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of the whole document.
-    pub fn of_document(
+    pub(super) fn of_document(
         source: Source<'a>,
         document: &'a DeValue<'a>,
         allowed: &[&str],
@@ -167,19 +167,19 @@ impl<'a> Fields<'a> {
     }
 
     /// A field, if it is there.
-    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+    pub(super) fn get(&self, name: &str) -> Option<Value<'a>> {
         let (_, value) = self.table.iter().find(|(key, _)| key.get_ref() == name)?;
         Some(self.holder.inner(value, format!("field `{name}`")))
     }
 
     /// A field that has to be there.
-    pub fn need(&self, name: &str) -> Result<Value<'a>, ParseError> {
+    pub(super) fn need(&self, name: &str) -> Result<Value<'a>, ParseError> {
         let missing = || format!("{} lacks the field `{name}`", self.holder.name);
         self.get(name).ok_or_else(|| self.holder.error(missing()))
     }
 
     /// The members of a list field; none where the field isn't there.
-    pub fn list(&self, name: &str) -> Vec<Value<'a>> {
+    pub(super) fn list(&self, name: &str) -> Vec<Value<'a>> {
         self.get(name).map(|value| value.members()).unwrap_or_default()
     }
 }
@@ -193,7 +193,7 @@ fn describe(value: &DeValue<'_>) -> String {
 }
 
 /// `; did you mean `x`?` for the nearest of the known names, else all of them.
-pub fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
+pub(super) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
     let all: Vec<&str> = known.clone().collect();
     match did_you_mean(name, known) {
         near if near.is_empty() && !all.is_empty() => format!("; there are: {}", all.join(", ")),

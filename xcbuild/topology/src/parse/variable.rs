@@ -8,7 +8,7 @@ use super::table::{Fields, ParseError, Value, suggestion};
 
 /// The declared variables with their values.
 #[derive(Debug, Default)]
-pub struct Variables(BTreeMap<String, Setting>);
+pub(super) struct Variables(BTreeMap<String, Setting>);
 
 #[derive(Debug, Clone, Copy)]
 enum Setting {
@@ -17,7 +17,7 @@ enum Setting {
 }
 
 /// Reads `[variable.NAME]` and asks for each one's value.
-pub fn read(document: &Fields<'_>, lookup: Lookup<'_>) -> Result<Variables, ParseError> {
+pub(super) fn read(document: &Fields<'_>, lookup: Lookup<'_>) -> Result<Variables, ParseError> {
     let mut variables = Variables::default();
     let Some(section) = document.get("variable") else { return Ok(variables) };
     for (name, value) in section.named("variable")? {
@@ -57,7 +57,7 @@ impl Variables {
     }
 
     /// The address template in a variable, if the user has set it.
-    pub fn template(&self, value: &Value<'_>) -> Result<Option<Template>, ParseError> {
+    pub(super) fn template(&self, value: &Value<'_>) -> Result<Option<Template>, ParseError> {
         match self.named(value)? {
             (Setting::Template(template), _) => Ok(template),
             (_, name) => Err(value.error(format!("{name} is not of kind \"addresses\""))),
@@ -65,7 +65,7 @@ impl Variables {
     }
 
     /// Whether the fields `when` and `unless` of a table let it count.
-    pub fn allow(&self, fields: &Fields<'_>) -> Result<bool, ParseError> {
+    pub(super) fn allow(&self, fields: &Fields<'_>) -> Result<bool, ParseError> {
         for (field, wanted) in [("when", true), ("unless", false)] {
             let Some(value) = fields.get(field) else { continue };
             match self.named(&value)? {

@@ -37,7 +37,7 @@ fi
 ";
 
 /// The file's text.
-pub fn render(topology: &Topology) -> String {
+pub(super) fn render(topology: &Topology) -> String {
     let mut text = HEAD.replace("NAME", &topology.name) + FORGET;
     let Counts { vm, routers, testers } = topology.counts;
     // Writing to a String can't fail.

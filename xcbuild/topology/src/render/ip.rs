@@ -39,7 +39,7 @@ impl Family {
 }
 
 /// All of a group's lines.
-pub fn batch(topology: &Topology, group: &Group) -> String {
+pub(super) fn batch(topology: &Topology, group: &Group) -> String {
     let mut text = String::new();
     for bridge in &group.bridges {
         text += &format!("link add name {} type bridge\n", bridge.name);
@@ -60,7 +60,7 @@ pub fn batch(topology: &Topology, group: &Group) -> String {
 }
 
 /// The IPv6 policy rules, which don't show their family.
-pub fn rules6(group: &Group) -> String {
+pub(super) fn rules6(group: &Group) -> String {
     rules(group, Family::V6)
 }
 

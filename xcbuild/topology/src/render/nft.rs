@@ -15,7 +15,7 @@ use super::written;
 const ECHO: &str = "10s";
 
 /// The ruleset, empty where there is nothing to do. Loading it twice leaves one of each table.
-pub fn render(topology: &Topology, group: &Group) -> String {
+pub(super) fn render(topology: &Topology, group: &Group) -> String {
     masquerade(topology, group) + &group.bridges.iter().map(no_echo).collect::<String>()
 }
 

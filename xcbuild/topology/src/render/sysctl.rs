@@ -4,7 +4,7 @@ use super::super::Topology;
 use super::super::group::Group;
 
 /// Forwarding comes first, as switching it resets others of an interface's settings.
-pub fn render(topology: &Topology, group: &Group) -> String {
+pub(super) fn render(topology: &Topology, group: &Group) -> String {
     let mut text = String::new();
     if group.forward {
         text += "net.ipv4.ip_forward=1\nnet.ipv6.conf.all.forwarding=1\n";

@@ -7,7 +7,7 @@ use super::super::group::Group;
 use super::super::impairment::{End, inbound, inbound_link, queue};
 
 /// By file name: lines for `tc -batch`, `tc-202`, and lines for `ip -batch` before them, `ip-202`.
-pub fn render(topology: &Topology, group: &Group) -> BTreeMap<String, String> {
+pub(super) fn render(topology: &Topology, group: &Group) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let mut add = |name: String, line: &str| {
         *files.entry(name).or_default() += &format!("{line}\n");

@@ -11,7 +11,7 @@ use super::View;
 
 /// A thing that is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Thing {
+pub(super) enum Thing {
     /// A node by its number.
     Node(u8),
     /// A network by its number.
@@ -20,7 +20,7 @@ pub enum Thing {
 
 /// Column and row of each thing; rows may be fractions, as columns are centred.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub(super) struct Layout {
     /// The places.
     pub places: BTreeMap<Thing, (usize, f64)>,
     /// Number of columns.
@@ -33,7 +33,7 @@ type Neighbours = BTreeMap<Thing, Vec<Thing>>;
 
 /// Lays a view out: from left to right first, then there and back again, as long as fewer lines
 /// cross.
-pub fn layout(view: &View) -> Layout {
+pub(super) fn layout(view: &View) -> Layout {
     let neighbours = neighbours(view);
     let mut columns: Vec<Vec<Thing>> = Vec::new();
     for (thing, distance) in distances(&neighbours) {

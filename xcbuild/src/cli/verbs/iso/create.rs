@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use serde_json::json;
-use xc_iso::{BootEntry, Hybrid, Image, ImagePath, IsoNames, Joliet, JolietName, Options, Platform, Summary};
+use xc_iso::{
+    BootEntry, Hybrid, Image, ImagePath, IsoNames, Joliet, JolietName, Options, Platform, Summary,
+};
 
 use super::{interruptible, output, sources, spelling};
 use crate::settings::HostSettings;
@@ -19,7 +21,7 @@ use xc_report::visible;
 /// is on by default. What ISO 9660 can't hold is an error, nothing is dropped or renamed.
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Directories, whose content goes to the root, and uncompressed tar archives; `-` is one on stdin
     #[arg(required = true, value_name = "DIR|TAR")]
     inputs: Vec<PathBuf>,
@@ -114,7 +116,7 @@ pub struct Arguments {
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
     let options = arguments.options(host)?;
     if !arguments.left_out.is_empty() {
         let options = arguments.left_out.join(", ");
@@ -147,7 +149,8 @@ pub fn run(arguments: &Arguments, host: &HostSettings) -> Result<ExitCode> {
     let Summary { bytes, directories, files } = output::write(&image, &arguments.output)?;
     let path = arguments.output.display();
     if arguments.json {
-        let name = |name: &JolietName| json!({ "path": path_text(&name.path), "joliet": name.shown });
+        let name =
+            |name: &JolietName| json!({ "path": path_text(&name.path), "joliet": name.shown });
         let names: Vec<_> = renamed.iter().map(name).collect();
         ui::result(json!({
             "path": path.to_string(), "bytes": bytes, "files": files, "directories": directories,
@@ -253,7 +256,12 @@ fn file_time(text: &str) -> Result<FileTime, String> {
     let (date, time) = text.split_at(8);
     let written = format!(
         "{}-{}-{}T{}:{}:{}Z",
-        &date[..4], &date[4..6], &date[6..], &time[..2], &time[2..4], &time[4..6]
+        &date[..4],
+        &date[4..6],
+        &date[6..],
+        &time[..2],
+        &time[2..4],
+        &time[4..6]
     );
     let time = humantime::parse_rfc3339(&written).map_err(|_| bad())?;
     let seconds = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| bad())?.as_secs();

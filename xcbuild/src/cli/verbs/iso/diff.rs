@@ -18,7 +18,7 @@ use xc_report::visible;
 /// Exit code 1 if anything does, or if something is left out because an image is wrong about it;
 /// stderr says so. `-` is only in the first, `+` only in the second, `!` in both.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The first image
     a: PathBuf,
     /// The second image
@@ -26,7 +26,7 @@ pub struct Arguments {
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let images = [open(&arguments.a)?, open(&arguments.b)?];
     let mut differ = warn_of_problems(&arguments.a, &images[0]);
     differ |= warn_of_problems(&arguments.b, &images[1]);

@@ -16,7 +16,7 @@ use crate::ui;
 /// Nothing that is there is overwritten, and no link leads outside of the directory. Exit code 1 if
 /// something could not be extracted, or is left out because the image is wrong about it.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The image
     image: PathBuf,
     /// Where to; made if it is not there
@@ -34,7 +34,7 @@ pub struct Arguments {
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
     // A directory that is there keeps its own mode and time.
     let root = !arguments.directory.exists();

@@ -17,7 +17,7 @@ use xc_report::visible;
 ///
 /// Exit code 1 if something is left out because the image is wrong about it; stderr says what.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The image
     image: PathBuf,
     /// What to list, with all below it; everything by default
@@ -28,7 +28,7 @@ pub struct Arguments {
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
     let wanted = wanted(arguments.path.as_deref().unwrap_or_default());
     if reader.find(wanted).is_none() {

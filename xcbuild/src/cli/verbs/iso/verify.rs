@@ -13,13 +13,13 @@ use crate::ui;
 ///
 /// Exit code 1 if something is wrong; stdout says what.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The image
     image: PathBuf,
 }
 
 /// Runs the verb.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let reader = open(&arguments.image)?;
     let mut problems = verify(&reader)?;
     if reader.has_joliet() && reader.names() != Names::Joliet {

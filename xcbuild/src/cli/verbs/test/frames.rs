@@ -21,7 +21,7 @@ use xc_topology::nodes::Node;
 
 /// What is recorded of a cluster, and where it goes.
 #[derive(Debug)]
-pub struct Frames<'a> {
+pub(super) struct Frames<'a> {
     when: When,
     places: Vec<CapturePoint>,
     kept: Option<&'a Artifacts>,
@@ -32,7 +32,11 @@ impl<'a> Frames<'a> {
     ///
     /// # Errors
     /// When that has no such network or link.
-    pub fn plan(unit: &Unit, arguments: &Arguments, kept: Option<&'a Artifacts>) -> Result<Self> {
+    pub(super) fn plan(
+        unit: &Unit,
+        arguments: &Arguments,
+        kept: Option<&'a Artifacts>,
+    ) -> Result<Self> {
         let settings = &unit.settings;
         let counts = settings.counts(&unit.topology);
         let nodes = unit.topology.nodes(&counts, &settings.overrides())?;
@@ -53,7 +57,7 @@ impl<'a> Frames<'a> {
     ///
     /// # Errors
     /// Those of what is done.
-    pub fn beside(
+    pub(super) fn beside(
         &self,
         run: &RunDir,
         (overlay, case): (&str, &str),

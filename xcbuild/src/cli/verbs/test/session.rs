@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What came of one cluster.
 #[derive(Debug, Default)]
-pub struct Session {
+pub(super) struct Session {
     /// What became of the cases.
     pub suites: Vec<Suite>,
     /// What kept them from being run to the end, the cluster from being stopped, or what came of it
@@ -37,7 +37,7 @@ pub struct Session {
 
 impl Session {
     /// Of a unit whose thread has panicked.
-    pub fn panicked(unit: &Unit) -> Self {
+    pub(super) fn panicked(unit: &Unit) -> Self {
         let name = &unit.settings.cluster.name;
         let error = anyhow!(
             "xcbuild has panicked while it tested on cluster `{name}`, which may still run: \
@@ -59,7 +59,7 @@ impl Session {
 }
 
 /// Tests a unit. Its cluster is stopped at the end, however that comes, unless it is to be kept.
-pub fn run(unit: &Unit, arguments: &Arguments) -> Session {
+pub(super) fn run(unit: &Unit, arguments: &Arguments) -> Session {
     let mut session = Session::default();
     let used = whole(unit, arguments, &mut session).unwrap_or_else(|error| {
         session.suites = lost(unit, &ui::causes(&error));

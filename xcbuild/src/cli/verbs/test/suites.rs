@@ -13,12 +13,12 @@ use xc_overlay::manifest::test::Case;
 const OUTPUT_LINES: usize = 20;
 
 /// A case that did not get its turn, or not to its end.
-pub fn not_run(overlay: &str, case: &Case, reason: &str) -> Outcome {
+pub(super) fn not_run(overlay: &str, case: &Case, reason: &str) -> Outcome {
     Outcome::without_run(overlay, case.name.get_ref(), None, Verdict::Error(reason.into()))
 }
 
 /// The suites of a cluster that there is not.
-pub fn lost(unit: &Unit, reason: &str) -> Vec<Suite> {
+pub(super) fn lost(unit: &Unit, reason: &str) -> Vec<Suite> {
     let suite = |(overlay, cases): &(String, Vec<Case>)| {
         let outcomes = cases.iter().map(|case| not_run(overlay, case, reason)).collect();
         Suite { outcomes, ..suite(unit, overlay, None) }
@@ -27,7 +27,7 @@ pub fn lost(unit: &Unit, reason: &str) -> Vec<Suite> {
 }
 
 /// A suite of an overlay without outcomes yet; `status` is that of its cluster, if there is one.
-pub fn suite(unit: &Unit, overlay: &str, status: Option<&Status>) -> Suite {
+pub(super) fn suite(unit: &Unit, overlay: &str, status: Option<&Status>) -> Suite {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut properties = vec![
         ("cluster".to_owned(), unit.settings.cluster.name.to_string()),
@@ -43,7 +43,7 @@ pub fn suite(unit: &Unit, overlay: &str, status: Option<&Status>) -> Suite {
 }
 
 /// Tells of an outcome.
-pub fn show(outcome: &Outcome) {
+pub(super) fn show(outcome: &Outcome) {
     let seconds = outcome.took.as_secs_f32();
     let (verb, reason) = match &outcome.verdict {
         Verdict::Passed => return ui::status("Passed", format_args!("{outcome} ({seconds:.1} s)")),

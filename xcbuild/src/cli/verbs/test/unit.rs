@@ -20,7 +20,7 @@ const NAME_MAX: usize = 16;
 
 /// A cluster, and what is tested on it.
 #[derive(Debug)]
-pub struct Unit {
+pub(super) struct Unit {
     /// The cluster's settings: its name, its ISO, its topology, its counts.
     pub settings: Settings,
     /// The topology.
@@ -44,7 +44,7 @@ struct Tested {
 ///
 /// # Errors
 /// When an overlay is unknown, its manifest wrong, or none of them has a test.
-pub fn plan(arguments: &Arguments, settings: &Settings) -> Result<Vec<Unit>> {
+pub(super) fn plan(arguments: &Arguments, settings: &Settings) -> Result<Vec<Unit>> {
     let mut tested = Vec::new();
     for given in distinct(&arguments.overlays) {
         let planned = Planned::find(&overlays::search(settings)?, given)?;
