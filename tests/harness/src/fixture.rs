@@ -12,6 +12,7 @@ use crate::Need;
 /// for the next, since its state is unknown.
 pub struct Fixture<T: 'static> {
     needs: &'static [Need],
+    lane: &'static str,
     make: fn() -> T,
     state: Mutex<State<T>>,
     users: AtomicUsize,
@@ -27,7 +28,12 @@ enum State<T> {
 impl<T: Send + Sync> Fixture<T> {
     /// A fixture, what the machine must have for it, and what makes it. Dropping the value ends it.
     pub const fn new(needs: &'static [Need], make: fn() -> T) -> Self {
-        Self { needs, make, state: Mutex::new(State::None), users: AtomicUsize::new(0) }
+        Self::serial_in("", needs, make)
+    }
+
+    /// As [`Self::new`]; the tests on it are serial in that lane.
+    pub const fn serial_in(lane: &'static str, needs: &'static [Need], make: fn() -> T) -> Self {
+        Self { needs, lane, make, state: Mutex::new(State::None), users: AtomicUsize::new(0) }
     }
 
     /// The value, which is made if this is the first test that asks.
@@ -55,6 +61,8 @@ impl<T: Send + Sync> Fixture<T> {
 pub trait AnyFixture: Sync {
     /// What the machine must have for it.
     fn needs(&self) -> &'static [Need];
+    /// Where they are serial.
+    fn lane(&self) -> &'static str;
     /// Sets how many tests will use it.
     fn expect_users(&self, count: usize);
     /// Notes that one of them has ended.
@@ -66,6 +74,10 @@ pub trait AnyFixture: Sync {
 impl<T: Send + Sync> AnyFixture for Fixture<T> {
     fn needs(&self) -> &'static [Need] {
         self.needs
+    }
+
+    fn lane(&self) -> &'static str {
+        self.lane
     }
 
     fn expect_users(&self, count: usize) {

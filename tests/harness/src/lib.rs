@@ -22,8 +22,8 @@
 //!
 //! The command line and what is printed are those of Rust's own harness, by `libtest-mimic`:
 //! `cargo test NAME` runs those with `NAME` in them. Tests run in parallel, but of those that are
-//! `serial` one at a time; those on a [`Fixture`], such as a running cluster, follow each other while it
-//! is up.
+//! `serial`, or `serial_in` a lane, one at a time; those on a [`Fixture`], such as a running cluster,
+//! follow each other while it is up.
 //!
 //! What panics print is kept for the list of failures. Other output is shown as it comes.
 

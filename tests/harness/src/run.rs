@@ -80,7 +80,8 @@ fn planned() -> Vec<Planned> {
     planned
 }
 
-/// Serial tests first, those on one fixture together, its last one last; slow ones before others.
+/// Serial tests first, and of those the ones on fixtures, which take longest: those on one together,
+/// its last one last. Slow ones before others.
 fn in_order(mut planned: Vec<Planned>) -> Vec<Planned> {
     planned.sort_by(|one, other| one.name.cmp(&other.name));
     let twice = planned.windows(2).find(|pair| pair[0].name == pair[1].name);
@@ -88,13 +89,13 @@ fn in_order(mut planned: Vec<Planned>) -> Vec<Planned> {
     let mut groups = BTreeMap::new();
     for (number, one) in planned.iter().enumerate() {
         if let Some(fixture) = one.test.fixture {
-            groups.entry(fixture.address()).or_insert(number + 1);
+            groups.entry(fixture.address()).or_insert(number);
         }
     }
-    let group = |test: &Test| test.fixture.map_or(0, |fixture| groups[&fixture.address()]);
+    let group = |test: &Test| test.fixture.map_or(usize::MAX, |fixture| groups[&fixture.address()]);
     planned.sort_by_key(|one| {
         let test = &one.test;
-        (!test.serial, group(test), test.last, !test.slow)
+        (test.lane().is_none(), group(test), test.last, !test.slow)
     });
     planned
 }
@@ -121,7 +122,7 @@ fn trials(planned: Vec<Planned>, arguments: &Arguments, run: &Arc<Run>) -> Vec<T
         };
         let trial = Trial::ignorable_test(name, body).with_ignored_flag(ignored);
         if !arguments.is_filtered_out(&trial) {
-            run.schedule.expect(number, test.serial);
+            run.schedule.expect(number, test.lane());
             if let Some(fixture) = test.fixture {
                 users.entry(fixture.address()).or_insert((fixture, 0)).1 += 1;
             }
@@ -137,7 +138,7 @@ fn trials(planned: Vec<Planned>, arguments: &Arguments, run: &Arc<Run>) -> Vec<T
 impl Run {
     /// Leaves a test out.
     fn ignore(&self, number: usize, test: &Test, reason: String) -> Result<Completion, Failed> {
-        self.schedule.withdraw(number, test.serial);
+        self.schedule.withdraw(number, test.lane());
         if let Some(fixture) = test.fixture {
             fixture.release(true);
         }
@@ -147,7 +148,7 @@ impl Run {
     /// Runs a test when it is its turn.
     fn run(&self, number: usize, planned: Planned) -> Result<Completion, Failed> {
         let Planned { name, test, case } = planned;
-        let turn = self.schedule.enter(number, test.serial);
+        let turn = self.schedule.enter(number, test.lane());
         let begun = Instant::now();
         let ended = outcome::of(&name, || {
             turn.begin();

@@ -1,5 +1,6 @@
 //! What is known of a test before it runs.
 
+use crate::schedule::Lane;
 use crate::{AnyFixture, Case, Need};
 
 /// A test, or a table of them, as the attributes register it.
@@ -11,7 +12,7 @@ pub struct Test {
     pub(crate) needs: &'static [Need],
     pub(crate) fixture: Option<&'static dyn AnyFixture>,
     pub(crate) last: bool,
-    pub(crate) serial: bool,
+    lane: Lane,
     pub(crate) slow: bool,
 }
 
@@ -37,16 +38,7 @@ impl Test {
 
     const fn new(module: &'static str, function: &'static str, body: Body) -> Self {
         let needs = &[];
-        Self {
-            module,
-            function,
-            body,
-            needs,
-            fixture: None,
-            last: false,
-            serial: false,
-            slow: false,
-        }
+        Self { module, function, body, needs, fixture: None, last: false, lane: None, slow: false }
     }
 
     /// What the machine must have for it.
@@ -58,7 +50,7 @@ impl Test {
     /// It runs on that fixture, with the others that do.
     #[must_use]
     pub const fn on(self, fixture: &'static dyn AnyFixture) -> Self {
-        Self { fixture: Some(fixture), serial: true, ..self }
+        Self { fixture: Some(fixture), ..self }
     }
 
     /// It uses its fixture up, and so it runs after the others on it.
@@ -70,7 +62,13 @@ impl Test {
     /// It runs while no other that is serial does.
     #[must_use]
     pub const fn serial(self) -> Self {
-        Self { serial: true, ..self }
+        self.serial_in("")
+    }
+
+    /// It runs while no other that is serial in that lane does.
+    #[must_use]
+    pub const fn serial_in(self, lane: &'static str) -> Self {
+        Self { lane: Some(lane), ..self }
     }
 
     /// It takes long, and so it is begun before others.
@@ -83,6 +81,11 @@ impl Test {
     pub(crate) fn name(&self) -> String {
         let below = self.module.split_once("::").map(|(_, below)| below);
         below.map_or(self.function.to_owned(), |below| format!("{below}::{}", self.function))
+    }
+
+    /// Where it is serial: with the others on its fixture, if it has one.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane.or(self.fixture.map(|fixture| fixture.lane()))
     }
 
     /// All that the machine must have for it.

@@ -150,6 +150,11 @@ fn serial_two() {
     a_serial_test();
 }
 
+#[test(serial_in = "another lane")]
+fn serial_elsewhere() {
+    xc_harness::assert_serial();
+}
+
 #[test]
 fn others_are_not_serial() {
     let ended = std::panic::catch_unwind(xc_harness::assert_serial);
