@@ -4,6 +4,7 @@ use xc_harness::Need;
 
 use crate::common::host::Host;
 use crate::common::need::{HOST, QEMU};
+use crate::common::running::NAMESPACE_LANE;
 
 /// What tells a cluster's user-space networks from another's.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ fn reaches(host: &Host, (cluster, node): (&str, &str), to: &str) -> bool {
     host.xcbuild(&["rsh", "--cluster", cluster, node, &ping]).status.success()
 }
 
-#[test(needs = [HOST, QEMU, Need::Program("setpriv"), Need::Program("ss")], serial)]
+#[test(needs = [HOST, QEMU, Need::Program("setpriv"), Need::Program("ss")], serial_in = NAMESPACE_LANE)]
 fn clusters_of_one_user_and_of_two_do_not_meet() {
     let root = Host::new();
     let alone = root.workspace.cluster();

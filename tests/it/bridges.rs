@@ -8,7 +8,7 @@ use xc_harness::{Fixture, Need};
 use crate::common::capture::{Capture, tshark};
 use crate::common::host::{Host, KIM};
 use crate::common::need::{HOST, QEMU, TAPS, TSHARK, succeeds};
-use crate::common::running::Cluster;
+use crate::common::running::{Cluster, NAMESPACE_LANE};
 use crate::common::throwaway::Throwaway;
 
 /// What `nsadd 1` makes.
@@ -45,7 +45,7 @@ impl Bridged {
 
 /// In a namespace of `nsadd`.
 static NETNS: Fixture<Bridged> =
-    Fixture::new(&[HOST, QEMU, TAPS, Need::Program("busybox")], || {
+    Fixture::serial_in(NAMESPACE_LANE, &[HOST, QEMU, TAPS, Need::Program("busybox")], || {
         let host = Host::new();
         let alone = host.workspace.cluster();
         host.prepare();
@@ -57,7 +57,8 @@ static NETNS: Fixture<Bridged> =
         let mut bridged =
             Bridged { _alone: alone, host, namespace: "1", before, links_before, table };
         bridged.links_before = names(&bridged.links());
-        let options = ["--mtu=9000", "--queues=2", "--access=open"];
+        // Queues are for processors.
+        let options = ["--mtu=9000", "--queues=2", "--smp=2", "--access=open"];
         let up = [&[bridged.host.program(), "up", "--net=netns"][..], &options, &NODES].concat();
         bridged.table = bridged.inside(&up);
         bridged
@@ -65,7 +66,8 @@ static NETNS: Fixture<Bridged> =
 
 /// In a namespace of the cluster's own, by a user who can't become root, on a host whose loopback is
 /// closed but for DNS.
-static ROOTLESS: Fixture<Bridged> = Fixture::new(
+static ROOTLESS: Fixture<Bridged> = Fixture::serial_in(
+    NAMESPACE_LANE,
     &[
         HOST,
         QEMU,
@@ -275,7 +277,7 @@ const OPEN_VSWITCH: Need = Need::All(&[
 ]);
 
 /// Open vSwitch in place of the kernel's bridges, by the script that the topologies' overlay brings.
-#[test(needs = [HOST, QEMU, TAPS, OPEN_VSWITCH], serial)]
+#[test(needs = [HOST, QEMU, TAPS, OPEN_VSWITCH], serial_in = NAMESPACE_LANE)]
 fn open_vswitch_carries_the_networks() {
     let mut host = Host::new();
     let script = host.ok(&["ovld", "network-topology"]);

@@ -9,6 +9,7 @@ use xc_harness::Need;
 use crate::common::Workspace;
 use crate::common::dns::{DNSMASQ, NAME, Upstream};
 use crate::common::need::{NAMESPACES, QEMU};
+use crate::common::running::NAMESPACE_LANE;
 use crate::common::throwaway::Throwaway;
 
 #[test(needs = [QEMU, DNSMASQ], serial)]
@@ -101,7 +102,7 @@ fn command_line(pid: &str) -> String {
 }
 
 /// Everything happens in namespaces where IPv6 is off, as people switch it off.
-#[test(needs = [QEMU, DNSMASQ, NAMESPACES], serial)]
+#[test(needs = [QEMU, DNSMASQ, NAMESPACES], serial_in = NAMESPACE_LANE)]
 fn a_host_without_ipv6_has_no_step_that_fails() {
     let host = Throwaway::open().unwrap();
     let workspace = Workspace::new();

@@ -155,12 +155,9 @@ fn carrier_goes_and_comes() {
     let error = workspace.fails(&["link", "1", "1", "--delay=1ms"], 1);
     assert!(error.contains("`xcbuild link --cluster=tests 1 0 --up` takes it up"), "{error}");
     for asked in [&["rsh", "1", "hostname"][..], &["rcp", "1", "/etc/hostname", "x"]] {
-        let began = Instant::now();
         let error = workspace.fails(asked, 1);
         let why = "vm-001 can't be reached: its network 0 is down; `xcbuild link --cluster=tests 1 0 --up` takes it up";
         assert!(error.contains(why), "{error}");
-        // Not a measurement: waiting for a connection takes 20 s.
-        assert!(began.elapsed() < Duration::from_secs(10));
     }
     workspace.ok(&["link", "1", "0", "--up"]);
     workspace.ok(&["link", "1", "1", "--up"]);

@@ -19,21 +19,17 @@ fn failing_nodes_panics_and_a_power_cut_are_told_and_cleaned_up() {
 
 /// Node 2's kernel finds no init. Routers come first.
 fn the_others_go_on(workspace: &Workspace) {
-    let mut start = workspace.xcbuild(&[
-        "start",
-        "--nvm=2",
-        "--nrouters=1",
-        "--ntesters=0",
-        "--order=routers",
-        "--append2=rdinit=/nonexistent",
-    ]);
-    let stopped = { start.assert().code(1) };
+    let start = |more: &[&str]| {
+        let words = ["start", "--nvm=2", "--ntesters=0", "--append2=rdinit=/nonexistent"];
+        workspace.xcbuild(&[&words[..], more].concat()).assert().code(1)
+    };
+    let stopped = start(&["--nrouters=0"]);
     let stderr = String::from_utf8_lossy(&stopped.get_output().stderr).into_owned();
     assert!(stderr.contains("vm-002 did not come up: Kernel panic - not syncing: "), "{stderr}");
     assert!(stderr.contains("Call Trace"), "what its console says about that: {stderr}");
     workspace.xcbuild(&["status"]).assert().code(0);
 
-    let gone_on = start.arg("--keep-going").assert().code(1);
+    let gone_on = start(&["--nrouters=1", "--order=routers", "--keep-going"]);
     let output = gone_on.get_output();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(stderr.contains("ERROR: vm-002 did not come up; the other nodes run"), "{stderr}");

@@ -43,9 +43,12 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// A workspace with the shared cache.
+    /// A workspace with the shared cache, for nodes with one processor each.
     pub(crate) fn new() -> Self {
-        Self::with_store(Path::new(env!("CARGO_TARGET_TMPDIR")).join("store"))
+        let mut workspace = Self::with_store(Path::new(env!("CARGO_TARGET_TMPDIR")).join("store"));
+        // A node with one processor boots with three quarters of the work, where it is emulated.
+        workspace.set("__smp", "1");
+        workspace
     }
 
     /// A workspace with a cache of its own, empty.

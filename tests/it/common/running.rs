@@ -19,6 +19,10 @@ const WATCH: &str = "read -r program && read -r HOME && read -r XCBUILD_RUN || e
     $program stop --all
     rm -rf -- $HOME $XCBUILD_RUN";
 
+/// The lane of tests whose machines take no ports of the host: those on hosts to throw away, and disks
+/// that boot by themselves. All others are in the lane without a name.
+pub const NAMESPACE_LANE: &str = "namespaces";
+
 /// The right to run a cluster; `stop` is run when it is dropped. If this process is killed before, a
 /// watcher does that, so that nothing is left running.
 pub(crate) struct Cluster {
@@ -30,7 +34,7 @@ impl Cluster {
     /// The right to run one in that workspace.
     ///
     /// # Panics
-    /// If the test is not `serial`: the machine's two cores bear one cluster at a time.
+    /// If the test is not `serial`: two clusters may want the same ports of the host.
     pub(super) fn of(workspace: &Workspace) -> Self {
         xc_harness::assert_serial();
         let mut watcher = Command::new("sh");

@@ -7,6 +7,7 @@ use xc_harness::{Fixture, Need};
 
 use crate::common::machine::{Machine, OVMF};
 use crate::common::need::QEMU;
+use crate::common::running::NAMESPACE_LANE;
 use crate::common::{Workspace, tool};
 
 /// A workspace with overlays `NAME`, each with a file `/etc/NAME` that has that text.
@@ -24,8 +25,10 @@ fn workspace(overlays: &[&str]) -> Workspace {
 }
 
 /// A bootable disk, in a workspace.
-static DISK: Fixture<(Workspace, PathBuf)> =
-    Fixture::new(&[Need::Program("mformat"), Need::Program("mke2fs")], || {
+static DISK: Fixture<(Workspace, PathBuf)> = Fixture::serial_in(
+    NAMESPACE_LANE,
+    &[Need::Program("mformat"), Need::Program("mke2fs")],
+    || {
         let workspace = workspace(&[]);
         let disk = workspace.home().join("disk.qcow2");
         let image = format!("--image={}", disk.display());
@@ -33,7 +36,8 @@ static DISK: Fixture<(Workspace, PathBuf)> =
         let said = workspace.ok(&["mkimage", &image, "--format=qcow2", size, "--bootable"]);
         assert_eq!(said.trim(), disk.to_str().unwrap());
         (workspace, disk)
-    });
+    },
+);
 
 #[test(on = &DISK)]
 fn a_bootable_disk_takes_no_room_where_it_is_empty() {

@@ -55,6 +55,7 @@ static HOOKED: Fixture<Running> = Fixture::new(&[QEMU, GCC], || {
     workspace.ok(&["mkimage"]);
     workspace.ok(&[&["mkcdrom", "--nvm=2", "--nrouters=1", "--ntesters=0"][..], OVERLAYS].concat());
     workspace.set("__append1", "one=1");
+    workspace.set("__smp", "");
     workspace.set("__smp201", "1");
     let running = Running::start(workspace, &["mystart", "--nvm=2", "--mem2=160"]);
     let lines = running.xcbuild(&["status"]).assert().code(3);
@@ -252,7 +253,7 @@ fn cdroms_of_tars_are_unpacked_and_their_script_is_run() {
     let start = [&start[..], &[&options, "--nets201=0,1,2,5", "--append=all=1"]].concat();
     let started = workspace.xcbuild(&start).assert().success();
     let told = String::from_utf8_lossy(&started.get_output().stderr).into_owned();
-    let warning = "vm-001: 50loose.rc ended with status 1; `xcbuild logs 1` shows its console";
+    let warning = "vm-001: 50loose.rc ended with status 1; `xcbuild logs --cluster=tests 1` shows its console";
     assert!(told.contains(warning), "a start script that fails ends no start: {told}");
     overlays_are_in_the_node(&workspace);
     let said = |command: &str| workspace.ok(&["rsh", "1", command]);

@@ -99,7 +99,7 @@ fn a_node_mounts_what_was_written() {
     workspace.ok(&["iso", "create", "-J", "-o", image, tree.to_str().unwrap()]);
 
     let drive = format!("--kvm-opt=-drive file={image},if=virtio,format=raw,readonly=on");
-    let up = ["up", "--nvm=1", "--nrouters=1", "--ntesters=0", &drive, "network-topology"];
+    let up = ["up", "--nvm=1", "--nrouters=0", "--ntesters=0", &drive, "network-topology"];
     workspace.ok(&up);
     // The base image and the overlays are the first two disks.
     let script = format!("mount -o ro /dev/vdc /mnt && cd /mnt\n{LIST}");
