@@ -25,7 +25,7 @@ pub(crate) use answer::{Answer, Delivery, LocalRecord, TtlLimits};
 pub(crate) use edns::Mark;
 pub use name::{Name, NameError};
 pub(crate) use query::{Key, Query, Rejected};
-pub(crate) use record::{Record, Sections};
+pub(crate) use record::{Record, Sections, is_well_formed};
 
 /// Bytes of the fixed header.
 pub(crate) const HEADER: usize = 12;

@@ -40,6 +40,30 @@ fn names_in(rtype: u16) -> Option<(usize, usize)> {
     }
 }
 
+/// Whether data has the form of its type: names in full that end where they should.
+pub(crate) fn is_well_formed(rtype: u16, data: &[u8]) -> bool {
+    let Some((fixed, names)) = names_in(rtype) else {
+        return match rtype {
+            rtype::A => data.len() == 4,
+            rtype::AAAA => data.len() == 16,
+            _ => true,
+        };
+    };
+    // Five numbers behind the names of a SOA, nothing behind those of others.
+    let rest = if rtype == rtype::SOA { 20 } else { 0 };
+    let mut reader = Reader::new(data, 0);
+    let read = reader.take(fixed, "fields").and_then(|_| {
+        (0..names).try_for_each(|_| {
+            let start = reader.at();
+            let name = reader.name()?;
+            // A pointer would lead into another message.
+            let is_whole = reader.at() - start == name.wire().len();
+            if is_whole { Ok(()) } else { Err(Malformed { what: "name pointer", at: start }) }
+        })
+    });
+    read.is_ok() && data.len() - reader.at() == rest
+}
+
 impl Record {
     fn push(&self, message: &mut Vec<u8>, question: &Name, ttl_offsets: &mut Vec<usize>) {
         match self.name == *question {

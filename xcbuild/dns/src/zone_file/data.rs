@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::names::{name, seconds, string};
-use crate::wire::{Name, rtype};
+use crate::wire::{Name, is_well_formed, rtype};
 
 /// The data of a record in wire form.
 pub(crate) fn parse(rtype: u16, words: &[String], origin: &Name) -> Result<Vec<u8>, String> {
@@ -12,7 +12,11 @@ pub(crate) fn parse(rtype: u16, words: &[String], origin: &Name) -> Result<Vec<u
     let mut data = Vec::new();
     if words.words.as_slice().first().is_some_and(|word| word == "\\#") {
         words.words.next();
-        return words.unknown();
+        let data = words.unknown()?;
+        return match is_well_formed(rtype, &data) {
+            true => Ok(data),
+            false => Err(format!("this is not data of type {}", rtype::name(rtype))),
+        };
     }
     match rtype {
         rtype::A => data.extend(words.as_is::<Ipv4Addr>("an IPv4 address")?.octets()),

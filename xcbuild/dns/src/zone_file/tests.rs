@@ -27,6 +27,8 @@ sub     NS  ns.sub
 ns.sub  A   192.0.2.6
 _http._tcp SRV 1 2 80 web
 odd     TYPE65280 \# 3 01 0203
+odd     A \# 4 c0000208
+odd     TYPE15 \# 5 000a 01 78 00
 $ORIGIN other.example.org.
 host    A   192.0.2.7
 "#;
@@ -88,6 +90,8 @@ fn a_zone_answers_as_the_standard_has_it() {
             "NOERROR _http._tcp.@ SRV 3600 / / web.@ A 3600 web.@ A 3600",
         ),
         ("odd.example.org", 65_280, "NOERROR odd.@ TYPE65280 3600 / /"),
+        ("odd.example.org", rtype::A, "NOERROR odd.@ A 3600 / /"),
+        ("odd.example.org", rtype::MX, "NOERROR odd.@ MX 3600 / /"),
         ("host.other.example.org", rtype::A, "NOERROR host.other.@ A 3600 / /"),
     ] {
         assert_eq!(shown(&zone, name, qtype), expected, "{name} {qtype}");
@@ -120,6 +124,11 @@ fn what_is_wrong_in_a_zone_is_told_with_its_line() {
         ("SOA\n@ SOA ns a 1 2 3 4 5", "f:4 - Error during parsing: example.org. can't have a SOA"),
         ("SOA\nwww NAPTR 1", "f:4 - Error during parsing: data of type NAPTR is only read as"),
         ("SOA\nwww TYPE9 \\# 2 0", "f:4 - Error during parsing: `0` is not 2 bytes in hexadecimal"),
+        ("SOA\nwww NS \\# 3 010203", "f:4 - Error during parsing: this is not data of type NS"),
+        ("SOA\nwww NS \\# 2 c00c", "f:4 - Error during parsing: this is not data of type NS"),
+        ("SOA\nwww NS \\# 4 01610000", "f:4 - Error during parsing: this is not data of type NS"),
+        ("SOA\nwww A \\# 3 010203", "f:4 - Error during parsing: this is not data of type A"),
+        ("SOA\nwww MX \\# 1 00", "f:4 - Error during parsing: this is not data of type MX"),
         ("SOA\n$INCLUDE x", "f:4 - Error during parsing: $INCLUDE is not supported"),
         ("SOA\n$FOO x", "f:4 - Error during parsing: unknown directive $FOO"),
         ("SOA\n$TTL x", "f:4 - Error during parsing: `x` is not a time"),
