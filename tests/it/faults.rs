@@ -1,7 +1,6 @@
 //! Faults of links and captures, live, on real nodes.
 
 use std::fs::File;
-use std::time::{Duration, Instant};
 
 use crate::common::Workspace;
 use crate::common::capture::{Capture, tshark};

@@ -21,7 +21,7 @@ const WATCH: &str = "read -r program && read -r HOME && read -r XCBUILD_RUN || e
 
 /// The lane of tests whose machines take no ports of the host: those on hosts to throw away, and disks
 /// that boot by themselves. All others are in the lane without a name.
-pub const NAMESPACE_LANE: &str = "namespaces";
+pub(crate) const NAMESPACE_LANE: &str = "namespaces";
 
 /// The right to run a cluster; `stop` is run when it is dropped. If this process is killed before, a
 /// watcher does that, so that nothing is left running.
