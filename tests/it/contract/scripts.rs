@@ -81,6 +81,8 @@ fn env_gives_every_setting_to_eval() {
     {
         workspace.set(name, value);
     }
+    // What is set is there as well.
+    workspace.set("XCLUSTER_SSH_BASE", "16300");
     let names = "XCLUSTER_OVLPATH XCLUSTER_WORKSPACE XCLUSTER_HOME XCLUSTER_TMP XCLUSTER_MONITOR_BASE ARCHIVE KERNELDIR \
                  DISKIM __kver __kobj __kcfg __kbin __bbver __kvm __image __cdrom __machine __mem __smp \
                  __ipv4_base __ipv6_prefix __loader __cached __nets_vm __nets_router __base_libs \
