@@ -74,6 +74,12 @@ pub(super) fn directories() -> Result<Tree> {
 pub(super) fn root() -> Result<Tree> {
     let mut tree = Tree::new();
     embedded(&mut tree, "root")?;
+    // Directories that files made are as the list has them: this tree comes over others.
+    for (path, mode) in DIRECTORIES {
+        if let Some(entry) = tree.get_mut(&TreePath::new(path)?) {
+            entry.mode = *mode;
+        }
+    }
     Ok(tree)
 }
 
@@ -139,6 +145,8 @@ mod tests {
             (&root, "etc/passwd", 0o644),
             (&directories, "tmp", 0o1777),
             (&directories, "root", 0o700),
+            (&root, "root", 0o700),
+            (&root, "root/www/cgi-bin/info", 0o755),
         ] {
             assert_eq!(mode(tree, path), Some(expected), "{path}");
         }
