@@ -45,7 +45,7 @@ fn the_step_that_fails_is_named_with_a_way_out() {
     while !command_line(&proxy).is_empty() {
         std::thread::yield_now();
     }
-    fails("proxy", "it has ended", "`xcbuild stop`, then start anew");
+    fails("proxy", "it has ended", "`xcbuild stop --cluster=tests`, then `xcbuild start");
 
     let address = upstream.address();
     drop(upstream);
