@@ -1,5 +1,6 @@
 //! The contract with those who use the shell tool: what `docs/contract.md` lists, item by item.
 
+mod attributes;
 mod base_image;
 mod coredns;
 mod hooks;

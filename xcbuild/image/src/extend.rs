@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use fs_err as fs;
 
 use xc_store::store::{BlobRef, Store};
-use xc_store::tree::{self, Blob, Kind, Modes, Tree, TreePath, from_directory};
+use xc_store::tree::{
+    self, AttributeList, Blob, Entry, Kind, Modes, Tree, TreePath, from_directory,
+};
 use xc_sys::exec::Exec;
 
 /// The script's name while it runs.
@@ -19,15 +21,23 @@ const SCRIPT: &str = ".xcbuild-script";
 const RUN: &str = r#"mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" &&
 exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/sh /.xcbuild-script"#;
 
+/// The extended attributes of layers, which a node sets: no ISO holds them.
+const ATTRIBUTES: &str = "usr/lib/xcbuild/attributes.base";
+
 /// Puts layers on a tree, later over earlier.
 ///
 /// # Errors
 /// When a layer went missing from the store, or can't be read.
 pub fn with_layers(root: &mut Tree, layers: &[BlobRef], store: &Store) -> Result<()> {
+    let mut attributes = AttributeList::default();
     for layer in layers {
         let path = store.blob(&layer.digest)?.context("a layer went missing from the store")?;
         let layer = tree::usr_merge(tree::from_tar(&Blob::open(&path)?)?)?.tree;
+        attributes.add(&layer);
         tree::merge(root, layer)?;
+    }
+    if let Some(text) = attributes.text() {
+        root.insert(TreePath::new(ATTRIBUTES)?, Entry::file(0o644, text));
     }
     Ok(())
 }

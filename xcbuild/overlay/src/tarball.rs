@@ -14,7 +14,7 @@ use fs_err as fs;
 use super::gzip;
 use liblzma::read::XzDecoder;
 use xc_store::store::Store;
-use xc_store::tree::{Blob, Tree, TreePath, from_tar};
+use xc_store::tree::{Archive, Blob, SPARSE_MAX, Tree, TreePath};
 use xc_sys::cancel;
 
 /// A tar may become that many times its size; real overlays rarely become ten times as big.
@@ -39,12 +39,12 @@ pub fn read(path: &Path, store: &Store, most: Option<u64>) -> Result<Tree> {
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(XzDecoder::new_multi_decoder(again(path)?)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(again(path)?)?),
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(again(path)?)),
-        _ => return tree(&Blob::open(path)?),
+        _ => return tree(&Blob::open(path)?, path, store),
     };
     let most = most.unwrap_or_else(|| packed.saturating_mul(RATIO_MAX).clamp(FREE, MOST));
     let unpacked = unpack(reader, most, store)
         .with_context(|| format!("can't decompress `{}`", path.display()))?;
-    tree(&Blob::open(unpacked.path())?)
+    tree(&Blob::open(unpacked.path())?, path, store)
 }
 
 fn again(path: &Path) -> io::Result<fs::File> {
@@ -82,8 +82,16 @@ fn unpack(mut from: Box<dyn Read>, most: u64, store: &Store) -> Result<tempfile:
     }
 }
 
-fn tree(blob: &Arc<Blob>) -> Result<Tree> {
-    let mut tree = from_tar(blob)?;
+fn tree(blob: &Arc<Blob>, name: &Path, store: &Store) -> Result<Tree> {
+    let archive = Archive::read(blob, SPARSE_MAX)?;
+    if let Some((path, _)) = archive.lost.first() {
+        store.reporter().warn(format_args!(
+            "`{}`: the access lists of {} files, such as `{path}`, name users by name alone and are left out; tar --numeric-owner keeps them",
+            name.display(),
+            archive.lost.len()
+        ));
+    }
+    let mut tree = archive.into_tree();
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let paths: Vec<TreePath> = tree.iter().map(|(path, _)| path.clone()).collect();
     for path in paths {

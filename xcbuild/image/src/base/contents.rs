@@ -28,6 +28,8 @@ pub(super) const ROOT: &[&str] = &[
 ///
 /// They don't count as installed: an overlay that wants one of them brings it whole.
 pub(super) const TOOLS: &[&str] = &[
+    // Nodes set extended attributes by it, which no ISO holds.
+    "attr",
     "bsdutils",
     "chrony",
     "coreutils",

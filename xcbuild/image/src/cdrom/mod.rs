@@ -6,7 +6,11 @@
 //! 01iptools/usr/sbin/iptables         01iptools.tar
 //! script                              script               --script=FILE
 //! user-data, meta-data …              user-data …          --cidata=DIR
+//! attributes                          attributes           where layers have extended attributes
 //! ```
+//!
+//! No ISO holds extended attributes, and the nodes' tar unpacks none: `attributes` is a list for
+//! `setfattr --restore`, which a node applies before it runs anything of overlays.
 //!
 //! Rock Ridge and Joliet; the volume id is `xcluster` unless it is set, by which a node finds it.
 //! In the tree layout a node stacks the directories by overlayfs: there `/bin`, `/lib` and `/sbin`
@@ -34,13 +38,16 @@ use xc_report::timeline::span;
 use xc_store::key::{Digest, Key, KeyBuilder};
 use xc_store::store::{Action, BlobRef, Store};
 use xc_store::tree::{
-    self, Blob, Content, Entry, Kind, Modes, TIMESTAMP, Tree, TreePath, add_to_iso, from_directory,
+    self, AttributeList, Blob, Content, Entry, Kind, Modes, TIMESTAMP, Tree, TreePath, add_to_iso,
+    from_directory,
 };
 
 /// Raised when the same key gives different bytes.
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 /// The blob of the action.
 const ISO: &str = "iso";
+/// The list of extended attributes that a node sets.
+const ATTRIBUTES: &str = "attributes";
 /// `NN` in the names has two digits, and nodes go by the order of names.
 const LAYERS_MAX: usize = 100;
 /// The volume id by which nodes find the ISO.
@@ -164,12 +171,15 @@ fn write(
         joliet: Joliet::Long,
         ..xc_iso::Options::default()
     });
+    let mut attributes = AttributeList::default();
     for (number, layer) in layers.iter().enumerate() {
         let missing = || format!("the layer of `{}` went missing from the store", layer.name);
         let path = store.blob(&layer.blob.digest)?.with_context(missing)?;
         let name = format!("{number:02}{}", layer.name);
+        let merged = tree::usr_merge(tree::from_tar(&Blob::open(&path)?)?)?.tree;
+        attributes.add(&merged);
         match options.layout {
-            Layout::Tree => add_layer(&mut image, &TreePath::new(name)?, &path)?,
+            Layout::Tree => add_to_iso(&merged, &mut image, &TreePath::new(name)?)?,
             Layout::Tar => {
                 let content = Content::Path { path, len: layer.blob.size };
                 let mut tree = Tree::new();
@@ -180,6 +190,11 @@ fn write(
         }
     }
     add_to_iso(extras, &mut image, &TreePath::root())?;
+    if let Some(text) = attributes.text() {
+        let mut tree = Tree::new();
+        tree.insert(TreePath::new(ATTRIBUTES)?, Entry::file(0o644, text));
+        add_to_iso(&tree, &mut image, &TreePath::root())?;
+    }
     let file = store.temporary()?;
     {
         let _span = span("iso", "write");
@@ -188,11 +203,6 @@ fn write(
             .with_context(|| format!("can't write the ISO into the store `{}`", store.layout()))?;
     }
     store.adopt(file)
-}
-
-fn add_layer(image: &mut Image, directory: &TreePath, tar: &Path) -> Result<()> {
-    let layer = tree::usr_merge(tree::from_tar(&Blob::open(tar)?)?)?.tree;
-    Ok(add_to_iso(&layer, image, directory)?)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! packages, archives, programs, script, trees, topologies, files, links, alternatives, devices,
 //! modules, attributes. `docs/overlays.md` explains each to authors.
 
+mod capabilities;
 mod check;
 pub mod template;
 pub mod test;
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use test::Test;
-pub use values::{Identifier, LocalPath, Mode, NodePath, Owner, Sha256};
+pub use values::{Capabilities, Identifier, LocalPath, Mode, NodePath, Owner, Sha256};
 
 use xc_report::suggest::did_you_mean;
 
@@ -202,6 +203,8 @@ pub struct Attributes {
     pub mode: Option<Mode>,
     /// Owner.
     pub owner: Option<Owner>,
+    /// File capabilities.
+    pub capabilities: Option<Capabilities>,
 }
 
 /// A directory of the overlay whose content is put on `/`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::capabilities;
 use xc_store::key::Digest;
 use xc_store::tree::TreePath;
 
@@ -76,6 +77,17 @@ impl<'de> Deserialize<'de> for Owner {
             text.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
         let wrong = || format!("`{text}` is not an owner: write two numbers, as \"0:42\"");
         parts.map(|(uid, gid)| Self { uid, gid }).ok_or_else(|| D::Error::custom(wrong()))
+    }
+}
+
+/// File capabilities, as `setcap` takes them (`"cap_net_raw+ep"`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Capabilities {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        capabilities::from_text(&text).map(Self).map_err(D::Error::custom)
     }
 }
 

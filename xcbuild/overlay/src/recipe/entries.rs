@@ -1,11 +1,11 @@
 //! `links`, `alternatives`, `[[device]]`, `modules`, `[attributes]`: entries without content.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use super::{Context, Ingredient, Step};
 use crate::manifest::{Attributes, Device, DeviceKind};
 use xc_store::key::Digest;
-use xc_store::tree::{Entry, Kind, Tree, TreePath};
+use xc_store::tree::{Entry, Kind, Tree, TreePath, attributes, usr_merged_path};
 
 /// Where `update-alternatives` has its links.
 const ALTERNATIVES: &str = "etc/alternatives";
@@ -132,18 +132,28 @@ impl Step for Changed {
     fn ingredients(&self) -> Vec<Ingredient> {
         let mode = self.to.mode.map(|m| format!("{:04o}", m.0)).unwrap_or_default();
         let owner = self.to.owner.map(|o| format!("{}:{}", o.uid, o.gid)).unwrap_or_default();
-        vec![Ingredient::new(format!("attributes /{}", self.path), format!("{mode} {owner}"))]
+        let capabilities = self.to.capabilities.as_ref().map(|c| format!(" {}", Digest::of(&c.0)));
+        let value = format!("{mode} {owner}{}", capabilities.unwrap_or_default());
+        vec![Ingredient::new(format!("attributes /{}", self.path), value)]
     }
 
     fn yields(&self, before: &Tree) -> Result<Tree> {
         let missing = || anyhow!("[attributes] names `/{}`, which the overlay lacks", self.path);
-        let mut entry = before.get(&self.path).ok_or_else(missing)?.clone();
+        // The tree is usr-merged by now, and the manifest may name the old place.
+        let path = usr_merged_path(&self.path)?;
+        let mut entry = before.get(&path).ok_or_else(missing)?.clone();
         entry.mode = self.to.mode.map_or(entry.mode, |m| m.0);
         if let Some(owner) = self.to.owner {
             (entry.uid, entry.gid) = (owner.uid, owner.gid);
         }
+        if let Some(capabilities) = &self.to.capabilities {
+            if !matches!(entry.kind, Kind::File(_) | Kind::Hardlink(_)) {
+                bail!("[attributes] gives capabilities to `/{}`, which is not a file", self.path);
+            }
+            entry.attributes.insert(attributes::CAPABILITY.to_vec(), capabilities.0.clone());
+        }
         let mut tree = Tree::new();
-        tree.insert(self.path.clone(), entry);
+        tree.insert(path, entry);
         Ok(tree)
     }
 }

@@ -57,7 +57,7 @@ use xc_store::key::{Key, KeyBuilder};
 use xc_store::tree::{Conflict, Entry, Tree, TreePath, merge, usr_merge};
 
 /// Raised when a step comes to yield something else from the same ingredients.
-pub(crate) const FORMAT: u64 = 5;
+pub(crate) const FORMAT: u64 = 6;
 /// Another release may do better from the same ingredients.
 const TOOL: &str = env!("CARGO_PKG_VERSION");
 

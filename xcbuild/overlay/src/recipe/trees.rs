@@ -8,8 +8,9 @@ use super::listing;
 use super::{Context, Ingredient, Step};
 use crate::manifest::TreeName;
 use crate::manifest::template::{render, variables};
+use xc_report::Reporter;
 use xc_store::listing::Listing;
-use xc_store::tree::{Modes, Tree, TreePath, from_directory};
+use xc_store::tree::{Modes, Tree, TreePath, attributed, from_directory};
 
 /// Directories whose modes a checkout can't keep and nodes can't do without.
 const KNOWN_MODES: &[(&str, u32)] = &[("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)];
@@ -18,6 +19,7 @@ struct Copied {
     name: String,
     directory: PathBuf,
     listing: Listing,
+    reporter: Reporter,
 }
 
 /// The steps of all trees that are there.
@@ -63,7 +65,8 @@ impl Copied {
     fn read(name: &str, context: &Context<'_>) -> Result<Self> {
         let directory = context.local(name);
         let listing = Listing::of(&directory, context.packages.store())?;
-        Ok(Self { name: name.to_owned(), directory, listing })
+        let reporter = context.packages.store().reporter().clone();
+        Ok(Self { name: name.to_owned(), directory, listing, reporter })
     }
 }
 
@@ -82,6 +85,12 @@ impl Step for Copied {
 
     fn yields(&self, _: &Tree) -> Result<Tree> {
         let mut tree = from_directory(&self.directory, Modes::Checkout)?;
+        if let Some(first) = attributed(&self.directory)?.first() {
+            self.reporter.warn(format_args!(
+                "`{}/{first}` and perhaps others have capabilities or access lists, which are left out, as a checkout has none: name capabilities under [attributes]",
+                self.name
+            ));
+        }
         for (path, mode) in KNOWN_MODES {
             if let Some(entry) = tree.get_mut(&TreePath::new(path)?) {
                 entry.mode = *mode;

@@ -10,7 +10,7 @@ use super::path_roots::PathRoots;
 use xc_store::key::{Digest, Key, KeyBuilder};
 
 /// Raised when traces come to mean something else.
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 /// What our own helpers (`install_prog`, `cplib`, `libs`, `cploader`, `ovld`, `env`) yield from the
 /// same files: raised when that changes. They count by it, not by the program's place and bytes.
 pub(super) const HELPERS: u64 = 1;
@@ -229,7 +229,7 @@ mod tests {
     /// Raise them when what they stand for changes: every stored result of a script goes by them.
     #[test]
     fn versions_are_pinned() {
-        assert_eq!((Trace::of_this_tool().tool.as_str(), HELPERS), ("xcbuild 0.1.0, traces 3", 1));
+        assert_eq!((Trace::of_this_tool().tool.as_str(), HELPERS), ("xcbuild 0.1.0, traces 4", 1));
     }
 
     /// A change here makes every stored result of a script unreachable: it must be meant.

@@ -15,7 +15,7 @@ use xc_cluster::access::Machine;
 use xc_overlay::build::layers;
 use xc_overlay::plan::plan;
 use xc_store::store::Store;
-use xc_store::tree::{self, Blob};
+use xc_store::tree::{self, AttributeList, Blob};
 
 /// Unpack overlays on a running machine, over ssh
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,14 @@ impl Verb for Arguments {
             // Where /bin is a link, a directory of that name would take its place.
             if merged {
                 tree = tree::usr_merge(tree)?.tree;
+            }
+            let mut attributes = AttributeList::default();
+            attributes.add(&tree);
+            if let Some(first) = attributes.first() {
+                ui::warn(format_args!(
+                    "{}: capabilities or access lists, as of `/{first}`, are set only if the machine's tar does it by itself",
+                    layer.name
+                ));
             }
             let mut tar = Vec::new();
             tree::write_tar(&tree, &mut tar)?;

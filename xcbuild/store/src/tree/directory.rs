@@ -7,9 +7,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
+use rustix::fs::{lgetxattr, llistxattr};
+use rustix::io::Errno;
 use walkdir::WalkDir;
 
-use super::{Content, Entry, Kind, Tree, TreePath};
+use super::{Attributes, Content, Entry, Kind, Tree, TreePath, attributes};
+
+/// The most bytes of all names of a file's attributes (`XATTR_LIST_MAX`), and of a value
+/// (`XATTR_SIZE_MAX`).
+const NAMES_MAX: usize = 65_536;
+const VALUE_MAX: usize = 65_536;
 
 /// What becomes of permission bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +24,7 @@ pub enum Modes {
     /// As `git` keeps them: 0755 for directories and what its owner may execute, else 0644. A
     /// checkout's umask then makes no difference.
     Checkout,
-    /// As they are on disk.
+    /// As they are on disk, and extended attributes with them.
     Kept,
 }
 
@@ -66,7 +73,54 @@ fn entry(path: &Path, modes: Modes) -> Result<Entry> {
             path.display()
         );
     };
-    Ok(Entry::new(mode, kind))
+    let mut entry = Entry::new(mode, kind);
+    if modes == Modes::Kept {
+        entry.attributes = attributes_of(path)?;
+    }
+    Ok(entry)
+}
+
+/// The paths below a directory that have file capabilities or access lists, which a checkout does
+/// not keep.
+///
+/// # Errors
+/// When something can't be read.
+pub fn attributed(directory: &Path) -> Result<Vec<TreePath>> {
+    let mut paths = Vec::new();
+    for found in WalkDir::new(directory).min_depth(1).sort_by_file_name() {
+        let found = found.map_err(io::Error::from)?;
+        if found.file_type().is_symlink() {
+            continue;
+        }
+        let attributes = attributes_of(found.path())?;
+        if attributes.keys().any(|name| !name.starts_with(b"user.")) {
+            let inside = found.path().strip_prefix(directory)?;
+            paths.push(TreePath::new(inside.as_os_str().as_bytes())?);
+        }
+    }
+    Ok(paths)
+}
+
+/// The extended attributes that trees keep. A file system without any has none.
+fn attributes_of(path: &Path) -> Result<Attributes> {
+    let failed = |e: Errno| {
+        let e = io::Error::from(e);
+        io::Error::new(e.kind(), format!("the attributes of `{}`: {e}", path.display()))
+    };
+    let mut names = vec![0; NAMES_MAX];
+    let length = match llistxattr(path, &mut names) {
+        Err(Errno::OPNOTSUPP) => 0,
+        length => length.map_err(failed)?,
+    };
+    let mut attributes = Attributes::new();
+    let names = names[..length].split(|byte| *byte == 0);
+    for name in names.filter(|name| attributes::is_kept(name)) {
+        let mut value = vec![0; VALUE_MAX];
+        let length = lgetxattr(path, name, &mut value).map_err(failed)?;
+        value.truncate(length);
+        attributes.insert(name.to_vec(), value);
+    }
+    Ok(attributes)
 }
 
 #[cfg(test)]
@@ -91,6 +145,24 @@ mod tests {
             assert_eq!(get("d/run").mode, mode);
             assert_eq!(get("d/link").kind, Kind::Symlink(b"../nowhere".to_vec()));
         }
+    }
+
+    #[test]
+    fn attributes_are_kept_unless_it_is_a_checkout() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let (name, flags) = ("user.note", rustix::fs::XattrFlags::empty());
+        rustix::fs::setxattr(&file, name, b"a\0b", flags).unwrap();
+        rustix::fs::setxattr(&file, "user.empty", b"", flags).unwrap();
+        let attributes = |modes| {
+            let tree = from_directory(dir.path(), modes).unwrap();
+            tree.get(&TreePath::new("file").unwrap()).unwrap().attributes.clone()
+        };
+        let kept = attributes(Modes::Kept);
+        assert_eq!(kept[&b"user.note"[..]], b"a\0b");
+        assert_eq!((kept.len(), attributes(Modes::Checkout).len()), (2, 0));
+        assert_eq!(super::attributed(dir.path()).unwrap(), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! a tree can name a place outside of it.
 
 mod acl;
+mod attribute_list;
 pub mod attributes;
 mod content;
 mod directory;
@@ -21,15 +22,16 @@ mod usr_merge;
 
 use std::collections::BTreeMap;
 
+pub use attribute_list::AttributeList;
 pub use attributes::Attributes;
 pub use content::{Blob, Content, Pieces};
-pub use directory::{Modes, from_directory};
+pub use directory::{Modes, attributed, from_directory};
 pub use from_iso::from_iso;
 pub use iso::{add_to_iso, source};
 pub use merge::{Conflict, merge};
 pub use path::{PathError, TreePath};
 pub use tar::{Archive, Member, SPARSE_MAX, TIMESTAMP, TarError, from_tar, write_tar};
-pub use usr_merge::{UsrMergeError, UsrMerged, usr_merge};
+pub use usr_merge::{UsrMergeError, UsrMerged, usr_merge, usr_merged_path};
 
 /// Permission bits of a directory without an entry of its own.
 pub const DIRECTORY_MODE: u32 = 0o755;

@@ -106,7 +106,11 @@ fn moved(path: &TreePath) -> Result<Option<TreePath>, PathError> {
     Ok(None)
 }
 
-fn place(path: &TreePath) -> Result<TreePath, PathError> {
+/// Where a path is in a usr-merged tree.
+///
+/// # Errors
+/// [`PathError`] when it becomes too long.
+pub fn usr_merged_path(path: &TreePath) -> Result<TreePath, PathError> {
     Ok(moved(path)?.unwrap_or_else(|| path.clone()))
 }
 
@@ -115,13 +119,13 @@ fn place(path: &TreePath) -> Result<TreePath, PathError> {
 fn loops(tree: &Tree) -> Result<Vec<TreePath>, UsrMergeError> {
     let mut loops = Vec::new();
     for (path, entry) in tree.iter() {
-        let new = place(path)?;
+        let new = usr_merged_path(path)?;
         let leads_to = match &entry.kind {
             Kind::Symlink(target) => link_target(path, target),
             _ => None,
         };
         let is_loop = match &leads_to {
-            Some(to) if to != path => place(to)? == new,
+            Some(to) if to != path => usr_merged_path(to)? == new,
             _ => false,
         };
         if is_loop {
@@ -163,7 +167,7 @@ fn relocate(tree: Tree, moved: &BTreeMap<TreePath, TreePath>) -> Result<Tree, Pa
     for (path, mut entry) in stays.into_iter().chain(goes) {
         let new = moved.get(&path).unwrap_or(&path);
         match &mut entry.kind {
-            Kind::Hardlink(target) => *target = place(target)?,
+            Kind::Hardlink(target) => *target = usr_merged_path(target)?,
             Kind::Symlink(target) => keep_direction(&path, new, target)?,
             Kind::Directory if merged.get(new).is_some() => continue,
             _ => {}
@@ -176,8 +180,8 @@ fn relocate(tree: Tree, moved: &BTreeMap<TreePath, TreePath>) -> Result<Tree, Pa
 /// Makes a link absolute that would lead elsewhere from its new path.
 fn keep_direction(old: &TreePath, new: &TreePath, target: &mut Vec<u8>) -> Result<(), PathError> {
     let Some(meant) = link_target(old, target).filter(|_| old != new) else { return Ok(()) };
-    let found = link_target(new, target).map(|found| place(&found)).transpose()?;
-    if found != Some(place(&meant)?) {
+    let found = link_target(new, target).map(|found| usr_merged_path(&found)).transpose()?;
+    if found != Some(usr_merged_path(&meant)?) {
         *target = [b"/", meant.as_bytes()].concat();
     }
     Ok(())

@@ -12,6 +12,9 @@ use super::TIMESTAMP;
 use crate::tree::{Entry, attributes};
 use crate::tree::{Kind, Tree, TreePath};
 
+/// The name of headers with records, as tools that don't know them see it.
+const RECORDS_NAME: &str = "PaxHeaders/attributes";
+
 /// Writes a tree as a tar.
 ///
 /// # Errors
@@ -103,11 +106,28 @@ fn append_attributes<W: Write>(tar: &mut Builder<W>, entry: &Entry) -> io::Resul
     if records.is_empty() {
         return Ok(());
     }
-    let records: Vec<_> = records
-        .iter()
-        .map(|(key, value)| Ok((std::str::from_utf8(key).map_err(io::Error::other)?, &value[..])))
-        .collect::<io::Result<_>>()?;
-    tar.append_pax_extensions(records)
+    let bytes: Vec<u8> = records.iter().flat_map(|(key, value)| record(key, value)).collect();
+    let mut header = Header::new_ustar();
+    // busybox takes a header without a name for the end.
+    header.set_path(RECORDS_NAME)?;
+    header.set_entry_type(EntryType::XHeader);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(TIMESTAMP);
+    header.set_size(bytes.len() as u64);
+    header.set_cksum();
+    tar.append(&header, bytes.as_slice())
+}
+
+/// A record of pax: its own length in decimal, which counts as well, then `KEY=VALUE`.
+fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let rest = [b" ", key, b"=", value, b"\n"].concat();
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    [length.to_string().as_bytes(), &rest].concat()
 }
 
 fn append_link<W: Write>(
