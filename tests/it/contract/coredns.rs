@@ -58,7 +58,9 @@ fn a_stand_in_is_put_where_there_is_no_coredns() {
 /// The cluster's proxy is xcbuild's own, since a stand-in is not a CoreDNS of the user's.
 #[test(needs = [QEMU, DNSMASQ], serial)]
 fn an_overlay_that_copies_coredns_works_on_a_node() {
-    let workspace = with_overlays(Workspace::new());
+    let mut workspace = with_overlays(Workspace::new());
+    // The port that the overlay's Corefile has; a named cluster would take another by itself.
+    workspace.set("XCLUSTER_DNS_PORT", "10053");
     workspace.ok(&["mkimage"]);
     let cluster = workspace.cluster();
     let upstream = Upstream::start();
