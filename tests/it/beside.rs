@@ -36,7 +36,9 @@ fn clusters_of_one_user_and_of_two_do_not_meet() {
     let shape = ["up", "--net=user", "--mtu=9000", "--ntesters=0"];
     let first = [&shape[..], &["--nvm=2", "--nrouters=0"]].concat();
     let router = [&shape[..], &["--nvm=0", "--nrouters=1"]].concat();
-    root.ok(&first);
+    let mut with_base = root.command(root.program());
+    let done = with_base.args(&first).env("XCLUSTER_SSH_BASE", "16300").output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     root.ok(&[&router[..], &["--cluster=other"]].concat());
     kim.ok(&router);
 
