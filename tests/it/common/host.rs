@@ -35,7 +35,8 @@ const SETTLED: &str = "set -e
     nft add table inet mine
     nft add chain inet mine forward '{ type filter hook forward priority 0; policy accept; }'
     mkdir -p /run/xcbuild; touch /run/xcbuild/lock
-    until ip link show lan | grep -q 'state UP'; do :; done";
+    until ip link show lan | grep -q 'state UP'; do :; done
+    until ip -6 route show table local | grep -q '^local fd09::1 dev lan'; do :; done";
 
 /// A user of the throwaway host, who is in no group that means anything.
 pub(crate) const KIM: u32 = 4242;
